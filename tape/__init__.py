@@ -1,0 +1,1 @@
+"""tape: microsecond messaging that stores everything to disk."""

@@ -1,0 +1,1 @@
+"""Fressian, tape's default codec."""

@@ -1,0 +1,251 @@
+"""The errors of tape: one class for each code of ``tape.h``.
+
+This module imports nothing of tape, so that codecs may raise :class:`EncodeError` and
+:class:`DecodeError` without knowing of queues. Texts and hints live in C beside the codes;
+``tape._ffi`` maps each code to the class whose ``code`` names it.
+"""
+
+from __future__ import annotations
+
+import queue as _queue
+from typing import Any, ClassVar
+
+__all__ = [
+    "AccessDenied", "ClockWentBack", "CorruptQueue", "CycleFull", "DecodeError", "DiskFull",
+    "DurabilityReduced", "Empty", "EncodeError", "Error", "Forked", "Gap", "IndexNotFound",
+    "LockTimeout", "MessageTooLarge", "QueueClosed", "QueueNotFound", "ReadFailed",
+    "ReadOnlyQueue", "RollCycleMismatch", "StateError", "StorageError", "TailerBusy",
+    "UnsupportedFilesystem", "UnsupportedQueue", "WriteFailed",
+]
+
+
+class Error(Exception):
+    """Base of all errors of tape.
+
+    Attributes:
+        hint: what to do about it, one sentence; empty when there is nothing to say.
+        file: path of the file concerned, or ``None``.
+        position: byte offset in that file, or ``None``.
+        index: index of the message concerned, or ``None``.
+
+    >>> try:
+    ...     raise QueueNotFound("no queue here", file="orders", hint="create it")
+    ... except Error as e:
+    ...     e.file, e.hint
+    ('orders', 'create it')
+    """
+
+    code: ClassVar[str] = "TAPE_EINTERNAL"
+
+    hint: str
+    file: str | None
+    position: int | None
+    index: int | None
+
+    def __init__(self, message: str = "", *, hint: str = "", file: str | None = None,
+                 position: int | None = None, index: int | None = None,
+                 errno: int | None = None) -> None:
+        if isinstance(self, OSError) and errno is not None:
+            super().__init__(errno, message)
+            self.filename = file
+        else:
+            super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.file = file
+        self.position = position
+        self.index = index
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+def _rebuild(cls: type[Error], state: dict[str, Any]) -> Error:
+    error = cls(state.get("message", ""))
+    error.__dict__.update(state)
+    return error
+
+
+class QueueClosed(Error, ValueError):
+    """The queue, appender or tailer was closed; the message says by what and when."""
+
+    code = "TAPE_ECLOSED"
+
+
+class QueueNotFound(Error, FileNotFoundError):
+    """There is no queue at the path, and it was not to be created."""
+
+    code = "TAPE_ENOTFOUND"
+
+
+class ReadOnlyQueue(Error, PermissionError):
+    """Something that writes was asked of a queue that can only be read."""
+
+    code = "TAPE_EREADONLY"
+
+
+class AccessDenied(Error, PermissionError):
+    """The operating system refuses access to a file of the queue."""
+
+    code = "TAPE_EACCES"
+
+
+class UnsupportedQueue(Error):
+    """Not a Chronicle Queue 5 that tape can use: another version, wire type or roll cycle."""
+
+    code = "TAPE_EUNSUPPORTED"
+
+
+class UnsupportedFilesystem(Error, OSError):
+    """The file system cannot share memory between processes safely."""
+
+    code = "TAPE_EFILESYSTEM"
+
+
+class CorruptQueue(Error):
+    """Bytes that no writer of this format makes; ``file`` and ``position`` say where."""
+
+    code = "TAPE_ECORRUPT"
+
+
+class StorageError(Error, OSError):
+    """A system call failed for another reason than those with a class of their own."""
+
+    code = "TAPE_EIO"
+
+
+class StateError(Error, RuntimeError):
+    """A call that makes no sense now, such as writing inside ``writing()``."""
+
+    code = "TAPE_ESTATE"
+
+
+class WriteFailed(Error):
+    """Base of what can go wrong with one message to be written; nothing was written."""
+
+    code = "TAPE_EWRITE"
+
+
+class EncodeError(WriteFailed, ValueError):
+    """The codec cannot encode the value.
+
+    Attributes:
+        path: where in the value it stands, like ``$.orders[3].price``; empty when unknown.
+    """
+
+    code = "TAPE_EENCODE"
+
+    def __init__(self, message: str = "", *, path: str = "", **more: Any) -> None:
+        super().__init__(message, **more)
+        self.path = path
+
+
+class MessageTooLarge(WriteFailed, ValueError):
+    """The message is larger than Java's writers and readers of this queue can handle."""
+
+    code = "TAPE_ETOOBIG"
+
+
+class DiskFull(WriteFailed, OSError):
+    """The file system has no room for the message; nothing of it was written."""
+
+    code = "TAPE_ENOSPC"
+
+
+class CycleFull(WriteFailed):
+    """The cycle holds as many messages as its index can number."""
+
+    code = "TAPE_ECYCLEFULL"
+
+
+class ReadFailed(Error):
+    """Base of what can go wrong with reading one message."""
+
+    code = "TAPE_EREAD"
+
+
+class DecodeError(ReadFailed, ValueError):
+    """The codec cannot decode the message.
+
+    Attributes:
+        raw: the undecodable bytes, or ``None`` when raised by a codec used on its own.
+        offset: byte offset in ``raw`` where decoding failed, or ``None``.
+    """
+
+    code = "TAPE_EDECODE"
+
+    def __init__(self, message: str = "", *, raw: bytes | None = None,
+                 offset: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.raw = raw
+        self.offset = offset
+
+
+class Gap(ReadFailed):
+    """Messages from ``from_index`` up to, not including, ``to_index`` are gone."""
+
+    code = "TAPE_EGAP"
+
+    def __init__(self, message: str = "", *, from_index: int | None = None,
+                 to_index: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.from_index = from_index
+        self.to_index = to_index
+
+
+class Empty(Error, _queue.Empty):
+    """Nothing came within the time-out."""
+
+    code = "TAPE_EEMPTY"
+
+
+class IndexNotFound(Error, LookupError):
+    """There is no message with that index."""
+
+    code = "TAPE_ENOINDEX"
+
+
+class LockTimeout(Error, TimeoutError):
+    """Another live process held the write lock for longer than ``lock_timeout``.
+
+    Attributes:
+        holder_pid: process id found in the lock word, 0 when unknown.
+        holder_alive: whether a process with that id exists here.
+        held_for: seconds for which the lock word did not change.
+    """
+
+    code = "TAPE_ELOCKED"
+
+    def __init__(self, message: str = "", *, holder_pid: int = 0, holder_alive: bool = True,
+                 held_for: float = 0.0, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.holder_pid = holder_pid
+        self.holder_alive = holder_alive
+        self.held_for = held_for
+
+
+class TailerBusy(Error, RuntimeError):
+    """A tailer was used by two threads at once, or a named one has another live holder."""
+
+    code = "TAPE_EBUSY"
+
+
+class Forked(Error, RuntimeError):
+    """The object was made before ``fork()``; open the queue again in the child."""
+
+    code = "TAPE_EFORKED"
+
+
+class RollCycleMismatch(UserWarning):
+    """The queue has other settings than asked for; the stored ones were taken."""
+
+
+class ClockWentBack(UserWarning):
+    """The clock shows an older cycle than the newest; messages go to the newest."""
+
+
+class DurabilityReduced(UserWarning):
+    """The file system cannot give the durability that was asked for."""
