@@ -1,0 +1,7 @@
+package tape.peer;
+
+/** One command of the line protocol. */
+@FunctionalInterface
+interface Command {
+    Reply run(Words words) throws Exception;
+}
