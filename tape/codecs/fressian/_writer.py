@@ -1,0 +1,645 @@
+"""The writer in Python: the oracle for the one in C, in the order of docs/fressian.md.
+
+It walks a value with a stack of its own, so that depth costs no Python frames.
+"""
+
+from __future__ import annotations
+
+import re as _re
+from collections.abc import Iterable, Iterator
+from itertools import chain as _chain
+from itertools import islice as _islice
+from operator import length_hint as _length_hint
+from struct import Struct as _Struct
+from typing import Any, NamedTuple
+
+from ...errors import EncodeError
+from . import _convert, codes, handlers as _h
+from ._options import Options
+from .types import Cached, FrozenMap, Keyword, Symbol, TaggedValue, _split
+
+__all__ = ["Encoder"]
+
+_double = _Struct(">Bd").pack
+_float = _Struct(">Bf").pack
+_ASTRAL = _re.compile("[\U00010000-\U0010ffff]")
+_DOUBLE_NAN = bytes.fromhex("fa7ff8000000000000")
+_FLOAT_NAN = bytes.fromhex("f97fc00000")
+
+
+class _Frame(NamedTuple):
+    """One container that is being written."""
+
+    iterator: Iterator[Any]     # what is still to be written of it
+    container: Any
+    count: int                  # as declared on the wire, or -1: not to be checked
+    where: str = ""             # how a path names its parts: "", "index", "member" or "map"
+    end: bytes = b""
+    items: Any = None           # of a map: its entries, as a re-iterable and
+    entries: Any = None         # as the iterator in use, whose length hint tells where we are
+
+
+class _Refused(Exception):
+    """Inside the writer: one value cannot be written, for this reason."""
+
+
+# -- integers
+
+def _pack_int(n: int) -> bytes:
+    """The shortest form of a 64-bit integer."""
+    if -1 <= n < 64:
+        return bytes((n & 0xFF,))
+    for bound, zero, payload in _PACKED_INTS:
+        if -bound <= n < bound:
+            high = zero + (n >> 8 * payload)
+            return bytes((high,)) + (n & (1 << 8 * payload) - 1).to_bytes(payload, "big")
+    return b"\xf8" + n.to_bytes(8, "big", signed=True)
+
+
+_PACKED_INTS = ((1 << 12, 0x50, 1), (1 << 19, 0x68, 2), (1 << 25, 0x72, 3),
+                (1 << 33, 0x76, 4), (1 << 41, 0x7A, 5), (1 << 49, 0x7E, 6))
+_SMALL = {n: _pack_int(n) for n in range(-1024, 4096)}
+
+
+def pack_int(n: int) -> bytes:
+    """The bytes of an integer that fits 64 bits."""
+    return _SMALL.get(n) or _pack_int(n)
+
+
+# -- floats
+
+def pack_double(value: float, negative_zero: bool = False) -> bytes:
+    """A double; minus zero loses its sign, as in Java, unless asked otherwise."""
+    if value == 0.0 and not (negative_zero and str(value)[0] == "-"):
+        return b"\xfb"
+    if value == 1.0:
+        return b"\xfc"
+    if value != value:
+        return _DOUBLE_NAN
+    return _double(codes.DOUBLE, value)
+
+
+def pack_float(value: float) -> bytes:
+    """A float of four bytes."""
+    return _FLOAT_NAN if value != value else _float(codes.FLOAT, value)
+
+
+# -- text and bytes
+
+def _surrogates(match: _re.Match[str]) -> str:
+    n = ord(match.group()) - 0x10000
+    return chr(0xD800 + (n >> 10)) + chr(0xDC00 + (n & 0x3FF))
+
+
+def pack_text(text: str) -> bytes:
+    """A string: each UTF-16 unit by itself, cut into parts of at most 65536 bytes."""
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) != len(text) and _ASTRAL.search(text):
+        raw = _ASTRAL.sub(_surrogates, text).encode("utf-8", "surrogatepass")
+    size = len(raw)
+    if size < 8:
+        return bytes((codes.STRING_PACKED + size,)) + raw
+    if size <= codes.STRING_PART_MAX:
+        return b"\xe3" + pack_int(size) + raw
+    parts, start = [], 0
+    while size - start > codes.STRING_PART_MAX:
+        cut = start + codes.STRING_PART_MAX
+        while raw[cut] & 0xC0 == 0x80:          # a unit that does not fit starts the next part
+            cut -= 1
+        parts += (b"\xe2", pack_int(cut - start), raw[start:cut])
+        start = cut
+    rest = size - start
+    if rest < 8:
+        parts += (bytes((codes.STRING_PACKED + rest,)), raw[start:])
+    else:
+        parts += (b"\xe3", pack_int(rest), raw[start:])
+    return b"".join(parts)
+
+
+def pack_bytes(raw: bytes) -> bytes:
+    """A byte string, cut into parts of 65535 bytes; the last part is never packed."""
+    size = len(raw)
+    if size < 8:
+        return bytes((codes.BYTES_PACKED + size,)) + raw
+    parts, start = [], 0
+    while size - start > codes.BYTES_PART_MAX:
+        parts += (b"\xd8", pack_int(codes.BYTES_PART_MAX),
+                  raw[start:start + codes.BYTES_PART_MAX])
+        start += codes.BYTES_PART_MAX
+    parts += (b"\xd9", pack_int(size - start), raw[start:])
+    return b"".join(parts)
+
+
+def _list_head(count: int) -> bytes:
+    if count < 8:
+        return bytes((codes.LIST_PACKED + count,))
+    return b"\xec" + pack_int(count)
+
+
+class Encoder:
+    """Writes objects with one pair of caches; each call gives the bytes of one object.
+
+    After an error nothing of the object is given out and the caches are emptied, which the next
+    bytes say with a reset.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._registry = options.handlers
+        self._dispatch = options.handlers.dispatch
+        self._cache: dict[Any, int] = {}
+        self._structs: dict[Any, int] = {}
+        self._kept: list[Any] = []          # what was cached by identity stays alive
+        self._out = bytearray()
+        self._reset_due = False
+
+    # -- calls
+
+    def write(self, value: Any, cache: bool = False) -> bytes:
+        """The bytes of one object; with ``cache`` it is put into the priority cache."""
+        self._begin()
+        try:
+            self._object(Cached(value) if cache else value)
+        except BaseException:
+            self._fail()
+            raise
+        return self._end()
+
+    def tag(self, tag: Any, count: int) -> bytes:
+        """The head of a struct written by hand; ``count`` components have to follow."""
+        if not 0 <= count <= codes.COUNT_MAX:
+            raise ValueError(f"a struct has 0 to 2**31 - 1 components, not {count}")
+        self._begin()
+        try:
+            code = codes.CODE_OF_TAG.get(tag) if isinstance(tag, str) else None
+            if code is not None:
+                self._out.append(code)
+            else:
+                self._struct_head(tag, count)
+        except BaseException:
+            self._fail()
+            raise
+        return self._end()
+
+    def reset(self) -> None:
+        """Forgets both caches; the caller writes the code that says so, or a footer."""
+        self._cache.clear()
+        self._structs.clear()
+        self._kept.clear()
+        self._reset_due = False
+
+    def _begin(self) -> None:
+        self._out = bytearray(b"\xfe" if self._reset_due else b"")
+
+    def _end(self) -> bytes:
+        self._reset_due = False
+        return bytes(self._out)
+
+    def _fail(self) -> None:
+        dirty = bool(self._cache or self._structs or self._reset_due)
+        self.reset()
+        self._reset_due = dirty
+
+    # -- the walk
+
+    def _object(self, root: Any) -> None:
+        out, options = self._out, self._options
+        stack: list[_Frame] = []
+        frame = _single(root)
+        iterator = frame.iterator
+        value: Any = root
+        try:
+            while True:
+                for value in iterator:
+                    kind = type(value)
+                    if kind is str:
+                        raw = value.encode("utf-8", "surrogatepass")
+                        size = len(raw)
+                        if size == len(value) and size <= 0x10000:
+                            if size < 8:
+                                out.append(0xDA + size)
+                            else:
+                                out.append(0xE3)
+                                out += _SMALL.get(size) or _pack_int(size)
+                            out += raw
+                        else:
+                            out += pack_text(value)
+                    elif kind is int:
+                        self._int(value)
+                    elif kind is Keyword:
+                        self._name(codes.KEY, value.ns, value.name)
+                    else:
+                        opened = self._other(value, kind)
+                        if opened is not None:
+                            if len(stack) >= options.max_depth:
+                                raise _Refused(f"nested deeper than {options.max_depth} levels"
+                                               " (a value that contains itself?)")
+                            stack.append(frame)
+                            frame = opened
+                            iterator = frame.iterator
+                            break
+                else:
+                    if frame.count >= 0 and len(frame.container) != frame.count:
+                        raise _Refused("changed while it was encoded")
+                    out += frame.end
+                    if not stack:
+                        break
+                    value = frame.container
+                    frame = stack.pop()
+                    iterator = frame.iterator
+                if len(out) > options.max_size:
+                    raise _Refused(f"more than max_size={options.max_size} bytes")
+            if len(out) > options.max_size:
+                raise _Refused(f"more than max_size={options.max_size} bytes")
+        except _Refused as error:
+            raise _error(str(error), stack, frame, value) from error.__cause__
+        except RuntimeError as error:
+            if _MUTATED.search(str(error)) is None:
+                raise
+            raise _error("changed while it was encoded", stack, frame, value) from None
+
+    def _other(self, value: Any, kind: type) -> _Frame | None:
+        """Writes anything but text, integers and keywords; gives a frame for a container."""
+        if kind is _Fields:
+            return self._fields(value)
+        how = self._dispatch.get(kind)
+        if how is None:
+            how = self._registry.resolve(kind)
+        if type(how) is tuple:
+            return self._handled(value, how)
+        if how == _h.UNKNOWN or how == _h.REFUSED:
+            return self._unknown(value)
+        try:
+            return _METHODS[how](self, value)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise _Refused(str(error)) from error
+
+    def _handled(self, value: Any, how: tuple[Any, ...]) -> _Frame:
+        style, tag, function = how
+        made = function(value)
+        if style == "convert":
+            return _single(made)
+        parts = tuple(made)
+        self._struct_head(tag, len(parts))
+        return _Frame(iter(parts), parts, len(parts), "index")
+
+    def _unknown(self, value: Any) -> _Frame:
+        if self._options.default is None:
+            raise _Refused(f"no Fressian encoding for {type(value).__qualname__}")
+        return _single(self._options.default(value))
+
+    # -- scalars
+
+    def _nil(self, value: None) -> None:
+        self._out.append(codes.NULL)
+
+    def _bool(self, value: bool) -> None:
+        self._out.append(codes.TRUE if value else codes.FALSE)
+
+    def _int(self, value: int) -> None:
+        small = _SMALL.get(value)
+        if small is not None:
+            self._out += small
+        elif codes.LONG_MIN <= value <= codes.LONG_MAX:
+            self._out += _pack_int(int(value))
+        else:
+            self._bigint(value)
+
+    def _double(self, value: float) -> None:
+        self._out += pack_double(value, self._options.negative_zero)
+
+    def _float32(self, value: float) -> None:
+        self._out += pack_float(value)
+
+    def _text(self, value: str) -> None:
+        self._out += pack_text(str.__str__(value))
+
+    def _bytes(self, value: Any) -> None:
+        if type(value) is memoryview and (value.ndim != 1 or not value.c_contiguous):
+            raise ValueError("no Fressian encoding for a memoryview that is not contiguous bytes")
+        self._out += pack_bytes(bytes(value))
+
+    def _bigint(self, value: int) -> None:
+        self._out.append(codes.BIGINT)
+        self._out += pack_bytes(_convert.bigint_bytes(value))
+
+    def _decimal(self, value: Any) -> None:
+        unscaled, scale = _convert.decimal_parts(value)
+        self._out.append(codes.BIGDEC)
+        self._out += pack_bytes(_convert.bigint_bytes(unscaled))
+        self._out += pack_int(scale)
+
+    def _fraction(self, value: Any) -> None:
+        numerator, denominator = _convert.ratio_parts(value)
+        if denominator != 1:                    # Clojure has no Ratio 4/1
+            self._struct_head("ratio", 2)
+        self._bigint(numerator)
+        if denominator != 1:
+            self._bigint(denominator)
+
+    def _char(self, value: Any) -> None:
+        self._struct_head("char", 1)
+        self._out += pack_int(value.unit)
+
+    def _datetime(self, value: Any) -> None:
+        ms = _convert.instant_ms(value, not self._options.strict_inst)
+        self._out.append(codes.INST)
+        self._out += pack_int(ms)
+
+    def _instant(self, value: Any) -> None:
+        if not codes.LONG_MIN <= value.ms <= codes.LONG_MAX:
+            raise ValueError("the Instant does not fit 64 bits")
+        self._out.append(codes.INST)
+        self._out += pack_int(value.ms)
+
+    def _uuid(self, value: Any) -> None:
+        self._out += b"\xc3\xd9\x10"
+        self._out += value.bytes
+
+    def _uri(self, value: Any) -> None:
+        self._out.append(codes.URI)
+        self._out += pack_text(_convert.uri_text(value))
+
+    def _regex(self, value: Any) -> None:
+        self._out.append(codes.REGEX)
+        self._out += pack_text(value.text)
+
+    def _pattern(self, value: Any) -> None:
+        self._out.append(codes.REGEX)
+        self._out += pack_text(_convert.pattern_text(value))
+
+    def _keyword(self, value: Keyword) -> None:
+        self._name(codes.KEY, value.ns, value.name)
+
+    def _symbol(self, value: Symbol) -> None:
+        self._name(codes.SYM, value.ns, value.name)
+
+    # -- names, and the priority cache
+
+    def _name(self, code: int, ns: str | None, name: str) -> None:
+        self._out.append(code)
+        if ns is None:
+            self._out.append(codes.NULL)
+        else:
+            self._cached_text(ns)
+        self._cached_text(name)
+
+    def _cached_text(self, text: str) -> None:
+        if not text:
+            self._out.append(codes.STRING_PACKED)
+            return
+        entry = self._cache.get(text)
+        if entry is not None:
+            self._reference(entry)
+            return
+        self._cache[text] = len(self._cache)
+        self._out.append(codes.PUT_PRIORITY_CACHE)
+        self._out += pack_text(text)
+
+    def _reference(self, entry: int) -> None:
+        if entry < 32:
+            self._out.append(codes.PRIORITY_CACHE_PACKED + entry)
+        else:
+            self._out.append(codes.GET_PRIORITY_CACHE)
+            self._out += pack_int(entry)
+
+    def _cached(self, wrapper: Cached) -> _Frame | None:
+        value = wrapper.value
+        while type(value) is Cached:
+            value = value.value
+        kind = type(value)
+        if kind is str:
+            self._cached_text(value)
+            return None
+        if value is None or kind is bool or (kind is int and -4096 <= value < 4096) \
+                or (kind is float and value in (0.0, 1.0)):
+            return _single(value)
+        return _single(value) if self._put(value) else None
+
+    def _put(self, value: Any) -> bool:
+        """True when the value has to follow; False when a reference was written."""
+        try:
+            key = value if type(value) in (Keyword, Symbol) else _convert.cache_key(value)
+        except RecursionError:
+            raise _Refused("a cached value is nested too deeply"
+                           " (a value that contains itself?)") from None
+        entry = self._cache.get(key)
+        if entry is not None:
+            self._reference(entry)
+            return False
+        self._cache[key] = len(self._cache)
+        self._kept.append(value)
+        self._out.append(codes.PUT_PRIORITY_CACHE)
+        return True
+
+    # -- collections
+
+    def _list(self, value: Any) -> _Frame:
+        count = self._count(value)
+        self._out += _list_head(count)
+        return _Frame(iter(value), value, count, "index")
+
+    def _map(self, value: Any) -> _Frame:
+        count = self._count(value)
+        self._out.append(codes.MAP)
+        self._out += _list_head(2 * count)
+        items = value.items() if isinstance(value, (dict, FrozenMap)) else list(value.items())
+        if self._options.sort:
+            items = self._sorted(items, lambda item: item[0])
+        entries = iter(items)
+        flat = _key_names(entries) if self._options.keywords_as_str else \
+            _chain.from_iterable(entries)
+        return _Frame(flat, value, count, "map", b"", items, entries)
+
+    def _set(self, value: Any) -> _Frame:
+        count = self._count(value)
+        self._out.append(codes.SET)
+        self._out += _list_head(count)
+        members = self._sorted(value, lambda member: member) if self._options.sort else value
+        return _Frame(iter(members), value, count, "member")
+
+    def _count(self, value: Any) -> int:
+        count = len(value)
+        if count > self._options.max_count or count > codes.COUNT_MAX // 2:
+            raise _Refused(f"{count} elements; the limit is max_count="
+                           f"{self._options.max_count}")
+        return count
+
+    def _sorted(self, members: Iterable[Any], key: Any) -> list[Any]:
+        """In the order of the bytes that each key or member has in a stream of its own."""
+        def order(member: Any) -> bytes:
+            value = key(member)
+            if value is not member and type(value) is str and self._options.keywords_as_str:
+                value = Keyword(*_split(value))
+            return Encoder(self._options).write(value)
+        return sorted(members, key=order)
+
+    def _array(self, value: Any) -> None:
+        self._numbers(*_convert.array_parts(value))
+
+    def _numbers(self, code: int, raw: Any) -> None:
+        out = self._out
+        view = memoryview(raw).cast("B").cast(_ITEM[code])
+        out.append(code)
+        out += pack_int(self._count(view))
+        if code in (codes.INT_ARRAY, codes.LONG_ARRAY):
+            out += b"".join(map(pack_int, view))
+        elif code == codes.FLOAT_ARRAY:
+            out += b"".join(map(pack_float, view))
+        else:
+            negative_zero = self._options.negative_zero
+            out += b"".join([pack_double(item, negative_zero) for item in view])
+
+    def _bools(self, value: Any) -> None:
+        self._out.append(codes.BOOLEAN_ARRAY)
+        self._out += pack_int(self._count(value))
+        self._out += bytes([codes.TRUE if item else codes.FALSE for item in value])
+
+    def _objects(self, value: Any) -> _Frame:
+        count = self._count(value)
+        self._out.append(codes.OBJECT_ARRAY)
+        self._out += pack_int(count)
+        return _Frame(iter(value), value, count, "index")
+
+    def _numpy_array(self, value: Any) -> _Frame | None:
+        code, items = _convert.numpy_parts(value)
+        if code == codes.OBJECT_ARRAY:
+            return self._objects(items)
+        if code == codes.BOOLEAN_ARRAY:
+            self._bools(items)
+        else:
+            self._numbers(code, items)
+        return None
+
+    def _numpy_scalar(self, value: Any) -> _Frame:
+        return _single(_convert.numpy_scalar(value))
+
+    # -- structs
+
+    def _struct_head(self, tag: Any, count: int) -> None:
+        """The struct's entry if this tag was written with this count, else its definition.
+
+        Java looks up the tag alone and so gets out of step when one tag has two counts; for
+        all that Java writes right the bytes are the same.
+        """
+        key = (tag, count) if type(tag) is str else (_convert.cache_key(tag), count)
+        entry = self._structs.get(key)
+        if entry is None:
+            self._out.append(codes.STRUCT_TYPE)
+            if type(tag) is str:
+                self._out += pack_text(tag)
+            else:
+                self._tag_object(tag)
+            self._structs[key] = len(self._structs)
+            self._out += pack_int(count)
+        elif entry < 16:
+            self._out.append(codes.STRUCT_CACHE_PACKED + entry)
+        else:
+            self._out.append(codes.STRUCT)
+            self._out += pack_int(entry)
+
+    def _tag_object(self, tag: Any) -> None:
+        """A tag that is no text; one that defines a struct itself would confuse Java."""
+        if isinstance(tag, (bool, int, float, Keyword, Symbol, bytes)):
+            self._other(tag, type(tag))
+        else:
+            raise _Refused(f"no Fressian encoding for a struct with the tag {tag!r}")
+
+    def _tagged(self, value: TaggedValue) -> _Frame:
+        tag, parts = value.tag, value.values
+        code = codes.CODE_OF_TAG.get(tag) if type(tag) is str else None
+        if code is None:
+            self._struct_head(tag, len(parts))
+        elif code in (codes.MAP, codes.SET) and len(parts) == 1 and type(parts[0]) in (
+                list, tuple) and not (code == codes.MAP and len(parts[0]) % 2):
+            self._out.append(code)      # entries that clash in a dict: see clashes="tagged"
+        else:
+            raise _Refused(f"a TaggedValue cannot stand for a {tag}: use its own type")
+        return _Frame(iter(parts), parts, len(parts), "index")
+
+    def _record(self, value: Any) -> _Frame:
+        self._struct_head("record", 2)
+        name = Symbol(None, value.type_name)
+        if self._put(name):
+            self._symbol(name)
+        return _single(_Fields(value.fields))
+
+    def _fields(self, value: _Fields) -> _Frame:
+        """A record's map: a closed list with the keys cached as a whole, the values not."""
+        self._out += b"\xc0\xed"
+        items = value.fields.items()
+        if self._options.sort:
+            items = self._sorted(items, lambda item: item[0])
+        entries = iter(items)
+        return _Frame(_record_parts(entries, self._options), value.fields, len(items), "map",
+                      b"\xfd", items, entries)
+
+
+class _Fields:
+    """The fields of a record on their way out."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Any) -> None:
+        self.fields = fields
+
+
+def _single(value: Any) -> _Frame:
+    """A frame for one value that stands for another: no part of any path."""
+    return _Frame(iter((value,)), (value,), 1)
+
+
+def _key_names(entries: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
+    """Keys and values, with ``str`` keys as keywords."""
+    for key, value in entries:
+        yield Keyword(*_split(key)) if type(key) is str else key
+        yield value
+
+
+def _record_parts(entries: Iterable[tuple[Any, Any]], options: Options) -> Iterator[Any]:
+    for key, value in entries:
+        if options.keywords_as_str and type(key) is str:
+            key = Keyword(*_split(key))
+        yield Cached(key)
+        yield Cached(value) if key in options.cached_fields else value
+
+
+# -- errors
+
+_MUTATED = _re.compile("changed size|mutated|changed during")
+
+
+def _error(message: str, stack: list[_Frame], frame: _Frame, value: Any) -> EncodeError:
+    """The error with the path to the value, found from where each iterator stands."""
+    segments = []
+    frames = [*stack, frame][1:]
+    for number, each in enumerate(frames):
+        child = frames[number + 1].container if number + 1 < len(frames) else value
+        if each.where == "index":
+            segments.append(("index", each.count - _length_hint(each.iterator) - 1))
+        elif each.where == "member":
+            segments.append(("member", None))
+        elif each.where == "map" and child is not each.container:
+            at = max(each.count - _length_hint(each.entries) - 1, 0)
+            key = next(_islice(iter(each.items), at, None), (None,))[0]
+            segments.append(("key", None) if child is key else ("field", key))
+    path = _convert.path_text(segments)
+    return EncodeError(f"{path}: {message}", path=path)
+
+
+_ITEM = {codes.INT_ARRAY: "i", codes.LONG_ARRAY: "q", codes.FLOAT_ARRAY: "f",
+         codes.DOUBLE_ARRAY: "d"}
+
+_METHODS: dict[int, Any] = {
+    _h.NIL: Encoder._nil, _h.BOOL: Encoder._bool, _h.INT: Encoder._int,
+    _h.FLOAT: Encoder._double, _h.STR: Encoder._text, _h.BYTES: Encoder._bytes,
+    _h.LIST: Encoder._list, _h.MAP: Encoder._map, _h.SET: Encoder._set,
+    _h.KEYWORD: Encoder._keyword, _h.SYMBOL: Encoder._symbol, _h.BIGINT: Encoder._bigint, _h.FLOAT32: Encoder._float32,
+    _h.CHAR: Encoder._char, _h.DECIMAL: Encoder._decimal, _h.FRACTION: Encoder._fraction,
+    _h.DATETIME: Encoder._datetime, _h.INSTANT: Encoder._instant, _h.UUID: Encoder._uuid,
+    _h.URI: Encoder._uri, _h.REGEX: Encoder._regex, _h.PATTERN: Encoder._pattern,
+    _h.ARRAY: Encoder._array, _h.BOOL_ARRAY: Encoder._bools,
+    _h.OBJECT_ARRAY: Encoder._objects, _h.RECORD: Encoder._record,
+    _h.TAGGED: Encoder._tagged, _h.CACHED: Encoder._cached,
+    _h.NUMPY_ARRAY: Encoder._numpy_array, _h.NUMPY_SCALAR: Encoder._numpy_scalar,
+}
