@@ -11,9 +11,9 @@ import queue as _queue
 from typing import Any, ClassVar
 
 __all__ = [
-    "AccessDenied", "ClockWentBack", "CorruptQueue", "CycleFull", "DecodeError", "DiskFull",
+    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CorruptQueue", "CycleFull", "DecodeError", "DiskFull",
     "DurabilityReduced", "Empty", "EncodeError", "Error", "Forked", "Gap", "IndexNotFound",
-    "LockTimeout", "MessageTooLarge", "QueueClosed", "QueueNotFound", "ReadFailed",
+    "InvalidArgument", "LockLost", "LockTimeout", "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed", "QueueNotFound", "ReadFailed",
     "ReadOnlyQueue", "RollCycleMismatch", "StateError", "StorageError", "TailerBusy",
     "UnsupportedFilesystem", "UnsupportedQueue", "WriteFailed",
 ]
@@ -67,6 +67,18 @@ def _rebuild(cls: type[Error], state: dict[str, Any]) -> Error:
     error = cls(state.get("message", ""))
     error.__dict__.update(state)
     return error
+
+
+class InvalidArgument(Error, ValueError):
+    """An argument is out of its range."""
+
+    code = "TAPE_EINVAL"
+
+
+class OutOfMemory(Error, MemoryError):
+    """The operating system gave no memory."""
+
+    code = "TAPE_ENOMEM"
 
 
 class QueueClosed(Error, ValueError):
@@ -127,6 +139,24 @@ class WriteFailed(Error):
     """Base of what can go wrong with one message to be written; nothing was written."""
 
     code = "TAPE_EWRITE"
+
+
+class AppendsDisabled(WriteFailed):
+    """``chronicle.append.lock`` is held: a replication sink wants no other appends."""
+
+    code = "TAPE_EAPPENDLOCK"
+
+
+class LockLost(WriteFailed):
+    """Our write lock was broken while we held it; the message was not written."""
+
+    code = "TAPE_ETAKEN"
+
+
+class ClockError(WriteFailed):
+    """The newest cycle is finished and the clock does not leave it, or gives no time."""
+
+    code = "TAPE_ECLOCK"
 
 
 class EncodeError(WriteFailed, ValueError):
@@ -239,8 +269,19 @@ class Forked(Error, RuntimeError):
     code = "TAPE_EFORKED"
 
 
-class RollCycleMismatch(UserWarning):
-    """The queue has other settings than asked for; the stored ones were taken."""
+class QueueBusy(Error, TimeoutError):
+    """Another process did not finish creating the queue in time."""
+
+    code = "TAPE_ETIMEOUT"
+
+
+class RollCycleMismatch(Error, UserWarning):
+    """The queue has other settings than asked for; the stored ones were taken.
+
+    A warning; raised as an error with ``strict=True``.
+    """
+
+    code = "TAPE_EMISMATCH"
 
 
 class ClockWentBack(UserWarning):

@@ -1,0 +1,91 @@
+/* atomics.h - the verbs for memory that others read or write at the same time.
+ *
+ * Nobody else in libtape spells __atomic, a fence or volatile. Each use names its order: the first
+ * argument is a word that docs/memory_order.md explains in one paragraph and that stands at the
+ * publishing and at the observing side alike; tests/test_orderings.py checks that both exist.
+ *
+ *   PUBLISH  release store: whoever OBSERVEs the value also sees all that was written before it.
+ *   OBSERVE  acquire load: the other side of PUBLISH and CLAIM.
+ *   CLAIM    compare and swap: true if *p was `expected` and is now `desired`; only one of several
+ *            claimants of one state wins. It observes when it fails and publishes when it wins.
+ *   PEEK     relaxed load: a value that only decides whether to look again, or that a lock guards.
+ *   BUMP     atomic add: counters that several processes raise; it publishes.
+ *
+ * Java's side: volatile loads OBSERVE, ordered stores PUBLISH, compareAndSwap CLAIMs (format.md 8.7).
+ * The words lie in mapped files, so several processes see them at different addresses.
+ */
+#ifndef TAPE_ATOMICS_H
+#define TAPE_ATOMICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+_Static_assert(__atomic_always_lock_free(4, 0) && __atomic_always_lock_free(8, 0),
+               "words in shared files need lock-free 32- and 64-bit atomics");
+
+#define OBSERVE32(order, p) tape__observe32(p)
+#define OBSERVE64(order, p) tape__observe64(p)
+#define PUBLISH64(order, p, value) tape__publish64((p), (value))
+#define CLAIM32(order, p, expected, desired) tape__claim32((p), (expected), (desired))
+#define CLAIM64(order, p, expected, desired) tape__claim64((p), (expected), (desired))
+#define PEEK32(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define PEEK64(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define BUMP64(order, p, n) __atomic_fetch_add((p), (n), __ATOMIC_ACQ_REL)
+
+/* The canary build breaks this one order on purpose, to prove that ThreadSanitizer would see it. */
+#ifdef TAPE_CANARY_RELAXED_PUBLISH
+#define TAPE_CLAIM_ORDER __ATOMIC_RELAXED
+#else
+#define TAPE_CLAIM_ORDER __ATOMIC_SEQ_CST
+#endif
+
+static inline uint32_t tape__observe32(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t tape__observe64(const uint64_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void tape__publish64(uint64_t *p, uint64_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELEASE);
+}
+
+static inline bool tape__claim32(uint32_t *p, uint32_t expected, uint32_t desired)
+{
+    return __atomic_compare_exchange_n(p, &expected, desired, false, TAPE_CLAIM_ORDER,
+                                       __ATOMIC_RELAXED == TAPE_CLAIM_ORDER ? __ATOMIC_RELAXED
+                                                                            : __ATOMIC_ACQUIRE);
+}
+
+static inline bool tape__claim64(uint64_t *p, uint64_t expected, uint64_t desired)
+{
+    return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_ACQUIRE);
+}
+
+/* A header word that need not be aligned: files of data format 0 (format.md 2.2). A mapped word is
+ * read whole by one load on x86-64; elsewhere such files are only read when finished. */
+static inline uint32_t tape__observe32_unaligned(const uint8_t *p)
+{
+    uint32_t value;
+    __builtin_memcpy(&value, p, sizeof value);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return value;
+}
+#define OBSERVE32_UNALIGNED(order, p) tape__observe32_unaligned(p)
+
+/* Tells the processor that this is a waiting loop. */
+static inline void tape__spin_hint(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,55 @@
+/* bytes.h - little-endian loads and stores, alignment, and arithmetic that notices overflow.
+ *
+ * All integers of the format are little-endian whatever the host is (format.md, conventions).
+ * These work on private copies and on parts of a file that no one changes any more.
+ */
+#ifndef TAPE_BYTES_H
+#define TAPE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "words of the format are shared in place, so the host must be little-endian");
+
+static inline uint16_t tape__get_u16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t tape__get_u32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint64_t tape__get_u64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void tape__put_u16(uint8_t *p, uint16_t v) { memcpy(p, &v, sizeof v); }
+static inline void tape__put_u32(uint8_t *p, uint32_t v) { memcpy(p, &v, sizeof v); }
+static inline void tape__put_u64(uint8_t *p, uint64_t v) { memcpy(p, &v, sizeof v); }
+
+/* The smallest multiple of `n` (a power of two) that is not below `v`. */
+static inline uint64_t tape__align_up(uint64_t v, uint64_t n) { return (v + n - 1) & ~(n - 1); }
+static inline uint64_t tape__align_down(uint64_t v, uint64_t n) { return v & ~(n - 1); }
+
+/* True, and *out unset, when a + b does not fit. */
+static inline bool tape__add_overflows(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return __builtin_add_overflow(a, b, out);
+}
+
+static inline uint64_t tape__max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static inline uint64_t tape__min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+#endif

@@ -1,0 +1,276 @@
+/* cycle_store.c - opening, walking and ending a cycle file; see cycle_store.h. */
+#include "cycle_store.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "atomics.h"
+#include "bytes.h"
+#include "error.h"
+#include "excerpt.h"
+#include "excerpt_index.h"
+#include "wire.h"
+
+enum {
+    HEADER_MAX = 65536, /* Java refuses a longer first document (9.3) */
+    PAIR_TRIES = 128,   /* as Java (4.3) */
+    WALK_WINDOW = 4 << 20
+};
+
+static int bad(const tape__cycle_store_t *s, uint64_t at, const char *what)
+{
+    return tape__fail(TAPE_ECORRUPT, s->file.path, (int64_t)at, "%s at offset %" PRIu64 ": %s",
+                      s->file.path, at, what);
+}
+
+/* ---- the header ---- */
+
+typedef struct {
+    tape__text_t format_4; /* seen only in 4.x files */
+    bool pair, indexing, version_4;
+    int64_t data_format;
+} header_t;
+
+static bool read_indexing(tape__cycle_store_t *s, tape__wire_t *w)
+{
+    tape__text_t type, name;
+    tape__wire_t in;
+    if (!tape__wire_type(w, &type) || !tape__wire_block(w, &in)) return false;
+    while (!tape__wire_at_end(&in)) {
+        bool ok;
+        if (!tape__wire_name(&in, &name)) return false;
+        if (tape__text_is(name, "indexCount")) {
+            ok = tape__wire_int(&in, &s->index_count);
+        } else if (tape__text_is(name, "indexSpacing")) {
+            ok = tape__wire_int(&in, &s->index_spacing);
+        } else if (tape__text_is(name, "index2Index")) {
+            ok = tape__wire_bound(&in, &s->index2index_at);
+        } else if (tape__text_is(name, "lastIndex")) {
+            ok = tape__wire_bound(&in, &s->last_index_at);
+        } else {
+            ok = tape__wire_skip_value(&in);
+        }
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static bool read_write_position(tape__cycle_store_t *s, tape__wire_t *w)
+{
+    tape__wire_array_t pair;
+    tape__wire_t again = *w;
+    if (tape__wire_array(&again, &pair)) {
+        if (pair.capacity != 2) return false;
+        *w = again;
+        s->has_pair = true;
+        s->write_position_at = pair.position;
+        return true;
+    }
+    s->has_pair = false; /* before 4.6.48 */
+    return tape__wire_bound(w, &s->write_position_at);
+}
+
+static bool read_fields(tape__cycle_store_t *s, tape__wire_t *in, header_t *h)
+{
+    tape__text_t name;
+    while (!tape__wire_at_end(in)) {
+        bool ok;
+        if (!tape__wire_name(in, &name)) return false;
+        if (tape__text_is(name, "writePosition")) {
+            ok = h->pair = read_write_position(s, in);
+        } else if (tape__text_is(name, "indexing")) {
+            ok = h->indexing = read_indexing(s, in);
+        } else if (tape__text_is(name, "dataFormat")) {
+            ok = tape__wire_int(in, &h->data_format);
+        } else {
+            if (tape__text_is(name, "roll") || tape__text_is(name, "wireType")) h->version_4 = true;
+            ok = tape__wire_skip_value(in);
+        }
+        if (!ok) return false;
+    }
+    return true;
+}
+
+static int log2_floor(uint64_t v) { return 63 - __builtin_clzll(v); }
+
+static int check_header(tape__cycle_store_t *s, const header_t *h)
+{
+    if (h->version_4)
+        return tape__fail(TAPE_EUNSUPPORTED, s->file.path, 0,
+                          "%s: a cycle file of Chronicle Queue 4", s->file.path);
+    if (!h->pair || !h->indexing || !s->index2index_at || !s->last_index_at)
+        return bad(s, 4, "the header lacks writePosition or indexing");
+    bool powers = s->index_count > 0 && s->index_spacing > 0 &&
+                  (s->index_count & (s->index_count - 1)) == 0 &&
+                  (s->index_spacing & (s->index_spacing - 1)) == 0;
+    if (!powers || s->index_count > 1 << 20 || s->index_spacing > 1 << 30)
+        return bad(s, 4, "impossible indexCount or indexSpacing");
+    s->aligned = h->data_format == 1; /* larger values are taken as 0 by Java (2.2) */
+    int shift = 2 * log2_floor((uint64_t)s->index_count) + log2_floor((uint64_t)s->index_spacing);
+    s->sequence_shift = shift < 32 ? 32 : shift;
+    return TAPE_OK;
+}
+
+static int read_header(tape__cycle_store_t *s)
+{
+    int rc = tape__window_cover(&s->head, &s->file, 0, 8, HEADER_MAX);
+    if (rc == TAPE__BEYOND_END) return TAPE__NOT_READY;
+    if (rc != TAPE_OK) return rc;
+    uint32_t word = tape__excerpt_observe(tape__window_at(&s->head, 0), true);
+    if (word == 0 || word == TAPE__NOT_COMPLETE) return TAPE__NOT_READY;
+    uint32_t length = tape__word_length(word);
+    if (tape__word_kind(word) != TAPE__WORD_META || length > HEADER_MAX)
+        return bad(s, 0, "the first document is no header");
+    rc = tape__window_cover(&s->head, &s->file, 0, 4 + (uint64_t)length, HEADER_MAX);
+    if (rc == TAPE__BEYOND_END) return bad(s, 0, "the file ends inside its header");
+    if (rc != TAPE_OK) return rc;
+    tape__wire_t w = {tape__window_at(&s->head, 4), length, 0, 4}, in;
+    tape__text_t name, type;
+    header_t h = {.data_format = 0};
+    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
+        !tape__wire_type(&w, &type) || !tape__text_is(type, "SCQStore") ||
+        !tape__wire_block(&w, &in))
+        return bad(s, 4, "the header is not that of a cycle file");
+    if (!read_fields(s, &in, &h)) return bad(s, in.origin + in.at, "the header is damaged");
+    rc = check_header(s, &h);
+    s->first_document = tape__next_position(0, length, s->aligned);
+    return rc;
+}
+
+int tape__cycle_store_open(tape__cycle_store_t *s, const char *path, int64_t cycle, bool writable)
+{
+    memset(s, 0, sizeof *s);
+    s->cycle = cycle;
+    int rc = tape__mapping_open(&s->file, path, writable);
+    if (rc != TAPE_OK) return rc;
+    rc = read_header(s);
+    if (rc != TAPE_OK) tape__cycle_store_close(s);
+    return rc;
+}
+
+void tape__cycle_store_close(tape__cycle_store_t *s)
+{
+    tape__window_close(&s->head);
+    tape__window_close(&s->outer);
+    tape__window_close(&s->page);
+    tape__mapping_close(&s->file);
+}
+
+/* ---- the chain ---- */
+
+int tape__cycle_store_observe(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *c,
+                              uint64_t prefer)
+{
+    int rc = tape__window_cover(w, &s->file, c->position, 4, prefer);
+    if (rc == TAPE__BEYOND_END) {
+        c->word = 0;
+        return TAPE_OK;
+    }
+    if (rc != TAPE_OK) return rc;
+    c->word = tape__excerpt_observe(tape__window_at(w, c->position), s->aligned);
+    tape__word_kind_t kind = tape__word_kind(c->word);
+    if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return TAPE_OK;
+    uint64_t length = tape__word_length(c->word);
+    rc = tape__window_cover(w, &s->file, c->position, 4 + length, prefer);
+    if (rc == TAPE__BEYOND_END)
+        return bad(s, c->position, "a document reaches beyond the end of the file");
+    return rc;
+}
+
+uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position, int64_t sequence)
+{
+    uint64_t mask = (UINT64_C(1) << s->sequence_shift) - 1;
+    return (position << s->sequence_shift) + ((uint64_t)sequence & mask);
+}
+
+/* order[write_position]: the other side is tape__cycle_store_set_pair(). */
+static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *sequence)
+{
+    const uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);
+    const int shift = s->sequence_shift;
+    *sequence = -1;
+    for (int i = 0; i < PAIR_TRIES; i++) {
+        *position = OBSERVE64(write_position, pair);
+        if (!s->has_pair) return;
+        uint64_t word = OBSERVE64(write_position, pair + 1);
+        if (word == 0) return;
+        if (*position << shift >> shift == word >> shift) {
+            *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+            return;
+        }
+    }
+}
+
+void tape__cycle_store_set_pair(tape__cycle_store_t *s, uint64_t position, int64_t sequence)
+{
+    uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);
+    /* order[write_position]: position first, as Java does; a reader of the sequence word then finds
+     * at least that position, and notices when they do not belong together. */
+    PUBLISH64(write_position, pair, position);
+    if (s->has_pair)
+        PUBLISH64(write_position, pair + 1, tape__sequence_word(s, position, sequence));
+}
+
+/* A message whose place and sequence are certain, to start counting from; else the first document. */
+static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+{
+    int64_t sequence;
+    read_pair(s, &out->pair_position, &sequence);
+    out->pair_matches = sequence >= 0;
+    out->end = (tape__cursor_t){s->first_document, 0, 0};
+    if (out->pair_position == 0) return TAPE_OK;
+    if (out->pair_position < s->first_document)
+        return bad(s, s->write_position_at, "the write position lies inside the header");
+    if (out->pair_matches) {
+        tape__cursor_t c = {out->pair_position, sequence, 0};
+        int rc = tape__cycle_store_observe(s, w, &c, WALK_WINDOW);
+        if (rc != TAPE_OK) return rc;
+        if (tape__word_kind(c.word) != TAPE__WORD_DATA)
+            return bad(s, s->write_position_at, "the write position is not that of a message");
+        out->end = c;
+        return TAPE_OK;
+    }
+    return tape__excerpt_index_find(s, INT64_MAX, &out->end);
+}
+
+int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+{
+    int rc = starting_point(s, w, out);
+    out->last_position = 0;
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(s, w, &out->end, WALK_WINDOW);
+        if (rc != TAPE_OK) break;
+        tape__word_kind_t kind = tape__word_kind(out->end.word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) break;
+        if (kind == TAPE__WORD_DATA) out->last_position = out->end.position;
+        tape__cycle_store_step(s, &out->end);
+    }
+    return rc;
+}
+
+int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
+{
+    tape__chain_end_t end;
+    for (;;) {
+        int rc = tape__cycle_store_find_end(s, w, &end);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(end.end.word);
+        if (kind == TAPE__WORD_EOF) return TAPE_OK;
+        if (!s->aligned && end.end.position % 4 != 0) {
+#if !defined(__x86_64__)
+            return tape__fail(TAPE_EUNSUPPORTED, s->file.path, (int64_t)end.end.position,
+                              "%s: ending a file of data format 0 needs x86-64", s->file.path);
+#endif
+        }
+        rc = tape__window_cover(w, &s->file, end.end.position, 8, WALK_WINDOW);
+        if (rc == TAPE__BEYOND_END) return bad(s, end.end.position, "no room for the end mark");
+        if (rc != TAPE_OK) return rc;
+        if (!tape__excerpt_seal(tape__window_u32(w, end.end.position), end.end.word)) continue;
+        if (kind == TAPE__WORD_INCOMPLETE) ++*repaired;
+        /* For people who look at a dump; readers must not expect it (9.1). */
+        memcpy(tape__window_at(w, end.end.position + 4), "\xC3"
+                                                         "EOF",
+               4);
+        return TAPE_OK;
+    }
+}

@@ -1,0 +1,42 @@
+/* directory_listing.h - which cycles there are: the listing words and the directory itself.
+ *
+ * listing.lowestCycle, listing.highestCycle and listing.modCount (format.md 5.4, 9.4) tell Java
+ * which cycles to look for. Writers raise them after a file is linked; they are hints that may be
+ * stale or (WEEKLY, 1.8) nonsense, so a file's existence is always what counts.
+ */
+#ifndef TAPE_DIRECTORY_LISTING_H
+#define TAPE_DIRECTORY_LISTING_H
+
+#include "roll_cycle.h"
+
+typedef struct {
+    const char *directory;
+    const tape_roll_cycle_t *roll_cycle;
+    int64_t epoch_ms;      /* effective */
+    uint64_t *lowest;      /* NULL: no table store (read-only without metadata) */
+    uint64_t *highest;
+    uint64_t *mod_count;
+} tape__listing_t;
+
+#define TAPE__NO_CYCLE INT64_MIN
+
+/* The word's cycle, or TAPE__NO_CYCLE when there is none or it makes no sense. */
+int64_t tape__listing_lowest_word(const tape__listing_t *l);
+int64_t tape__listing_highest_word(const tape__listing_t *l);
+/* Moves when a cycle was added or somebody looked at the directory again. */
+uint64_t tape__listing_pulse(const tape__listing_t *l);
+
+/* After a file was linked: raises the words and the count. With the write lock held. */
+void tape__listing_add(const tape__listing_t *l, int64_t cycle);
+
+/* Reads the directory: the first cycle at or above `from` and the last at or below `to`;
+ * TAPE__NO_CYCLE when there are none. Any of the outputs may be NULL. TAPE_OK or a code. */
+int tape__listing_scan(const tape__listing_t *l, int64_t from, int64_t to, int64_t *first,
+                       int64_t *last);
+
+/* The full path of a cycle's file. False when it is no cycle that can have one. */
+bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size_t size);
+/* Whether there is a file of that cycle. */
+bool tape__listing_exists(const tape__listing_t *l, int64_t cycle);
+
+#endif

@@ -1,0 +1,25 @@
+/* error.h - codes, texts, and the per-thread trail of the last failure.
+ *
+ * The first frame is set where the failure is noticed, with the facts (file, position, errno); each
+ * caller that knows more may append a line. A success does not clear the trail.
+ */
+#ifndef TAPE_ERROR_H
+#define TAPE_ERROR_H
+
+#include "tape.h"
+
+/* Starts a trail and returns `code`. `file` may be NULL, `position` -1. */
+int tape__fail(int code, const char *file, int64_t position, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* As tape__fail(), with an errno whose text is added; ENOSPC, EACCES, ... choose the code. */
+int tape__fail_errno(int system_errno, const char *file, const char *doing);
+
+/* Appends a line about what was being done; returns `code` so that callers can pass it on. */
+int tape__while(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds facts to the failure just set. */
+void tape__error_index(int64_t index);
+void tape__error_holder(int64_t pid, int alive, int64_t held_for_ns);
+
+#endif

@@ -1,0 +1,83 @@
+/* mapping.c - see mapping.h. */
+#include "mapping.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "platform.h"
+
+enum { WINDOW_GRAIN = 64 * 1024 }; /* windows begin at multiples of this */
+
+int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
+{
+    memset(file, 0, sizeof *file);
+    file->fd = -1;
+    if ((size_t)snprintf(file->path, sizeof file->path, "%s", path) >= sizeof file->path)
+        return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
+    int fd = tape__open_file(path, writable ? TAPE__RDWR : TAPE__RDONLY);
+    if (fd < 0) return tape__fail_errno(-fd, path, "opening");
+    file->fd = fd;
+    file->writable = writable;
+    tape__stat_t st;
+    int rc = tape__stat_fd(fd, &st);
+    if (rc < 0) {
+        tape__mapping_close(file);
+        return tape__fail_errno(-rc, path, "asking for the size");
+    }
+    if (!st.is_regular) {
+        tape__mapping_close(file);
+        return tape__fail(TAPE_ECORRUPT, path, -1, "%s: not a regular file", path);
+    }
+    file->size = st.size;
+    file->inode = st.inode;
+    return TAPE_OK;
+}
+
+void tape__mapping_close(tape__file_t *file)
+{
+    if (file->fd >= 0) tape__close_file(file->fd);
+    file->fd = -1;
+}
+
+int tape__mapping_refresh(tape__file_t *file)
+{
+    tape__stat_t st;
+    int rc = tape__stat_fd(file->fd, &st);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the size");
+    file->size = st.size;
+    return TAPE_OK;
+}
+
+void tape__window_close(tape__window_t *w)
+{
+    tape__unmap(w->base, (size_t)w->size);
+    memset(w, 0, sizeof *w);
+}
+
+int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
+                      uint64_t prefer)
+{
+    const uint64_t page = tape__page_size();
+    uint64_t end, wanted;
+    if (file->fd < 0) return tape__fail(TAPE_ECLOSED, file->path, -1, "the file was closed");
+    if (tape__add_overflows(position, need, &end)) return TAPE__BEYOND_END;
+    /* Always ask: an old Java writer may have shrunk the file since (format.md 11.2). */
+    int rc = tape__mapping_refresh(file);
+    if (rc != TAPE_OK) return rc;
+    uint64_t limit = tape__align_up(file->size, page);
+    if (end > limit) return TAPE__BEYOND_END;
+    uint64_t start = tape__align_down(position, WINDOW_GRAIN);
+    if (tape__add_overflows(start, prefer, &wanted)) wanted = end;
+    uint64_t size = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit) - start;
+    size = tape__align_up(size, page);
+    uint8_t *base;
+    rc = tape__map(file->fd, start, (size_t)size, file->writable, &base);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "mapping");
+    tape__window_close(w);
+    w->base = base;
+    w->start = start;
+    w->size = size;
+    return TAPE_OK;
+}

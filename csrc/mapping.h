@@ -1,0 +1,70 @@
+/* mapping.h - windows of a mapped file.
+ *
+ * A cycle file is tens of megabytes long, mostly hole, and grows; one looks at it through windows,
+ * each a mapped range that is moved when another range is wanted. Every window is bounded by the
+ * size of the file at the time of mapping, rounded up to a page: touching a page behind the end of
+ * a file kills the process (format.md 11.2).
+ */
+#ifndef TAPE_MAPPING_H
+#define TAPE_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TAPE__BEYOND_END = 1 }; /* the wanted range is not in the file (yet) */
+
+typedef struct {
+    int fd; /* -1: not open */
+    bool writable;
+    uint64_t size; /* as last seen; a file may be longer by now */
+    uint64_t inode;
+    char path[1024];
+} tape__file_t;
+
+typedef struct {
+    uint8_t *base; /* NULL: nothing mapped */
+    uint64_t start;
+    uint64_t size;
+} tape__window_t;
+
+/* 0 or a tape code; the path is kept for messages. */
+int tape__mapping_open(tape__file_t *file, const char *path, bool writable);
+void tape__mapping_close(tape__file_t *file);
+/* Asks for the file's size again. */
+int tape__mapping_refresh(tape__file_t *file);
+
+/* Slow half of tape__window_cover(): moves the window. */
+int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
+                      uint64_t prefer);
+
+static inline bool tape__window_has(const tape__window_t *w, uint64_t position, uint64_t need)
+{
+    return position >= w->start && need <= w->size && position - w->start <= w->size - need;
+}
+
+/* Makes [position, position + need) mapped; a new window is `prefer` bytes long where the file is.
+ * TAPE_OK, TAPE__BEYOND_END, or a code. Pointers into the old window are dead when it moves. */
+static inline int tape__window_cover(tape__window_t *w, tape__file_t *file, uint64_t position,
+                                     uint64_t need, uint64_t prefer)
+{
+    if (__builtin_expect(tape__window_has(w, position, need), 1)) return 0;
+    return tape__window_move(w, file, position, need, prefer);
+}
+
+static inline uint8_t *tape__window_at(const tape__window_t *w, uint64_t position)
+{
+    return w->base + (position - w->start);
+}
+static inline uint32_t *tape__window_u32(const tape__window_t *w, uint64_t position)
+{
+    return (uint32_t *)(void *)tape__window_at(w, position);
+}
+static inline uint64_t *tape__window_u64(const tape__window_t *w, uint64_t position)
+{
+    return (uint64_t *)(void *)tape__window_at(w, position);
+}
+
+void tape__window_close(tape__window_t *w);
+
+#endif

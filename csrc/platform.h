@@ -1,0 +1,108 @@
+/* platform.h - the operating system: the only system calls of libtape, and its only malloc.
+ *
+ * Functions that can fail return 0 (or a value) or a negative errno; callers turn that into a code
+ * with tape__fail_errno(-rc, file, doing).
+ *
+ * Fault shim: in a build with TAPE_FAULTS every wrapper first asks tape__fault_due(op); a test arms
+ * "fail the Nth call of this operation with that errno, once or for ever".
+ */
+#ifndef TAPE_PLATFORM_H
+#define TAPE_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum tape__op {
+    TAPE__OP_OPEN,
+    TAPE__OP_STAT,
+    TAPE__OP_TRUNCATE,
+    TAPE__OP_ALLOCATE,
+    TAPE__OP_MAP,
+    TAPE__OP_POPULATE,
+    TAPE__OP_READ,
+    TAPE__OP_LINK,
+    TAPE__OP_UNLINK,
+    TAPE__OP_RENAME,
+    TAPE__OP_MKDIR,
+    TAPE__OP_LIST,
+    TAPE__OP_LOCK,
+    TAPE__OP_SYNC,
+    TAPE__OP_MALLOC,
+    TAPE__OP_COUNT
+} tape__op_t;
+
+#ifdef TAPE_FAULTS
+/* Lets the `nth` (1 is the next) call of `op` fail with `system_errno`; all later ones too if
+ * `forever`. nth 0 disarms. tape__fault_hits() counts the faults given since arming. */
+void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever);
+int tape__fault_hits(void);
+#endif
+
+/* ---- memory ---- */
+void *tape__alloc(size_t size); /* zeroed; NULL when there is none */
+void tape__free(void *memory);
+uint64_t tape__alloc_count(void); /* calls of tape__alloc so far, in this process */
+
+/* ---- files ---- */
+typedef struct {
+    uint64_t size;
+    uint64_t allocated; /* bytes on disk */
+    uint64_t device;
+    uint64_t inode;
+    bool is_directory;
+    bool is_regular;
+} tape__stat_t;
+
+enum { TAPE__RDONLY = 0, TAPE__RDWR = 1, TAPE__CREATE_NEW = 2 };
+int tape__open_file(const char *path, int flags); /* descriptor */
+void tape__close_file(int fd);
+int tape__stat_fd(int fd, tape__stat_t *out);
+int tape__stat_path(const char *path, tape__stat_t *out);
+int tape__file_truncate(int fd, uint64_t size);
+/* Reserves blocks without changing the size; never glibc's emulation, which writes into the file.
+ * -EOPNOTSUPP where the file system cannot. */
+int tape__file_reserve(int fd, uint64_t offset, uint64_t size);
+int tape__free_space(int fd, uint64_t *out);
+int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size);
+int tape__file_sync(int fd);
+int tape__link(const char *from, const char *to);
+int tape__unlink(const char *path);
+int tape__rename(const char *from, const char *to);
+int tape__mkdir(const char *path);
+int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */
+/* Calls `each` with every name in the directory, until it returns non-zero (then that is returned). */
+int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user);
+/* NULL when processes of one host share its pages, else the name of the file system. */
+const char *tape__unshared_filesystem(const char *path);
+
+/* ---- mapping ---- */
+int tape__map(int fd, uint64_t offset, size_t size, bool writable, uint8_t **out);
+void tape__unmap(uint8_t *base, size_t size);
+/* Brings pages in for writing; -EINVAL where the kernel cannot. */
+int tape__populate(uint8_t *base, size_t size);
+size_t tape__page_size(void);
+
+/* ---- locks on byte ranges: open-file-description locks, which meet Java's fcntl locks (5.3) ---- */
+int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive); /* -EAGAIN: held */
+int tape__unlock_range(int fd, uint64_t start, uint64_t length);
+int tape__range_is_locked(int fd, uint64_t start, uint64_t length); /* 1 by another, 0 free */
+
+/* ---- processes ---- */
+int64_t tape__pid(void);
+/* 1 alive, 0 dead or a zombie. */
+int tape__process_alive(int64_t pid);
+uint64_t tape__process_start(int64_t pid); /* in clock ticks since boot; 0 unknown */
+uint64_t tape__pid_namespace(void);        /* an id; 0 unknown */
+/* Whether a process has the file mapped: 1 yes, 0 no, -1 cannot be seen. */
+int tape__process_maps(int64_t pid, uint64_t inode);
+
+/* ---- time ---- */
+int64_t tape__now_ms(void);        /* real time, precise */
+int64_t tape__now_coarse_ms(void); /* real time, behind by at most tape__coarse_tick_ms() */
+int64_t tape__coarse_tick_ms(void);
+int64_t tape__monotonic_ns(void);
+void tape__sleep_ns(int64_t ns);
+void tape__yield(void);
+
+#endif

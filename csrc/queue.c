@@ -1,0 +1,467 @@
+/* queue.c - opening, creating, closing a queue, and what can be asked of it. */
+#define _POSIX_C_SOURCE 200809L
+#include "queue.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "atomics.h"
+#include "bytes.h"
+#include "error.h"
+#include "platform.h"
+
+#define BLOCK_DEFAULT (INT64_C(64) << 20)
+#define BLOCK_MAX (INT64_C(1) << 40)
+#define LOCK_TIMEOUT_DEFAULT INT64_C(10000000000)
+#define STALE_AFTER_DEFAULT INT64_C(2000000000)
+
+const char *tape_version(void) { return "0.1.0"; }
+
+/* ---- calls on the queue while another thread shuts it down ---- */
+
+int tape__queue_check(const tape_queue_t *q)
+{
+    if (q->generation != tape__process_generation())
+        return tape__fail(TAPE_EFORKED, q->path, -1, "%s was opened before fork()", q->path);
+    if (OBSERVE32(closed, &q->closed))
+        return tape__fail(TAPE_ECLOSED, q->path, -1, "the queue %s was closed", q->path);
+    return TAPE_OK;
+}
+
+static void add_user(tape_queue_t *q, int n)
+{
+    for (;;) {
+        uint32_t seen = PEEK32(users, &q->users);
+        if (CLAIM32(users, &q->users, seen, seen + (uint32_t)n)) return;
+    }
+}
+
+int tape__queue_enter(tape_queue_t *q)
+{
+    /* order[users]: first counted, then looked at `closed`; tape_queue_shutdown() does it the other
+     * way round, so one of the two sees the other. */
+    add_user(q, 1);
+    int rc = tape__queue_check(q);
+    if (rc != TAPE_OK) add_user(q, -1);
+    return rc;
+}
+
+void tape__queue_leave(tape_queue_t *q) { add_user(q, -1); }
+
+/* ---- sizes (format.md 11) ---- */
+
+static int64_t overlap_of(int64_t block)
+{
+    if (block < 64 << 10) return block;
+    if (block < 256 << 10) return 64 << 10;
+    return block / 4 < INT64_C(1) << 30 ? block / 4 : INT64_C(1) << 30;
+}
+
+uint64_t tape__queue_body_max(const tape_queue_t *q)
+{
+    uint64_t overlap = (uint64_t)overlap_of(q->block_size);
+    return tape__min_u64(overlap, UINT64_C(0x3FFFFFFF) - 64);
+}
+
+uint64_t tape__queue_file_size(const tape_queue_t *q, uint64_t needed)
+{
+    uint64_t block = (uint64_t)q->block_size;
+    uint64_t chunk = (needed + 3) / block;
+    return (chunk + 1) * block + (uint64_t)overlap_of(q->block_size);
+}
+
+static int64_t block_size_of(const tape_queue_options_t *o, const tape_roll_cycle_t *r)
+{
+    int64_t least = 32 * (int64_t)r->index_count;
+    if (least < 64 << 10) least = 64 << 10;
+    int64_t block = o->block_size > 0 ? o->block_size : BLOCK_DEFAULT;
+    block = (int64_t)tape__align_up((uint64_t)block, 4096);
+    return block < least ? least : block;
+}
+
+/* ---- what stands at the path ---- */
+
+/* Parents first, like mkdir -p. */
+static int make_directories(const char *path)
+{
+    char part[1024];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1;; p++) {
+        if (*p != '/' && *p != 0) continue;
+        char end = *p;
+        *p = 0;
+        int rc = tape__mkdir(part);
+        if (rc < 0 && rc != -EEXIST) {
+            tape__stat_t st; /* a parent may exist where we must not create */
+            if (tape__stat_path(part, &st) < 0 || !st.is_directory)
+                return tape__fail_errno(-rc, part, "creating the directory");
+        }
+        if (end == 0) return TAPE_OK;
+        *p = end;
+    }
+}
+
+typedef struct {
+    bool table, listing_4, any_cycle_file;
+    const tape_roll_cycle_t *of_names;
+} contents_t;
+
+static int look_at_name(void *user, const char *name)
+{
+    contents_t *c = user;
+    size_t length = strlen(name);
+    if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true;
+    if (strcmp(name, "directory-listing.cq4t") == 0) c->listing_4 = true;
+    if (length > 4 && strcmp(name + length - 4, ".cq4") == 0) {
+        c->any_cycle_file = true;
+        if (!c->of_names) c->of_names = tape__roll_cycle_of_file(name);
+    }
+    return 0;
+}
+
+/* What is in the directory; TAPE_ENOTFOUND when there is none. */
+static int look_at_directory(const char *path, contents_t *c)
+{
+    tape__stat_t st;
+    memset(c, 0, sizeof *c);
+    int rc = tape__stat_path(path, &st);
+    if (rc < 0) return tape__fail_errno(-rc, path, "opening the queue");
+    if (!st.is_directory)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1, "%s is not a directory", path);
+    rc = tape__list_directory(path, look_at_name, c);
+    if (rc < 0) return tape__fail_errno(-rc, path, "listing the directory");
+    if (c->table) return TAPE_OK;
+    if (c->listing_4)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)", path);
+    if (c->any_cycle_file && !c->of_names)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
+    return TAPE_OK;
+}
+
+/* ---- opening ---- */
+
+static int check_options(const char *path, const tape_queue_options_t *given,
+                         tape_queue_options_t *o, const tape_roll_cycle_t **wish)
+{
+    memset(o, 0, sizeof *o);
+    if (given) {
+        if (given->struct_size < sizeof(uint32_t) * 2 || given->struct_size > 4096)
+            return tape__fail(TAPE_EINVAL, path, -1, "struct_size of the options is not set");
+        memcpy(o, given, tape__min_u64(given->struct_size, sizeof *o));
+    }
+    *wish = NULL;
+    if (!path || !*path) return tape__fail(TAPE_EINVAL, path, -1, "the path is empty");
+    if (strlen(path) > 900) return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
+    if (o->roll_cycle && !(*wish = tape_roll_cycle_named(o->roll_cycle)))
+        return tape__fail(TAPE_EINVAL, path, -1, "\"%s\" is no roll cycle; there are 28, from "
+                          "FIVE_MINUTELY to TEST8_DAILY", o->roll_cycle);
+    if (o->block_size < 0 || o->block_size > BLOCK_MAX)
+        return tape__fail(TAPE_EINVAL, path, -1, "block_size is out of range (1 to 2^40 bytes)");
+    if (o->source_id < 0) return tape__fail(TAPE_EINVAL, path, -1, "source_id is negative");
+    if (o->lock_timeout_ns < -1 || o->stale_after_ns < 0)
+        return tape__fail(TAPE_EINVAL, path, -1, "a negative time");
+    return TAPE_OK;
+}
+
+/* Creates what is missing; afterwards there is a table store, unless read-only. */
+static int create(tape_queue_t *q, const tape_queue_options_t *o, const tape_roll_cycle_t *wish,
+                  const contents_t *c)
+{
+    tape__settings_t s = {.roll_cycle = wish ? wish : tape_roll_cycle_named("FAST_DAILY"),
+                          .epoch_ms = o->epoch_ms,
+                          .source_id = o->source_id};
+    int64_t lowest = 0, highest = -1;
+    if (c->of_names) { /* the table store was lost: the names tell the cycle */
+        s.roll_cycle = c->of_names;
+        tape__listing_t l = {.directory = q->path, .roll_cycle = s.roll_cycle,
+                             .epoch_ms = tape__effective_epoch(s.roll_cycle, s.epoch_ms)};
+        int rc = tape__listing_scan(&l, 0, INT32_MAX, &lowest, &highest);
+        if (rc != TAPE_OK) return rc;
+    }
+    return tape__table_store_create(q->path, &s, lowest, highest);
+}
+
+static int open_files(tape_queue_t *q, const tape_queue_options_t *o, const tape_roll_cycle_t *wish)
+{
+    contents_t c;
+    bool may_create = !(o->flags & TAPE_OPEN_EXISTING) && !q->read_only;
+    int rc = look_at_directory(q->path, &c);
+    if (rc == TAPE_ENOTFOUND && may_create) {
+        rc = make_directories(q->path);
+        if (rc == TAPE_OK) rc = look_at_directory(q->path, &c);
+    }
+    if (rc != TAPE_OK) return rc;
+    const char *filesystem = tape__unshared_filesystem(q->path);
+    if (filesystem && !(o->flags & TAPE_UNSAFE_FILESYSTEM))
+        return tape__fail(TAPE_EFILESYSTEM, q->path, -1, "%s is on %s", q->path, filesystem);
+    if (!q->read_only) {
+        rc = tape__can_write(q->path);
+        if (rc < 0) {
+            rc = tape__fail_errno(-rc, q->path, "opening the queue for writing");
+            return rc == TAPE_EACCES && c.table ? tape__while(TAPE_EREADONLY, "only reading is "
+                                                              "permitted") : rc;
+        }
+    }
+    if (!c.table && !may_create) {
+        if (!c.of_names)
+            return tape__fail(TAPE_ENOTFOUND, q->path, -1, "%s is a directory without a queue",
+                              q->path);
+        if (!q->read_only) return create(q, o, wish, &c); /* a queue that lost its table store */
+        q->settings.roll_cycle = c.of_names;
+        return TAPE_OK;
+    }
+    if (!c.table) rc = create(q, o, wish, &c);
+    if (rc == TAPE_OK) rc = tape__table_store_open(&q->table, q->path, !q->read_only);
+    q->has_table = rc == TAPE_OK;
+    if (rc == TAPE_OK) q->settings = q->table.settings;
+    return rc;
+}
+
+static int compare_settings(tape_queue_t *q, const tape_queue_options_t *o,
+                            const tape_roll_cycle_t *wish)
+{
+    const tape__settings_t *s = &q->settings;
+    if (wish && wish != s->roll_cycle) q->mismatch |= TAPE_MISMATCH_ROLL_CYCLE;
+    if ((o->epoch_ms || (o->flags & TAPE_EPOCH_GIVEN)) && o->epoch_ms != s->epoch_ms)
+        q->mismatch |= TAPE_MISMATCH_EPOCH;
+    if ((o->source_id || (o->flags & TAPE_SOURCE_ID_GIVEN)) && o->source_id != s->source_id)
+        q->mismatch |= TAPE_MISMATCH_SOURCE_ID;
+    if (q->mismatch == 0 || !(o->flags & TAPE_STRICT)) return TAPE_OK;
+    return tape__fail(TAPE_EMISMATCH, q->path, -1,
+                      "%s has roll cycle %s, epoch %" PRId64 " ms and source id %d", q->path,
+                      s->roll_cycle->name, s->epoch_ms, s->source_id);
+}
+
+/* Finds the words in the table store that the floors work on. */
+static int bind_words(tape_queue_t *q, const tape_queue_options_t *o)
+{
+    tape__listing_t *l = &q->listing;
+    l->directory = q->path;
+    l->roll_cycle = q->settings.roll_cycle;
+    l->epoch_ms = tape__effective_epoch(q->settings.roll_cycle, q->settings.epoch_ms);
+    if (!q->has_table) return TAPE_OK;
+    tape__table_store_t *t = &q->table;
+    l->lowest = tape__table_store_cell(t, "listing.lowestCycle");
+    l->highest = tape__table_store_cell(t, "listing.highestCycle");
+    l->mod_count = tape__table_store_cell(t, "listing.modCount");
+    if (q->read_only) {
+        q->lock.word = tape__table_store_cell(t, "chronicle.write.lock");
+        return TAPE_OK;
+    }
+    if (!l->highest) l->highest = tape__table_store_make_cell(t, "listing.highestCycle", TAPE__MIN64);
+    if (!l->lowest) l->lowest = tape__table_store_make_cell(t, "listing.lowestCycle", INT32_MAX);
+    if (!l->mod_count) l->mod_count = tape__table_store_make_cell(t, "listing.modCount", 0);
+    q->append_lock = tape__table_store_make_cell(t, "chronicle.append.lock", TAPE__MIN64);
+    uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
+    if (!l->highest || !l->lowest || !l->mod_count || !word || !q->append_lock) return TAPE_ECORRUPT;
+    tape__stat_t st;
+    int rc = tape__stat_fd(t->file.fd, &st);
+    if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
+    q->entry = tape__process_acquire(st.device, st.inode);
+    if (!q->entry) return tape__fail(TAPE_ENOMEM, q->path, -1, "out of memory");
+    q->lock = (tape__write_lock_t){
+        .word = word,
+        .pulse = l->mod_count,
+        .entry = q->entry,
+        .own = (uint64_t)tape__pid(),
+        .table_inode = st.inode,
+        .directory = q->path,
+        .timeout_ns = o->lock_timeout_ns ? o->lock_timeout_ns : LOCK_TIMEOUT_DEFAULT,
+        .stale_after_ns = (o->flags & TAPE_NEVER_BREAK) ? -1
+                          : o->stale_after_ns           ? o->stale_after_ns
+                                                        : STALE_AFTER_DEFAULT,
+    };
+    return TAPE_OK;
+}
+
+static void give_back(tape_queue_t *q)
+{
+    if (q->writer.open) {
+        tape__window_close(&q->writer.window);
+        tape__cycle_store_close(&q->writer.store);
+        q->writer.open = false;
+    }
+    if (q->has_table) tape__table_store_close(&q->table);
+    q->has_table = false;
+    q->lock.word = NULL; /* who waits for the guard finds the lock gone */
+}
+
+static void destroy(tape_queue_t *q)
+{
+    give_back(q);
+    tape__process_release(q->entry);
+    pthread_mutex_destroy(&q->children_lock);
+    tape__free(q);
+}
+
+int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_queue_t **out)
+{
+    tape_queue_options_t o;
+    const tape_roll_cycle_t *wish = NULL;
+    if (!out) return tape__fail(TAPE_EINVAL, path, -1, "no place for the handle");
+    *out = NULL;
+    int rc = check_options(path, options, &o, &wish);
+    if (rc != TAPE_OK) return rc;
+    tape_queue_t *q = tape__alloc(sizeof *q);
+    if (!q) return tape__fail(TAPE_ENOMEM, path, -1, "out of memory");
+    q->generation = tape__process_generation();
+    q->read_only = (o.flags & TAPE_READ_ONLY) != 0;
+    q->clock = o.clock;
+    q->clock_user = o.clock_user;
+    q->writer.sealed_below = TAPE__NO_CYCLE;
+    pthread_mutex_init(&q->children_lock, NULL);
+    snprintf(q->path, sizeof q->path, "%s", path);
+    for (size_t n = strlen(q->path); n > 1 && q->path[n - 1] == '/'; n--) q->path[n - 1] = 0;
+    rc = open_files(q, &o, wish);
+    /* Between our look and now another process may have created it. */
+    if (rc == TAPE_OK && !q->has_table && !q->read_only) {
+        rc = tape__table_store_open(&q->table, q->path, true);
+        q->has_table = rc == TAPE_OK;
+        if (rc == TAPE_OK) q->settings = q->table.settings;
+    }
+    if (rc == TAPE_OK) rc = compare_settings(q, &o, wish);
+    if (rc == TAPE_OK) q->block_size = block_size_of(&o, q->settings.roll_cycle);
+    if (rc == TAPE_OK) rc = bind_words(q, &o);
+    if (rc != TAPE_OK) {
+        destroy(q);
+        return rc;
+    }
+    *out = q;
+    return TAPE_OK;
+}
+
+/* ---- children and closing ---- */
+
+void tape__queue_add_child(tape_queue_t *q, tape_tailer_t *tailer)
+{
+    pthread_mutex_lock(&q->children_lock);
+    q->children++;
+    if (tailer) {
+        *tape__tailer_link(tailer) = q->tailers;
+        q->tailers = tailer;
+    }
+    pthread_mutex_unlock(&q->children_lock);
+}
+
+void tape__queue_remove_child(tape_queue_t *q, tape_tailer_t *tailer)
+{
+    /* A lock that a thread of the parent held at fork() is never given back in the child; there,
+     * handles are only one thread's. */
+    bool shared = q->generation == tape__process_generation();
+    if (shared) pthread_mutex_lock(&q->children_lock);
+    for (tape_tailer_t **at = &q->tailers; tailer && *at; at = tape__tailer_link(*at))
+        if (*at == tailer) {
+            *at = *tape__tailer_link(tailer);
+            break;
+        }
+    bool last = --q->children == 0 && q->handle_released;
+    if (shared) pthread_mutex_unlock(&q->children_lock);
+    if (last) destroy(q);
+}
+
+static int shut_tailers(tape_queue_t *q)
+{
+    int rc = TAPE_OK;
+    pthread_mutex_lock(&q->children_lock);
+    for (tape_tailer_t *t = q->tailers; t; t = *tape__tailer_link(t)) {
+        int n = 0; /* reads are short; a thread inside is out soon */
+        while ((rc = tape__tailer_shut(t)) == TAPE_EBUSY && n++ < 20000) tape__sleep_ns(100000);
+        if (rc != TAPE_OK) break;
+    }
+    pthread_mutex_unlock(&q->children_lock);
+    return rc;
+}
+
+int tape_queue_shutdown(tape_queue_t *q)
+{
+    if (q->generation != tape__process_generation()) return TAPE_OK; /* the parent's business */
+    if (!CLAIM32(closed, &q->closed, 0, 1)) return TAPE_OK;
+    int rc = shut_tailers(q);
+    /* order[users]: see tape__queue_enter(). */
+    while (OBSERVE32(users, &q->users) != 0) tape__sleep_ns(100000);
+    bool contended;
+    if (q->entry && !tape__process_guard(q->entry, -1, &contended)) return rc;
+    if (rc == TAPE_OK) give_back(q);
+    if (q->entry) tape__process_unguard(q->entry);
+    return rc;
+}
+
+int tape_queue_close(tape_queue_t *q)
+{
+    if (!q) return TAPE_OK;
+    if (q->children > 0)
+        return tape__fail(TAPE_EBUSY, q->path, -1, "%d appenders or tailers of the queue are open",
+                          (int)q->children);
+    int rc = tape_queue_shutdown(q);
+    if (rc == TAPE_OK) destroy(q);
+    return rc;
+}
+
+void tape_queue_release(tape_queue_t *q)
+{
+    if (!q) return;
+    tape_queue_shutdown(q);
+    bool shared = q->generation == tape__process_generation();
+    if (shared) pthread_mutex_lock(&q->children_lock);
+    q->handle_released = true;
+    bool last = q->children == 0;
+    if (shared) pthread_mutex_unlock(&q->children_lock);
+    if (last) destroy(q);
+}
+
+/* ---- questions ---- */
+
+int tape_queue_cycle_name(tape_queue_t *q, int64_t cycle, char *buffer, size_t size)
+{
+    char name[TAPE__NAME_MAX];
+    if (!tape__cycle_file_name(q->settings.roll_cycle, q->listing.epoch_ms, cycle, name,
+                               sizeof name) ||
+        strlen(name) >= size)
+        return tape__fail(TAPE_EINVAL, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    strcpy(buffer, name);
+    return TAPE_OK;
+}
+
+static int64_t or_none(int64_t cycle) { return cycle == TAPE__NO_CYCLE ? -1 : cycle; }
+
+static int64_t holder_of(const tape_queue_t *q)
+{
+    uint64_t word = q->has_table && q->lock.word ? OBSERVE64(write_lock, q->lock.word) : TAPE__MIN64;
+    return word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF);
+}
+
+int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
+{
+    memset(out, 0, sizeof *out);
+    int rc = tape__queue_enter(q); /* a closed queue still answers what needs no file */
+    if (rc == TAPE_EFORKED) return rc;
+    out->closed = rc != TAPE_OK;
+    out->roll_cycle = q->settings.roll_cycle;
+    out->path = q->path;
+    out->epoch_ms = q->settings.epoch_ms;
+    out->block_size = q->block_size;
+    out->lowest_cycle = out->highest_cycle = -1;
+    out->source_id = q->settings.source_id;
+    out->read_only = q->read_only;
+    out->mismatch = q->mismatch;
+    out->lock_acquired = q->lock.acquired;
+    out->lock_contended = q->lock.contended;
+    out->lock_broken = q->lock.broken;
+    out->lock_lost = q->lock.lost;
+    out->repairs = q->repairs;
+    out->rolls = q->rolls;
+    out->clock_went_back = q->clock_went_back;
+    if (rc != TAPE_OK) return TAPE_OK;
+    int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
+    rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+    out->lowest_cycle = or_none(first);
+    out->highest_cycle = or_none(last);
+    out->listing_mod_count = (int64_t)tape__listing_pulse(&q->listing);
+    out->lock_holder_pid = holder_of(q);
+    tape__queue_leave(q);
+    return rc;
+}

@@ -1,0 +1,455 @@
+/* tailer.c - reading: forward from anywhere, across cycles; seeking (format.md 9.5, 12).
+ *
+ * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
+ *
+ *     tailer     at 0 or NOT_COMPLETE: nothing yet     at END_OF_DATA: the next cycle that exists
+ *
+ * Without END_OF_DATA it stays, even if newer cycles exist: a late writer may still append here.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <inttypes.h>
+#include <string.h>
+
+#include "atomics.h"
+#include "bytes.h"
+#include "error.h"
+#include "excerpt_index.h"
+#include "platform.h"
+#include "queue.h"
+#include "wire.h"
+
+#define WINDOW_DEFAULT (INT64_C(16) << 20)
+#define WINDOW_LEAST (INT64_C(64) << 10)
+#define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
+
+struct tape_tailer {
+    tape_queue_t *queue;
+    tape_tailer_t *next_sibling;
+    uint32_t busy;
+    bool shut;
+    bool open;                 /* `store` is */
+    tape__cycle_store_t store;
+    tape__window_t window;
+    uint64_t window_size;
+    tape__cursor_t at;
+    int64_t last_read;         /* TAPE_ENOINDEX: none */
+    tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
+    int64_t before_last_read;
+    bool can_unread;
+    int64_t looked_ns;
+};
+
+tape_tailer_t **tape__tailer_link(tape_tailer_t *t) { return &t->next_sibling; }
+
+static void leave_cycle(tape_tailer_t *t)
+{
+    if (!t->open) return;
+    tape__window_close(&t->window);
+    tape__cycle_store_close(&t->store);
+    t->open = false;
+}
+
+/* ---- one thread at a time ---- */
+
+/* order[busy]: what the last thread left in the tailer is seen by the next one. */
+static int enter(tape_tailer_t *t)
+{
+    if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+    int rc = tape__queue_check(t->queue);
+    if (rc != TAPE_OK) return rc;
+    if (!CLAIM32(busy, &t->busy, 0, 1))
+        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    t->can_unread = false;
+    if (!t->shut) return TAPE_OK;
+    (void)CLAIM32(busy, &t->busy, 1, 0);
+    return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
+}
+
+static void leave(tape_tailer_t *t) { (void)CLAIM32(busy, &t->busy, 1, 0); }
+
+int tape__tailer_shut(tape_tailer_t *t)
+{
+    if (!CLAIM32(busy, &t->busy, 0, 1))
+        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    t->shut = true;
+    leave_cycle(t);
+    leave(t);
+    return TAPE_OK;
+}
+
+/* ---- opening and closing ---- */
+
+int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, tape_tailer_t **out)
+{
+    if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
+    *out = NULL;
+    int64_t window = WINDOW_DEFAULT;
+    if (options) {
+        if (options->struct_size < sizeof *options || options->window_size < 0)
+            return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
+        if (options->window_size) window = options->window_size;
+    }
+    int rc = tape__queue_enter(queue);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t *t = tape__alloc(sizeof *t);
+    if (t) {
+        t->queue = queue;
+        t->window_size = (uint64_t)(window < WINDOW_LEAST ? WINDOW_LEAST : window);
+        t->last_read = TAPE_ENOINDEX;
+        tape__queue_add_child(queue, t);
+        *out = t;
+    } else {
+        rc = tape__fail(TAPE_ENOMEM, queue->path, -1, "out of memory");
+    }
+    tape__queue_leave(queue);
+    return rc;
+}
+
+int tape_tailer_shutdown(tape_tailer_t *t) { return tape__tailer_shut(t); }
+
+int tape_tailer_close(tape_tailer_t *t)
+{
+    if (!t) return TAPE_OK;
+    int rc = t->shut ? TAPE_OK : tape__tailer_shut(t);
+    if (rc != TAPE_OK) return rc;
+    tape_queue_t *q = t->queue;
+    tape__queue_remove_child(q, t);
+    tape__free(t);
+    return TAPE_OK;
+}
+
+/* ---- moving between cycles ---- */
+
+/* Opens a cycle; 1 done, 0 when there is no such file (yet, or any more), or a code. */
+static int open_cycle(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store)
+{
+    char path[1024];
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return 0;
+    int rc = tape__cycle_store_open(store, path, cycle, false);
+    if (rc == TAPE_OK) return 1;
+    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
+}
+
+static void enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
+{
+    leave_cycle(t);
+    t->store = *store;
+    t->window = (tape__window_t){0};
+    t->open = true;
+    t->at = (tape__cursor_t){t->store.first_document, 0, 0};
+}
+
+static int open_and_enter(tape_tailer_t *t, int64_t cycle)
+{
+    tape__cycle_store_t store;
+    int rc = open_cycle(t->queue, cycle, &store);
+    if (rc == 1) enter_cycle(t, &store);
+    return rc;
+}
+
+/* The directory is read at most every LOOK_EVERY_NS by one waiting tailer. */
+static bool may_look(tape_tailer_t *t)
+{
+    int64_t now = tape__monotonic_ns();
+    if (t->looked_ns && now - t->looked_ns < LOOK_EVERY_NS) return false;
+    t->looked_ns = now;
+    return true;
+}
+
+/* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
+static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
+{
+    const tape__listing_t *l = &t->queue->listing;
+    int64_t highest = tape__listing_highest_word(l);
+    if (tape__listing_exists(l, from)) {
+        *cycle = from;
+        return 1;
+    }
+    /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
+    if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
+    int rc = tape__listing_scan(l, from, INT32_MAX, cycle, NULL);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+static int first_cycle(tape_tailer_t *t, int64_t *cycle)
+{
+    const tape__listing_t *l = &t->queue->listing;
+    int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
+    /* The word may be stale when older files came back; the directory decides, but only when there
+     * is something to find. */
+    if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
+    int rc = tape__listing_scan(l, 0, INT32_MAX, cycle, NULL);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+/* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
+static int stand_at_start(tape_tailer_t *t)
+{
+    int64_t cycle;
+    if (t->open) return 1;
+    int rc = first_cycle(t, &cycle);
+    return rc == 1 ? open_and_enter(t, cycle) : rc;
+}
+
+/* ---- reading ---- */
+
+static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    const uint8_t *body = tape__window_at(&t->window, t->at.position + 4);
+    size_t size = tape__word_length(t->at.word), offset = 0, length = size;
+    bool framed = tape__wire_unframe(body, size, &offset, &length);
+    out->data = framed ? body + offset : body;
+    out->size = framed ? length : size;
+    out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;
+    out->reserved = 0;
+    out->index = tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+}
+
+/* Walks to the next message without passing it. 1, 0 or a code. */
+static int find_message(tape_tailer_t *t)
+{
+    int rc = stand_at_start(t);
+    while (rc == 1) {
+        int64_t cycle;
+        int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+        if (code != TAPE_OK) {
+            tape__error_index(tape__index(t->queue->settings.roll_cycle, t->store.cycle,
+                                          t->at.sequence));
+            return code;
+        }
+        switch (tape__word_kind(t->at.word)) {
+        case TAPE__WORD_DATA:
+            return 1;
+        case TAPE__WORD_META:
+            tape__cycle_store_step(&t->store, &t->at);
+            break;
+        case TAPE__WORD_EOF:
+            rc = find_cycle(t, t->store.cycle + 1, &cycle);
+            if (rc == 1) rc = open_and_enter(t, cycle);
+            break;
+        default:
+            return 0;
+        }
+    }
+    return rc;
+}
+
+int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = find_message(t);
+    if (rc == 1) fill_excerpt(t, out);
+    leave(t);
+    return rc;
+}
+
+int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = find_message(t);
+    if (rc == 1) {
+        fill_excerpt(t, out);
+        t->before = t->at;
+        t->before_last_read = t->last_read;
+        t->can_unread = true;
+        t->last_read = out->index;
+        tape__cycle_store_step(&t->store, &t->at);
+    }
+    leave(t);
+    return rc;
+}
+
+int tape_tailer_unread(tape_tailer_t *t)
+{
+    bool can = t && t->can_unread; /* enter() forgets it */
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    if (can) {
+        t->at = t->before;
+        t->last_read = t->before_last_read;
+    } else {
+        rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
+    }
+    leave(t);
+    return rc;
+}
+
+int64_t tape_tailer_index(tape_tailer_t *t)
+{
+    int64_t index = enter(t);
+    if (index != TAPE_OK) return index;
+    int rc = stand_at_start(t);
+    index = rc < 0 ? rc : 0;
+    if (rc == 1) index = tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+    leave(t);
+    return index;
+}
+
+int64_t tape_tailer_last_read(tape_tailer_t *t)
+{
+    bool can = t && t->can_unread;
+    int64_t index = enter(t);
+    if (index != TAPE_OK) return index;
+    index = t->last_read;
+    t->can_unread = can; /* looking changes nothing */
+    leave(t);
+    return index;
+}
+
+/* ---- seeking ---- */
+
+/* A place at or before `sequence` from which the walk is short: an index entry, or where we are. */
+static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *c)
+{
+    int rc = tape__excerpt_index_find(s, sequence, c);
+    if (rc != TAPE_OK) return rc;
+    if (s == &t->store && t->at.sequence <= sequence && t->at.sequence > c->sequence) *c = t->at;
+    return TAPE_OK;
+}
+
+/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
+ * or a code. */
+static int walk_to(tape__cycle_store_t *s, tape__window_t *w, uint64_t prefer, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    for (;;) {
+        int rc = tape__cycle_store_observe(s, w, c, prefer);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
+            return c->sequence == sequence ? 0 : -1;
+        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
+        tape__cycle_store_step(s, c);
+    }
+}
+
+static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    int rc = nearest(t, s, sequence, c);
+    return rc == TAPE_OK ? walk_to(s, w, t->window_size, sequence, c) : rc;
+}
+
+static int seek(tape_tailer_t *t, int64_t cycle, int64_t sequence)
+{
+    tape__cursor_t c;
+    if (t->open && t->store.cycle == cycle) {
+        int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+        if (rc == 0 || rc == 1) t->at = c;
+        return rc == -1 ? 0 : rc;
+    }
+    tape__cycle_store_t store;
+    tape__window_t window = {0};
+    int rc = open_cycle(t->queue, cycle, &store);
+    if (rc != 1) return rc;
+    rc = seek_in(t, &store, &window, sequence, &c);
+    if (rc == 0 || rc == 1) {
+        enter_cycle(t, &store);
+        t->window = window;
+        t->at = c;
+        return rc;
+    }
+    tape__window_close(&window);
+    tape__cycle_store_close(&store);
+    return rc == -1 ? 0 : rc;
+}
+
+int tape_tailer_seek(tape_tailer_t *t, int64_t index)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
+    if (index < 0)
+        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "index %" PRId64 " is negative", index);
+    else
+        rc = seek(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
+    leave(t);
+    return rc;
+}
+
+int tape_tailer_seek_start(tape_tailer_t *t)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    leave_cycle(t);
+    t->looked_ns = 0;
+    rc = stand_at_start(t);
+    leave(t);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+/* The newest cycle below `below` whose file can be used. 1, 0 or a code. */
+static int open_last(tape_tailer_t *t, int64_t below)
+{
+    for (;;) {
+        int64_t cycle;
+        int rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = open_and_enter(t, cycle);
+        if (rc != 0) return rc;
+        below = cycle; /* half-made: the end is in the one before it */
+    }
+}
+
+static int seek_end(tape_tailer_t *t, tape__chain_end_t *end)
+{
+    int rc = open_last(t, INT64_C(1) + INT32_MAX);
+    if (rc != 1) return rc;
+    rc = tape__cycle_store_find_end(&t->store, &t->window, end);
+    if (rc != TAPE_OK) return rc;
+    t->at = end->end;
+    return 1;
+}
+
+int tape_tailer_seek_end(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = seek_end(t, &end);
+    leave(t);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+/* ---- first and last, by a tailer of their own ---- */
+
+int64_t tape_queue_first_index(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t t = {.queue = q, .window_size = WINDOW_LEAST};
+    rc = find_message(&t);
+    int64_t index = rc;
+    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence);
+    leave_cycle(&t);
+    tape__queue_leave(q);
+    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    return index;
+}
+
+int64_t tape_queue_last_index(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t t = {.queue = q, .window_size = WINDOW_LEAST};
+    tape__chain_end_t end = {.last_position = 0};
+    int64_t index = TAPE_ENOINDEX;
+    rc = seek_end(&t, &end);
+    while (rc == 1 && t.at.sequence == 0) { /* an empty cycle: look into the one before */
+        rc = open_last(&t, t.store.cycle);
+        if (rc == 1) {
+            int code = tape__cycle_store_find_end(&t.store, &t.window, &end);
+            if (code != TAPE_OK) rc = code;
+            else t.at = end.end;
+        }
+    }
+    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
+    leave_cycle(&t);
+    tape__queue_leave(q);
+    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    return rc < 0 ? rc : index;
+}

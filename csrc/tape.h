@@ -1,0 +1,304 @@
+/* tape.h - libtape: microsecond messaging that stores everything to disk.
+ *
+ * libtape reads and writes queue directories of Chronicle Queue 5 and shares them, live, with
+ * Java processes. The bytes are specified in docs/format.md.
+ *
+ *     tape_queue_t *queue;
+ *     tape_appender_t *appender;
+ *     int rc = tape_queue_open("orders", NULL, &queue);
+ *     if (rc == TAPE_OK) rc = tape_appender_open(queue, NULL, &appender);
+ *     int64_t index = rc == TAPE_OK ? tape_appender_write(appender, "hello", 5) : rc;
+ *     if (index < 0) fprintf(stderr, "%s\n%s\n", tape_strerror((int)index), tape_hint((int)index));
+ *
+ * Conventions
+ *   A function that can fail returns TAPE_OK (0) or more on success and a negative code on failure.
+ *   tape_strerror() and tape_hint() give the code's text and remedy; tape_error_trail() gives the
+ *   story of the last failure of the calling thread: file, offset, what was being done, errno.
+ *   An index is what Java prints: (cycle << shift) + sequence; it is never negative.
+ *   Options structs begin with `uint32_t struct_size` (sizeof the struct as the caller knows it);
+ *   zero in any other member means the default, and NULL options mean all defaults.
+ *
+ * Threads: a queue and an appender may be used by any thread; a tailer by one thread at a time,
+ *   otherwise TAPE_EBUSY. No function is async-signal-safe.
+ *
+ * Caveats
+ *   fork: handles made before fork() answer TAPE_EFORKED in the child.
+ *     Fix: open the queue again in the child.
+ *   pid namespaces: Java knows the holder of the write lock by its pid alone, so all processes that
+ *     write one queue must see the same pids. Fix: let the containers share a pid namespace.
+ *   network file systems do not share memory between hosts and are refused (TAPE_EFILESYSTEM).
+ *     Fix: keep the queue on a local disk.
+ *   truncating or deleting a cycle file that is open anywhere kills the processes that have it
+ *     mapped (SIGBUS), as with any mapped file. Fix: remove only cycles that nobody reads.
+ *
+ * libtape never prints, exits, reads the environment, or installs signal handlers. Its one mutable
+ * global is the registry of open queues of the process (csrc/process.c says why it must be).
+ */
+#ifndef TAPE_H
+#define TAPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef TAPE_API
+#define TAPE_API __attribute__((visibility("default")))
+#endif
+
+/* [cdef begin] From here to [cdef end] build_ffi.py feeds this header to cffi. */
+
+/* ---- codes ---------------------------------------------------------------------------------- */
+
+#define TAPE_OK 0
+
+typedef enum tape_code {
+    TAPE_EINVAL = -20001,      /* an argument is out of range */
+    TAPE_ENOMEM = -20002,      /* out of memory */
+    TAPE_EIO = -20003,         /* a system call failed; the trail has errno */
+    TAPE_EACCES = -20004,      /* the operating system refuses access to a file */
+    TAPE_ENOTFOUND = -20005,   /* there is no queue at the path */
+    TAPE_EREADONLY = -20006,   /* the queue can only be read */
+    TAPE_EUNSUPPORTED = -20007, /* not a queue that tape can use: version, wire type, roll cycle */
+    TAPE_EFILESYSTEM = -20008, /* the file system cannot share memory between processes safely */
+    TAPE_ECORRUPT = -20009,    /* bytes that no writer of this format makes */
+    TAPE_ECLOSED = -20010,     /* the handle was closed */
+    TAPE_EBUSY = -20011,       /* in use by another thread, or children are still open */
+    TAPE_EFORKED = -20012,     /* the handle was made before fork() */
+    TAPE_ELOCKED = -20013,     /* a live process held the write lock for longer than lock_timeout */
+    TAPE_EAPPENDLOCK = -20014, /* appends are switched off by chronicle.append.lock */
+    TAPE_ETAKEN = -20015,      /* our lock was broken while we held it, and the slot was taken */
+    TAPE_ETOOBIG = -20016,     /* the message is larger than the queue's block size allows */
+    TAPE_ENOSPC = -20017,      /* no room on the file system; nothing was written */
+    TAPE_ECYCLEFULL = -20018,  /* the cycle has as many messages as its index can number */
+    TAPE_ECLOCK = -20019,      /* the newest cycle is finished and the clock is behind it */
+    TAPE_ENOINDEX = -20020,    /* there is no message with that index */
+    TAPE_ESTATE = -20021,      /* the call makes no sense in this state */
+    TAPE_EMISMATCH = -20022,   /* stored settings differ from the wished ones, and strict was asked */
+    TAPE_ETIMEOUT = -20023,    /* another process did not finish creating a file in time */
+    TAPE_EINTERNAL = -20024    /* a defect of libtape itself */
+} tape_code_t;
+
+/* One line of text for a code, and what to do about it; never NULL, also for unknown codes. */
+TAPE_API const char *tape_strerror(int code);
+TAPE_API const char *tape_hint(int code);
+/* The symbolic name of a code, like "TAPE_ECORRUPT". */
+TAPE_API const char *tape_code_name(int code);
+
+/* Copies the trail of the last failure of this thread, newest frame first, one line a frame, cut to
+ * fit and NUL-terminated. Returns the length of the whole trail, without the NUL. */
+TAPE_API size_t tape_error_trail(char *buffer, size_t size);
+
+/* The facts of the last failure of this thread. `position` and `index` are -1 when unknown; the
+ * holder's fields are set for TAPE_ELOCKED. The strings live until the next failure. */
+typedef struct tape_error_facts {
+    int32_t code;
+    int32_t system_errno;
+    int64_t position;
+    int64_t index;
+    int64_t holder_pid;
+    int32_t holder_alive;
+    int32_t reserved;
+    int64_t held_for_ns;
+    const char *file;
+    const char *message;
+} tape_error_facts_t;
+TAPE_API void tape_error_last(tape_error_facts_t *out);
+
+/* The version of the library, "major.minor.patch". */
+TAPE_API const char *tape_version(void);
+
+/* ---- roll cycles ---------------------------------------------------------------------------- */
+
+typedef struct tape_roll_cycle {
+    const char *name;        /* Java's name, like "FAST_DAILY" */
+    const char *pattern;     /* Java's file name pattern, like "yyyyMMdd'F'" */
+    int64_t length_ms;       /* length of a cycle */
+    int64_t default_epoch_ms; /* 0 but for WEEKLY */
+    int64_t max_messages;    /* per cycle */
+    int32_t index_count;     /* entries per index page */
+    int32_t index_spacing;   /* messages per index entry */
+    int32_t shift;           /* low bits of an index that number the sequence */
+    int32_t reserved;
+} tape_roll_cycle_t;
+
+/* The built-in roll cycles in Java's search order; NULL when `i` is out of range. */
+TAPE_API const tape_roll_cycle_t *tape_roll_cycle_at(size_t i);
+/* By name in any spelling ("fast-daily", "FAST_DAILY"); NULL when unknown. */
+TAPE_API const tape_roll_cycle_t *tape_roll_cycle_named(const char *name);
+
+/* ---- queue ---------------------------------------------------------------------------------- */
+
+typedef struct tape_queue tape_queue_t;
+typedef struct tape_appender tape_appender_t;
+typedef struct tape_tailer tape_tailer_t;
+
+/* Flags of tape_queue_options_t. */
+#define TAPE_OPEN_EXISTING 1  /* TAPE_ENOTFOUND when there is no queue, instead of creating it */
+#define TAPE_READ_ONLY 2      /* write no byte, make no file */
+#define TAPE_STRICT 4         /* TAPE_EMISMATCH when stored settings differ from the wished ones */
+#define TAPE_UNSAFE_FILESYSTEM 8 /* accept network file systems */
+#define TAPE_EPOCH_GIVEN 16   /* `epoch_ms` is a wish even when it is 0 */
+#define TAPE_SOURCE_ID_GIVEN 32 /* `source_id` is a wish even when it is 0 */
+#define TAPE_NEVER_BREAK 64   /* never break a lock whose holder is only not to be seen */
+
+/* Milliseconds since 1970-01-01T00:00Z; called with the write lock held, so it must be quick and
+ * must not use the queue. A negative result fails the write with TAPE_ECLOCK. */
+typedef int64_t (*tape_clock_fn)(void *user);
+
+typedef struct tape_queue_options {
+    uint32_t struct_size;
+    uint32_t flags;
+    const char *roll_cycle;  /* a name; NULL: the stored one, else FAST_DAILY */
+    int64_t epoch_ms;        /* 0: none wished, unless TAPE_EPOCH_GIVEN */
+    int64_t block_size;      /* bytes, 0: 64 MiB; raised to Java's minimum of the roll cycle */
+    int64_t lock_timeout_ns; /* 0: 10 s; -1: for ever */
+    int64_t stale_after_ns;  /* 0: 2 s */
+    int32_t source_id;
+    int32_t reserved;
+    tape_clock_fn clock;     /* NULL: the system's clock */
+    void *clock_user;
+} tape_queue_options_t;
+
+/* Which stored settings differ from the wished ones (tape_queue_info_t.mismatch). */
+#define TAPE_MISMATCH_ROLL_CYCLE 1
+#define TAPE_MISMATCH_EPOCH 2
+#define TAPE_MISMATCH_SOURCE_ID 4
+
+/* Opens the queue directory `path`, creating it (and its parents) unless TAPE_OPEN_EXISTING or
+ * TAPE_READ_ONLY. Stored settings win over wished ones. On success *out is the handle.
+ * Errors: TAPE_EINVAL, TAPE_ENOTFOUND, TAPE_EACCES, TAPE_EUNSUPPORTED (not a directory, 4.x, unknown
+ * roll pattern, wire type, roll time zone), TAPE_ECORRUPT, TAPE_EFILESYSTEM, TAPE_EMISMATCH,
+ * TAPE_ETIMEOUT, TAPE_EREADONLY (asked for writing, and only reading is permitted), TAPE_EIO,
+ * TAPE_ENOSPC, TAPE_ENOMEM. A failed open leaves the directory as it was. */
+TAPE_API int tape_queue_open(const char *path, const tape_queue_options_t *options,
+                             tape_queue_t **out);
+
+/* Ends all use of the queue and its children: every later call on them gives TAPE_ECLOSED, also in
+ * other threads, and their mappings and descriptors are given back. The handle stays valid memory
+ * until tape_queue_close(). Idempotent. */
+TAPE_API int tape_queue_shutdown(tape_queue_t *queue);
+
+/* Shuts down and frees the handle. TAPE_EBUSY while appenders or tailers of it are open. */
+TAPE_API int tape_queue_close(tape_queue_t *queue);
+
+/* As tape_queue_close(), but when children are still open the memory is freed with the last one:
+ * for bindings whose finalizers run in any order. */
+TAPE_API void tape_queue_release(tape_queue_t *queue);
+
+/* The index of the first and last message. TAPE_ENOINDEX when the queue is empty; otherwise as for
+ * reading: TAPE_ECORRUPT, TAPE_EIO, TAPE_ECLOSED, TAPE_EFORKED. */
+TAPE_API int64_t tape_queue_first_index(tape_queue_t *queue);
+TAPE_API int64_t tape_queue_last_index(tape_queue_t *queue);
+
+/* The file name (without directory) of a cycle. TAPE_EINVAL when it does not fit or is no cycle. */
+TAPE_API int tape_queue_cycle_name(tape_queue_t *queue, int64_t cycle, char *buffer, size_t size);
+
+typedef struct tape_queue_info {
+    const tape_roll_cycle_t *roll_cycle;
+    const char *path;
+    int64_t epoch_ms;
+    int64_t block_size;
+    int64_t lowest_cycle;     /* -1: none */
+    int64_t highest_cycle;    /* -1: none */
+    int64_t listing_mod_count;
+    int64_t lock_holder_pid;  /* 0: nobody holds the write lock */
+    int64_t lock_acquired;    /* times this handle took the write lock */
+    int64_t lock_contended;   /* of these, how often it was not free at once */
+    int64_t lock_broken;      /* of these, how often a dead holder's lock was taken over */
+    int64_t lock_lost;        /* how often our lock was broken by somebody else */
+    int64_t repairs;          /* things left by dead writers that this handle repaired */
+    int64_t rolls;            /* cycle files this handle created */
+    int64_t clock_went_back;  /* appends for which the clock showed an older cycle */
+    int32_t source_id;
+    int32_t read_only;
+    int32_t mismatch;         /* TAPE_MISMATCH_... */
+    int32_t closed;
+} tape_queue_info_t;
+TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
+
+/* ---- appender ------------------------------------------------------------------------------- */
+
+/* How a message's bytes stand in its document (docs/format.md 13). */
+#define TAPE_FRAMING_BYTES 0    /* wire().write().bytes(): what Clojure's tape writes */
+#define TAPE_FRAMING_DOCUMENT 1 /* the bytes are the document */
+
+typedef struct tape_appender_options {
+    uint32_t struct_size;
+    uint32_t framing;
+} tape_appender_options_t;
+
+/* Makes an appender. Appenders of one queue share its file and lock; make as many as you like.
+ * Errors: TAPE_EREADONLY, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM. */
+TAPE_API int tape_appender_open(tape_queue_t *queue, const tape_appender_options_t *options,
+                                tape_appender_t **out);
+TAPE_API int tape_appender_close(tape_appender_t *appender);
+
+/* Appends one message and returns its index. After that every tailer in every process sees it; it
+ * survives the death of this process, not yet that of the machine.
+ * Errors, after each of which the file is as if nothing had been tried: TAPE_ETOOBIG, TAPE_ENOSPC,
+ * TAPE_ELOCKED, TAPE_EAPPENDLOCK, TAPE_ECYCLEFULL, TAPE_ECLOCK, TAPE_ETAKEN, TAPE_ECORRUPT, TAPE_EIO,
+ * TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
+TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data, size_t size);
+
+/* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
+TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
+
+/* ---- tailer --------------------------------------------------------------------------------- */
+
+typedef struct tape_tailer_options {
+    uint32_t struct_size;
+    uint32_t reserved;
+    int64_t window_size;     /* bytes of a cycle file mapped at a time, 0: 16 MiB */
+} tape_tailer_options_t;
+
+typedef struct tape_excerpt {
+    const uint8_t *data;     /* the message; with TAPE_FRAMING_DOCUMENT the whole document */
+    size_t size;
+    int64_t index;
+    uint32_t framing;
+    uint32_t reserved;
+} tape_excerpt_t;
+
+/* Makes a tailer that stands before the first message.
+ * Errors: TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM. */
+TAPE_API int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options,
+                              tape_tailer_t **out);
+TAPE_API int tape_tailer_close(tape_tailer_t *tailer);
+/* Makes later calls give TAPE_ECLOSED and gives back the mappings; tape_tailer_close() frees.
+ * TAPE_EBUSY while another thread is inside. */
+TAPE_API int tape_tailer_shutdown(tape_tailer_t *tailer);
+
+/* Reads the next message: 1 and *out filled, 0 when there is none now, or a code: TAPE_ECORRUPT
+ * (the position stays), TAPE_EBUSY, TAPE_EIO, TAPE_EACCES, TAPE_ECLOSED, TAPE_EFORKED. `out->data` is
+ * valid until the next call on this tailer. */
+TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
+
+/* Takes the last tape_tailer_next() back: the same message is next again. For callers who find that
+ * they cannot use it. TAPE_ESTATE unless that was the last call on this tailer and it gave a message. */
+TAPE_API int tape_tailer_unread(tape_tailer_t *tailer);
+
+/* As tape_tailer_next(), but the tailer stays before the message. */
+TAPE_API int tape_tailer_peek(tape_tailer_t *tailer, tape_excerpt_t *out);
+
+/* Moves so that the next read gives `index`: 1. When there is no such message: 0, and the tailer
+ * waits there if it is the one after the last of its cycle, otherwise it stays where it was. Errors
+ * as for tape_tailer_next(), and TAPE_EINVAL for negative indexes. */
+TAPE_API int tape_tailer_seek(tape_tailer_t *tailer, int64_t index);
+/* Moves before the first message, or behind the last one. Errors as for tape_tailer_next(). */
+TAPE_API int tape_tailer_seek_start(tape_tailer_t *tailer);
+TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);
+
+/* The index of the next read, as far as known (0 before the first read of an empty queue), and the
+ * one that was read last (TAPE_ENOINDEX when none was). */
+TAPE_API int64_t tape_tailer_index(tape_tailer_t *tailer);
+TAPE_API int64_t tape_tailer_last_read(tape_tailer_t *tailer);
+
+/* [cdef end] */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,77 @@
+/* wire.h - the part of BinaryWire that queue files consist of (format.md 3).
+ *
+ * Pure: a span of bytes in, values out. Nothing here knows files, and nothing is trusted: every
+ * read is checked against the end of its span. Integers may come in any numeric code (3.3).
+ */
+#ifndef TAPE_WIRE_H
+#define TAPE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A span being read. `origin` is the file offset of base[0]: bound values are found by it. */
+typedef struct {
+    const uint8_t *base;
+    size_t size;
+    size_t at;
+    uint64_t origin;
+} tape__wire_t;
+
+typedef struct {
+    const uint8_t *text;
+    size_t length;
+} tape__text_t;
+
+typedef struct {
+    uint64_t capacity;
+    uint64_t used;
+    uint64_t position; /* file offset of the first element */
+} tape__wire_array_t;
+
+bool tape__text_is(tape__text_t text, const char *wish);
+
+/* Each returns false, with `at` anywhere, when the bytes are something else or end too early. */
+void tape__wire_skip_padding(tape__wire_t *w);
+bool tape__wire_at_end(tape__wire_t *w); /* after padding and comments */
+bool tape__wire_name(tape__wire_t *w, tape__text_t *name); /* a field or event name */
+bool tape__wire_type(tape__wire_t *w, tape__text_t *type);
+bool tape__wire_block(tape__wire_t *w, tape__wire_t *inside);
+bool tape__wire_int(tape__wire_t *w, int64_t *value);
+bool tape__wire_text(tape__wire_t *w, tape__text_t *value); /* a string or a time */
+bool tape__wire_bound(tape__wire_t *w, uint64_t *position); /* of an aligned i64, updated in place */
+bool tape__wire_array(tape__wire_t *w, tape__wire_array_t *array);
+bool tape__wire_skip_value(tape__wire_t *w);
+
+/* A document's message as `wire().read().bytes()` finds it (13.1): false when it is not of that
+ * kind or its length prefix disagrees with the document. */
+bool tape__wire_unframe(const uint8_t *body, size_t size, size_t *offset, size_t *length);
+
+/* ---- writing, into a buffer that the caller made large enough ---- */
+
+typedef struct {
+    uint8_t *base;
+    size_t capacity;
+    size_t at;
+    uint64_t origin;
+    bool overflow; /* set instead of writing past `capacity` */
+} tape__wire_out_t;
+
+void tape__wire_put_event(tape__wire_out_t *o, const char *name);
+void tape__wire_put_field(tape__wire_out_t *o, const char *name);
+void tape__wire_put_type(tape__wire_out_t *o, const char *type);
+size_t tape__wire_begin_block(tape__wire_out_t *o);
+void tape__wire_end_block(tape__wire_out_t *o, size_t begun);
+void tape__wire_put_int(tape__wire_out_t *o, int64_t value);
+void tape__wire_put_text(tape__wire_out_t *o, const char *text);
+/* Padding so that the byte `after` bytes from here lies at a multiple of `alignment` in the file. */
+void tape__wire_pad(tape__wire_out_t *o, uint64_t alignment, uint64_t after);
+uint64_t tape__wire_put_bound(tape__wire_out_t *o, int64_t value); /* its file offset */
+uint64_t tape__wire_put_pair(tape__wire_out_t *o, int64_t a, int64_t b);
+uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity); /* its first element, zeros */
+
+/* The frame of 13.1: writes at most 7 bytes before the data; returns how many. */
+enum { TAPE__FRAME_MAX = 7 };
+size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size);
+
+#endif

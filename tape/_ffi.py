@@ -1,0 +1,57 @@
+"""The only importer of ``tape._native``: return codes become exceptions here."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from . import errors
+from ._native import ffi, lib
+
+__all__ = ["check", "code_classes", "ffi", "lib", "raise_code", "text"]
+
+
+def text(pointer: Any) -> str:
+    """A C string as ``str``; file names that are not UTF-8 survive as surrogates."""
+    return "" if pointer == ffi.NULL else ffi.string(pointer).decode("utf-8", "surrogateescape")
+
+
+def code_classes() -> dict[int, type[errors.Error]]:
+    """Each code of ``tape.h`` and the class whose ``code`` names it."""
+    classes = {}
+    for name in errors.__all__:
+        cls = getattr(errors, name)
+        if isinstance(cls, type) and issubclass(cls, errors.Error):
+            value = getattr(lib, cls.code, None)
+            if value is not None and "code" in cls.__dict__:
+                classes[int(value)] = cls
+    return classes
+
+
+_CLASSES = code_classes()
+
+
+def raise_code(code: int, index: int | None = None) -> NoReturn:
+    """Raises the class of ``code`` with the story of this thread's last failure."""
+    facts = ffi.new("tape_error_facts_t *")
+    lib.tape_error_last(facts)
+    cls = _CLASSES.get(code, errors.Error)
+    same = facts.code == code
+    message = text(facts.message) if same else ""
+    more: dict[str, Any] = {
+        "hint": text(lib.tape_hint(code)),
+        "file": (text(facts.file) or None) if same else None,
+        "position": facts.position if same and facts.position >= 0 else None,
+        "index": facts.index if same and facts.index >= 0 else index,
+        "errno": (facts.system_errno or None) if same else None,
+    }
+    if cls is errors.LockTimeout and same:
+        more.update(holder_pid=facts.holder_pid, holder_alive=bool(facts.holder_alive),
+                    held_for=facts.held_for_ns / 1e9)
+    raise cls(message or text(lib.tape_strerror(code)), **more)
+
+
+def check(code: int) -> int:
+    """Gives a result that is not negative back; raises the error of a code."""
+    if code < 0:
+        raise_code(code)
+    return code

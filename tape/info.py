@@ -1,0 +1,81 @@
+"""What ``info()`` of queue, appender and tailer gives: frozen dataclasses with ``asdict()``."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+__all__ = ["AppenderInfo", "Entry", "Location", "QueueInfo", "TailerInfo"]
+
+
+class Entry(NamedTuple):
+    """One message with its index and undecoded bytes."""
+
+    index: int
+    value: Any
+    raw: bytes
+
+
+class Location(NamedTuple):
+    """Where an index points: cycle, sequence in it, file, and when the cycle begins (ms, UTC)."""
+
+    cycle: int
+    sequence: int
+    path: str
+    opens_at: int
+
+
+class _Info:
+    def asdict(self) -> dict[str, Any]:
+        """The fields as a plain dict."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]
+
+
+@dataclasses.dataclass(frozen=True)
+class QueueInfo(_Info):
+    """Facts about a queue; the ``lock_...`` counts are those of this Queue object."""
+
+    path: str
+    roll_cycle: str
+    epoch: int
+    source_id: int
+    block_size: int
+    codec: str
+    read_only: bool
+    closed: bool
+    first_index: int | None
+    last_index: int | None
+    lowest_cycle: int | None
+    highest_cycle: int | None
+    listing_mod_count: int
+    lock_holder: int | None
+    lock_acquired: int
+    lock_contended: int
+    lock_broken: int
+    lock_lost: int
+    repairs: int
+    rolls: int
+    clock_went_back: int
+
+
+@dataclasses.dataclass(frozen=True)
+class AppenderInfo(_Info):
+    """Facts about an appender."""
+
+    queue: str
+    codec: str
+    framing: str
+    last_index: int | None
+    closed: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class TailerInfo(_Info):
+    """Facts about a tailer."""
+
+    queue: str
+    codec: str
+    index: int | None
+    last_read: int | None
+    closed: bool
+    poll_interval: float

@@ -1,0 +1,309 @@
+"""Queue: a directory of cycle files, opened."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import weakref
+from typing import Any, Protocol
+
+from . import appender as _appender
+from . import tailer as _tailer
+from ._ffi import check, ffi, lib, text
+from ._handle import Handle
+from .codecs import Codec, fressian
+from .errors import InvalidArgument, RollCycleMismatch
+from .info import Location, QueueInfo
+from .roll_cycles import RollCycle
+
+__all__ = ["Clock", "Queue", "open_queue"]
+
+
+class Clock(Protocol):
+    """A clock for tests and replay."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+
+
+@ffi.def_extern(name="tape_python_clock", error=-1)  # type: ignore[untyped-decorator]
+def _python_clock(user: Any) -> int:
+    return int(ffi.from_handle(user).now_ms())
+
+
+def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
+    """For C, where 0 means "the default": no waiting at all becomes one nanosecond."""
+    if value is None:
+        return forever
+    if not value >= 0:
+        raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
+    return max(1, int(value * 1e9))
+
+
+class Queue(Handle):
+    """An open queue; made by :func:`tape.open`.
+
+    Any thread may use it. A context manager: leaving it closes it with its appenders and tailers.
+
+    >>> import tape, tempfile
+    >>> with tape.open(tempfile.mkdtemp() + "/orders") as q:
+    ...     i = q.appender().write("hello")
+    ...     q.first_index == q.last_index == i
+    True
+    """
+
+    __slots__ = ("_children", "_clock", "_clock_handle", "_read_only", "codec", "epoch", "path",
+                 "roll_cycle", "source_id")
+
+    codec: Codec[Any]
+    path: str
+    roll_cycle: RollCycle
+    epoch: int
+    source_id: int
+
+    def __init__(self, handle: Any, codec: Codec[Any], clock: Any, clock_handle: Any) -> None:
+        self._closed_by = None
+        self._handle = ffi.gc(handle, lib.tape_queue_release)
+        self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
+        self._children: weakref.WeakSet[Handle] = weakref.WeakSet()
+        self.codec = codec
+        info = self._info()
+        self.path = text(info.path)
+        self.roll_cycle = RollCycle[text(info.roll_cycle.name)]
+        self.epoch = info.epoch_ms
+        self.source_id = info.source_id
+        self._read_only = bool(info.read_only)
+
+    def _info(self) -> Any:
+        info = ffi.new("tape_queue_info_t *")
+        self._check(lib.tape_queue_info(self._handle, info))
+        return info
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it was opened with ``read_only=True``."""
+        return self._read_only
+
+    def __bool__(self) -> bool:
+        return True  # also when empty
+
+    def appender(self, *, codec: Codec[Any] | None = None) -> _appender.Appender:
+        """Makes an appender.
+
+        Args:
+            codec: for its messages; the queue's by default.
+
+        Raises: :class:`tape.ReadOnlyQueue`, :class:`tape.QueueClosed`, :class:`tape.Forked`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     q.appender(codec=tape.codecs.raw).write(b"bytes") == q.last_index
+        True
+        """
+        child = _appender.Appender(self, self.codec if codec is None else codec)
+        self._children.add(child)
+        return child
+
+    def tailer(self, *, codec: Codec[Any] | None = None,
+               poll_interval: float = 0.05) -> _tailer.Tailer:
+        """Makes a tailer that stands before the first message.
+
+        Args:
+            codec: for its messages; the queue's by default.
+            poll_interval: seconds between looks while waiting, 0 to 3600.
+
+        Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.InvalidArgument`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     q.tailer().read("nothing yet")
+        'nothing yet'
+        """
+        if not 0 <= poll_interval <= 3600:
+            raise InvalidArgument("poll_interval is out of range", hint="0 to 3600 seconds")
+        child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval)
+        self._children.add(child)
+        return child
+
+    def _index_or_none(self, index: int) -> int | None:
+        return None if index == lib.TAPE_ENOINDEX else self._check(index)
+
+    @property
+    def first_index(self) -> int | None:
+        """The index of the first message, or ``None`` when there is none."""
+        return self._index_or_none(lib.tape_queue_first_index(self._handle))
+
+    @property
+    def last_index(self) -> int | None:
+        """The index of the last message, or ``None`` when there is none."""
+        return self._index_or_none(lib.tape_queue_last_index(self._handle))
+
+    def index_of(self, cycle: int, sequence: int) -> int:
+        """The index of message number ``sequence`` (from 0) of a cycle; it need not exist.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     hex(q.index_of(0x4d93, 10))
+        '0x4d930000000a'
+        """
+        shift = self.roll_cycle.shift
+        if not 0 <= cycle < 1 << 31 or not 0 <= sequence < 1 << shift:
+            raise InvalidArgument("cycle or sequence is out of range",
+                                  hint=f"cycle below 2**31, sequence below 2**{shift}")
+        return (cycle << shift) + sequence
+
+    def locate(self, index: int) -> Location:
+        """Explains an index: cycle, sequence, path of the file, and when the cycle begins (ms).
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     where = q.locate(0x4d930000000a)
+        >>> where.cycle, where.sequence, os.path.basename(where.path)
+        (19859, 10, '20240516F.cq4')
+        """
+        if index < 0:
+            raise InvalidArgument("an index is not negative", hint="see first_index, last_index")
+        cycle = index >> self.roll_cycle.shift
+        name = ffi.new("char[64]")
+        self._check(lib.tape_queue_cycle_name(self._open_handle(), cycle, name, 64))
+        return Location(cycle, index & ((1 << self.roll_cycle.shift) - 1),
+                        os.path.join(self.path, text(name)),
+                        cycle * self.roll_cycle.length_ms + self._effective_epoch())
+
+    def _open_handle(self) -> Any:
+        if self._closed_by is not None:
+            self._fail(lib.TAPE_ECLOSED)
+        return self._handle
+
+    def _effective_epoch(self) -> int:
+        weekly = 259_200_000 if self.roll_cycle.name == "WEEKLY" else 0
+        return self.epoch or weekly
+
+    def info(self) -> QueueInfo:
+        """Facts about the queue; see :class:`tape.QueueInfo`. Reads the directory.
+
+        Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
+        """
+        i = self._info()
+        return QueueInfo(
+            path=self.path, roll_cycle=self.roll_cycle.name, epoch=self.epoch,
+            source_id=self.source_id, block_size=i.block_size, codec=self.codec.name,
+            read_only=self.read_only, closed=self.closed, first_index=self.first_index,
+            last_index=self.last_index,
+            lowest_cycle=None if i.lowest_cycle < 0 else i.lowest_cycle,
+            highest_cycle=None if i.highest_cycle < 0 else i.highest_cycle,
+            listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,
+            lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
+            lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
+            clock_went_back=i.clock_went_back)
+
+    def close(self) -> None:
+        """Closes the queue and its appenders and tailers; may be called again.
+
+        Calls that other threads are in end first; later ones raise :class:`tape.QueueClosed`.
+        """
+        handle = self._mark_closed("Queue.close()")
+        if handle is None:
+            return
+        for child in list(self._children):
+            child._mark_closed("Queue.close()")
+        check(lib.tape_queue_shutdown(handle))
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "read-only" if self.read_only else "open"
+        return (f"Queue({self.path!r}, roll_cycle={self.roll_cycle.name}, "
+                f"codec={self.codec.name}, durability=os, {state})")
+
+
+def _flags(create: bool, read_only: bool, strict: bool, unsafe_filesystem: bool) -> int:
+    flags = 0 if create else lib.TAPE_OPEN_EXISTING
+    flags |= lib.TAPE_READ_ONLY if read_only else 0
+    flags |= lib.TAPE_STRICT if strict else 0
+    flags |= lib.TAPE_UNSAFE_FILESYSTEM if unsafe_filesystem else 0
+    return int(flags)
+
+
+def _warn_of_mismatch(q: Queue, mismatch: int) -> None:
+    names = [(lib.TAPE_MISMATCH_ROLL_CYCLE, f"roll cycle {q.roll_cycle.name}"),
+             (lib.TAPE_MISMATCH_EPOCH, f"epoch {q.epoch} ms"),
+             (lib.TAPE_MISMATCH_SOURCE_ID, f"source id {q.source_id}")]
+    stored = ", ".join(name for bit, name in names if mismatch & bit)
+    warnings.warn(RollCycleMismatch(f"{q.path} has {stored}; the stored settings are used",
+                                    hint="leave the option out, or pass strict=True"),
+                  stacklevel=3)
+
+
+def open_queue(path: str | os.PathLike[str], *, roll_cycle: str | RollCycle | None = None,
+               codec: Codec[Any] = fressian, create: bool = True, read_only: bool = False,
+               epoch: int | None = None, source_id: int | None = None,
+               block_size: int | None = None, lock_timeout: float | None = 10.0,
+               stale_after: float | None = 2.0, clock: Clock | None = None,
+               unsafe_filesystem: bool = False, strict: bool = False) -> Queue:
+    """Opens the queue directory ``path``, creating it when there is none.
+
+    Args:
+        path: the directory; parents are created with it.
+        roll_cycle: a name in any spelling; by default what the queue has, else FAST_DAILY. When
+            the queue has another one, that is used and :class:`tape.RollCycleMismatch` is warned.
+        codec: for messages; appenders and tailers may have another.
+        create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
+        read_only: write no byte and make no file; also works without ``metadata.cq4t``.
+        epoch: milliseconds by which cycles are shifted; a stored one wins, with a warning.
+        source_id: 0 to 2**31-1; a stored one wins, with a warning.
+        block_size: bytes by which files are mapped and enlarged, by default 64 MiB as in Java;
+            a message may have a quarter of it. Every process may choose its own.
+        lock_timeout: seconds to wait for a write lock whose holder lives; ``None``: for ever.
+        stale_after: seconds for which a lock must stand still whose holder is not to be seen
+            here, before it is broken; ``None``: never. A holder proven dead costs nothing.
+        clock: an object with ``now_ms()``; by default the system's clock.
+        unsafe_filesystem: accept network file systems (only for use from one host).
+        strict: raise :class:`tape.RollCycleMismatch` instead of warning.
+
+    Returns: the open :class:`tape.Queue`.
+
+    Raises: :class:`tape.QueueNotFound`, :class:`tape.UnsupportedQueue`,
+        :class:`tape.CorruptQueue`, :class:`tape.AccessDenied`, :class:`tape.ReadOnlyQueue`,
+        :class:`tape.UnsupportedFilesystem`, :class:`tape.InvalidArgument`,
+        :class:`tape.DiskFull`, :class:`tape.StorageError`.
+
+    >>> import tape, tempfile
+    >>> with tape.open(tempfile.mkdtemp() + "/q", roll_cycle="hourly") as q:
+    ...     q.roll_cycle
+    RollCycle.HOURLY
+    """
+    options = ffi.new("tape_queue_options_t *")
+    keep = None if roll_cycle is None else ffi.new("char[]", RollCycle.parse(roll_cycle)
+                                                   .name.encode())
+    clock_handle = None if clock is None else ffi.new_handle(clock)
+    options.struct_size = ffi.sizeof("tape_queue_options_t")
+    options.flags = _flags(create, read_only, strict, unsafe_filesystem)
+    if keep is not None:
+        options.roll_cycle = keep
+    if epoch is not None:
+        options.epoch_ms = epoch
+        options.flags |= lib.TAPE_EPOCH_GIVEN
+    if source_id is not None:
+        if not 0 <= source_id < 1 << 31:
+            raise InvalidArgument("source_id is out of range", hint="0 to 2**31-1")
+        options.source_id = source_id
+        options.flags |= lib.TAPE_SOURCE_ID_GIVEN
+    if block_size is not None:
+        if not 0 < block_size <= 1 << 40:
+            raise InvalidArgument("block_size is out of range", hint="1 to 2**40 bytes")
+        options.block_size = block_size
+    options.lock_timeout_ns = _seconds_to_ns(lock_timeout, "lock_timeout", -1)
+    if stale_after is None:
+        options.flags |= lib.TAPE_NEVER_BREAK
+    else:
+        options.stale_after_ns = _seconds_to_ns(stale_after, "stale_after", 0)
+    if clock is not None:
+        options.clock = lib.tape_python_clock
+        options.clock_user = clock_handle
+    out = ffi.new("tape_queue_t **")
+    name = os.fspath(path)
+    check(lib.tape_queue_open(name.encode("utf-8", "surrogateescape"), options, out))
+    q = Queue(out[0], codec, clock, clock_handle)
+    mismatch = q._info().mismatch
+    if mismatch:
+        _warn_of_mismatch(q, mismatch)
+    return q
