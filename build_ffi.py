@@ -2,11 +2,15 @@
 
 The cdef is the header itself, between its two marker comments; nothing is written twice. cffi wants
 constants as ``#define NAME ...``: then the C compiler supplies the values.
+
+``python build_ffi.py`` builds the extension in place; ``python build_ffi.py --stub`` prints the
+stub for type checkers, which is checked in as ``tape/_native.pyi``.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from cffi import FFI
@@ -14,6 +18,17 @@ from cffi import FFI
 ROOT = Path(__file__).resolve().parent
 SOURCES = sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.c"))
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
+
+STUB_HEAD = '''\
+# Generated from csrc/tape.h by `python build_ffi.py --stub`; do not edit.
+from typing import Any, Final
+
+class _Lib:
+'''
+STUB_TAIL = '''
+lib: _Lib
+ffi: Any  # an instance of cffi.FFI's compiled twin
+'''
 
 
 def cdef(header: str) -> str:
@@ -26,17 +41,54 @@ def cdef(header: str) -> str:
     return text + '\nextern "Python" int64_t tape_python_clock(void *user);\n'
 
 
-ffibuilder = FFI()
-ffibuilder.cdef(cdef((ROOT / "csrc" / "tape.h").read_text()))
-ffibuilder.set_source(
-    "tape._native",
-    '#include "tape.h"\n',
-    sources=SOURCES,
-    include_dirs=["csrc"],
-    depends=sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.h")),
-    extra_compile_args=FLAGS,
-    libraries=["pthread"],
-)
+def _stub_type(c_type: str) -> str:
+    if "*" in c_type or "_fn" in c_type:
+        return "Any"
+    return "None" if c_type.strip() == "void" else "int"
+
+
+def _stub_parameters(text: str) -> str:
+    parameters = ["self"]
+    for parameter in text.split(","):
+        parameter = parameter.strip()
+        if parameter not in ("", "void"):
+            c_type, name = re.fullmatch(r"(.*?)(\w+)", parameter, re.DOTALL).groups()
+            parameters.append(f"{name}: {_stub_type(c_type)}")
+    return ", ".join(parameters)
+
+
+def stub(declarations: str) -> str:
+    """The stub of the extension: each constant and function of the cdef."""
+    lines = [f"    {name}: Final[int]" for name in
+             re.findall(r"(?m)^#define (\w+)", declarations)
+             + re.findall(r"\b(TAPE_E\w+) = ", declarations)]
+    lines.append("    tape_python_clock: Any")
+    functions = re.sub(r"(?ms)^typedef .*?\n(?=\n|typedef|[a-z#])|^extern .*$", "", declarations)
+    for result, name, parameters in re.findall(r"(?m)^([\w \*]+?)(tape_\w+)\(([^)]*)\);", functions):
+        lines.append(f"    def {name}({_stub_parameters(parameters)}) -> {_stub_type(result)}: ...")
+    return STUB_HEAD + "\n".join(lines) + "\n" + STUB_TAIL
+
+
+def make() -> FFI:
+    """The builder that setuptools calls."""
+    builder = FFI()
+    builder.cdef(cdef((ROOT / "csrc" / "tape.h").read_text()))
+    builder.set_source(
+        "tape._native",
+        '#include "tape.h"\n',
+        sources=SOURCES,
+        include_dirs=["csrc"],
+        depends=sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.h")),
+        extra_compile_args=FLAGS,
+        libraries=["pthread"],
+    )
+    return builder
+
+
+ffibuilder = make()
 
 if __name__ == "__main__":
-    ffibuilder.compile(verbose=True)
+    if sys.argv[1:] == ["--stub"]:
+        sys.stdout.write(stub(cdef((ROOT / "csrc" / "tape.h").read_text())))
+    else:
+        ffibuilder.compile(verbose=True)

@@ -202,8 +202,10 @@ static int open_files(tape_queue_t *q, const tape_queue_options_t *o, const tape
         rc = tape__can_write(q->path);
         if (rc < 0) {
             rc = tape__fail_errno(-rc, q->path, "opening the queue for writing");
-            return rc == TAPE_EACCES && c.table ? tape__while(TAPE_EREADONLY, "only reading is "
-                                                              "permitted") : rc;
+            return rc == TAPE_EACCES && c.table
+                       ? tape__fail(TAPE_EREADONLY, q->path, -1,
+                                    "%s: this user may only read the queue", q->path)
+                       : rc;
         }
     }
     if (!c.table && !may_create) {

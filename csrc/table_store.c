@@ -151,7 +151,8 @@ static int read_header(tape__table_store_t *t, uint32_t word)
     uint64_t length = tape__word_length(word);
     if (tape__word_kind(word) != TAPE__WORD_META || length > HEADER_MAX)
         return bad_header(t, 0, "no metadata document");
-    if (!tape__window_has(&t->window, 0, 4 + length)) return bad_header(t, 0, "a length too large");
+    if (4 + length > t->file.size || !tape__window_has(&t->window, 0, 4 + length))
+        return bad_header(t, 0, "a length beyond the end of the file");
     tape__wire_t w = {tape__window_at(&t->window, 4), (size_t)length, 0, 4}, in;
     tape__text_t name, type, text;
     if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||

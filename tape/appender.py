@@ -83,7 +83,7 @@ class Appender(Handle):
             index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
         if index < 0:
             self._fail(index)
-        return index  # type: ignore[no-any-return]
+        return index
 
     @property
     def last_index(self) -> int | None:

@@ -47,7 +47,7 @@ class Error(Exception):
                  errno: int | None = None) -> None:
         if isinstance(self, OSError) and errno is not None:
             super().__init__(errno, message)
-            self.filename = file
+            setattr(self, "filename", file)  # noqa: B010  (OSError's own attribute)
         else:
             super().__init__(message)
         self.message = message
@@ -60,11 +60,11 @@ class Error(Exception):
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_rebuild, (type(self), dict(self.__dict__)))
+        return (_rebuild, (type(self), dict(self.__dict__), getattr(self, "errno", None)))
 
 
-def _rebuild(cls: type[Error], state: dict[str, Any]) -> Error:
-    error = cls(state.get("message", ""))
+def _rebuild(cls: type[Error], state: dict[str, Any], errno: int | None) -> Error:
+    error = cls(state["message"], errno=errno, file=state["file"])
     error.__dict__.update(state)
     return error
 

@@ -11,7 +11,7 @@ __all__ = ["AppenderInfo", "Entry", "Location", "QueueInfo", "TailerInfo"]
 class Entry(NamedTuple):
     """One message with its index and undecoded bytes."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index on purpose
     value: Any
     raw: bytes
 

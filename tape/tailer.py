@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,18 @@ __all__ = ["Tailer"]
 _next = lib.tape_tailer_next
 _buffer = ffi.buffer
 _NOTHING: Any = object()
+
+# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice of
+# its view would later read memory that has moved away.
+_references = getattr(sys, "getrefcount", lambda mapped: 0)
+
+
+def _count_unshared() -> int:
+    mapped = _buffer(ffi.new("char[1]"), 1)
+    return int(_references(mapped))
+
+
+_UNSHARED = _count_unshared()
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -86,16 +99,20 @@ class Tailer(Handle):
             raise self._poison(DecodeError(
                 f"the document is not framed as the codec {self.codec.name!r} expects",
                 hint="read it with a codec of the other framing, or skip()"))
-        view = memoryview(_buffer(out.data, out.size)).toreadonly()
+        mapped = _buffer(out.data, out.size)
+        view = memoryview(mapped).toreadonly()
         try:
             value = self._decode(view)
         except Exception as error:
             raise self._poison(error) from error
         try:
             view.release()
+            kept = _references(mapped) != _UNSHARED  # by a slice of the view
         except BufferError:
+            kept = True
+        if kept:
             raise StateError(f"codec {self.codec.name!r} kept a view of mapped memory",
-                             hint="decode() must copy what it keeps") from None
+                             hint="decode() must copy what it keeps")
         return value
 
     def _read_now(self) -> Any:

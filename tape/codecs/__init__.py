@@ -33,10 +33,10 @@ class Codec(Protocol[T]):
 
     name: str
 
-    def encode(self, obj: Any) -> Any:
+    def encode(self, obj: T, /) -> Any:
         """The bytes of ``obj``; raises :class:`tape.EncodeError`."""
 
-    def decode(self, view: memoryview) -> Any:
+    def decode(self, view: memoryview, /) -> T:
         """The value of the bytes; raises :class:`tape.DecodeError`."""
 
 

@@ -1,0 +1,48 @@
+"""Helpers of tests that look at queue directories from outside."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+UNPRIVILEGED = 65534
+
+
+def digest(directory: Path) -> dict[str, str]:
+    """Name and content of every file, but tape's own side file: what must not change."""
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and path.name != "tape.side":
+            found[str(path.relative_to(directory))] = _content(path)
+    return found
+
+
+def _content(path: Path) -> str:
+    """Size and a hash of the data parts; holes are not read."""
+    size, hashed = path.stat().st_size, hashlib.sha256()
+    with path.open("rb") as file:
+        at = 0
+        while at < size:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                break
+            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            while at < end:
+                block = os.pread(file.fileno(), min(1 << 20, end - at), at)
+                if block.strip(b"\0"):
+                    hashed.update(b"%d:" % at + block)
+                at += len(block)
+    return f"{size} {hashed.hexdigest()}"
+
+
+def as_unprivileged(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python code as a user without rights; root would see no EACCES."""
+    prelude = (f"import os, sys, tape\nif os.getuid() == 0:\n    os.setgroups([])\n"
+               f"    os.setgid({UNPRIVILEGED})\n    os.setuid({UNPRIVILEGED})\n")
+    return subprocess.run([sys.executable, "-c", prelude + script, *arguments],
+                          capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
