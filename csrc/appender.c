@@ -204,7 +204,8 @@ static int64_t write_message(tape_queue_t *q, const tape__message_t *m)
 
 int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
 {
-    if (!a || (!data && size > 0)) return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
+    if (!a || (!data && size > 0))
+        return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
     tape_queue_t *q = a->queue;
     int rc = tape__queue_check(q);
     if (rc != TAPE_OK) return rc;

@@ -11,8 +11,8 @@
  *   PEEK     relaxed load: a value that only decides whether to look again, or that a lock guards.
  *   BUMP     atomic add: counters that several processes raise; it publishes.
  *
- * Java's side: volatile loads OBSERVE, ordered stores PUBLISH, compareAndSwap CLAIMs (format.md 8.7).
- * The words lie in mapped files, so several processes see them at different addresses.
+ * Java's side: volatile loads OBSERVE, ordered stores PUBLISH, compareAndSwap CLAIMs (format.md
+ * 8.7). The words lie in mapped files, so several processes see them at different addresses.
  */
 #ifndef TAPE_ATOMICS_H
 #define TAPE_ATOMICS_H

@@ -211,7 +211,8 @@ void tape__cycle_store_set_pair(tape__cycle_store_t *s, uint64_t position, int64
         PUBLISH64(write_position, pair + 1, tape__sequence_word(s, position, sequence));
 }
 
-/* A message whose place and sequence are certain, to start counting from; else the first document. */
+/* A message whose place and sequence are certain, to start counting from; else the first
+ * document. */
 static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
 {
     int64_t sequence;

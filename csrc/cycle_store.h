@@ -10,8 +10,8 @@
  *
  * Bound words are found by parsing: their offsets differ between versions (3.6).
  *
- * writePosition[0], [1]: written by the holder of the write lock only, [0] first; a reader that sees
- *   them disagree (4.3) looks again or counts. Staleness costs a longer walk, nothing else.
+ * writePosition[0], [1]: written by the holder of the write lock only, [0] first; a reader
+ *   that sees them disagree (4.3) looks again or counts. Staleness costs a longer walk.
  */
 #ifndef TAPE_CYCLE_STORE_H
 #define TAPE_CYCLE_STORE_H
@@ -35,7 +35,8 @@ typedef struct {
     uint64_t first_document;
     int64_t index_count, index_spacing;
     int sequence_shift;        /* of the sequence word, by the stored values (4.3) */
-    uint64_t outer_first;      /* index2index as last opened: offset of its first entry; 0: not yet */
+    /* index2index as last opened: offset of its first entry; 0: not yet */
+    uint64_t outer_first;
     int64_t page_number;       /* the index page that `page` shows, when page_first is not 0 */
     uint64_t page_first;
 } tape__cycle_store_t;

@@ -9,7 +9,8 @@
 #include "error.h"
 #include "platform.h"
 
-/* Cycles are 31-bit numbers in an index (format.md 7); anything else is a word that nobody has set. */
+/* Cycles are 31-bit numbers in an index (format.md 7); anything else is a word that nobody has
+ * set. */
 static int64_t sensible(uint64_t word)
 {
     int64_t cycle = (int64_t)word;

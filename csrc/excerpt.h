@@ -4,7 +4,7 @@
  *
  *     0 --reserve--> NOT_COMPLETE|n --publish--> n            the lock holder, in this order
  *                    NOT_COMPLETE|n --abandon--> 0            the lock holder that reserved it
- *                    NOT_COMPLETE|n --clear----> 0            the holder that took over from a dead one
+ *                    NOT_COMPLETE|n --clear----> 0            who took over from the dead
  *     0 or NOT_COMPLETE|n --seal--> END_OF_DATA               the lock holder, in an older cycle
  *
  * A complete word never changes. Every change is a CLAIM, so that a writer whose lock was broken
@@ -43,7 +43,8 @@ static inline void tape__excerpt_fill(uint32_t *header, const void *frame, size_
     memset(body + frame_size + size, 0, 8);
 }
 
-/* order[publish]: body and padding before the header word. False when the slot is no longer ours. */
+/* order[publish]: body and padding before the header word. False when the slot is no longer
+ * ours. */
 static inline bool tape__excerpt_publish(uint32_t *header, uint32_t length, uint32_t kind)
 {
     return CLAIM32(publish, header, TAPE__NOT_COMPLETE | length, kind | length);

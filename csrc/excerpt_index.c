@@ -10,10 +10,13 @@
 #include "wire.h"
 
 /* Largest document that an index array of this file can be: event name, padding and counts. */
-static uint64_t array_bound(const tape__cycle_store_t *s) { return (uint64_t)s->index_count * 8 + 64; }
+static uint64_t array_bound(const tape__cycle_store_t *s)
+{
+    return (uint64_t)s->index_count * 8 + 64;
+}
 
-/* Opens the array document at `position` through `w`; *first is the offset of its first element, and
- * `used` stands 8 bytes before it. TAPE_OK, TAPE__BEYOND_END (no such document), or a code. */
+/* Opens the array document at `position` through `w`; *first is the offset of its first element,
+ * and `used` stands 8 bytes before it. TAPE_OK, TAPE__BEYOND_END (no such document), or a code. */
 static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
                       const char *event, uint64_t *first)
 {
@@ -22,7 +25,8 @@ static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
     if (rc != TAPE_OK) return rc;
     uint32_t word = tape__excerpt_observe(tape__window_at(w, position), s->aligned);
     uint64_t length = tape__word_length(word);
-    if (tape__word_kind(word) != TAPE__WORD_META || length > array_bound(s)) return TAPE__BEYOND_END;
+    if (tape__word_kind(word) != TAPE__WORD_META || length > array_bound(s))
+        return TAPE__BEYOND_END;
     rc = tape__window_cover(w, &s->file, position, 4 + length, array_bound(s));
     if (rc != TAPE_OK) return rc;
     tape__wire_t in = {tape__window_at(w, position + 4), (size_t)length, 0, position + 4};
@@ -148,10 +152,11 @@ int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int6
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
     uint64_t at = *position, base = w->start;
     uint32_t *header = tape__window_u32(w, at);
-    tape__wire_out_t o = {tape__window_at(w, at + 4), (size_t)(w->size - (at + 4 - base)), 0, at + 4,
-                          false};
+    const size_t room = (size_t)(w->size - (at + 4 - base));
+    tape__wire_out_t o = {tape__window_at(w, at + 4), room, 0, at + 4, false};
     if (!tape__excerpt_reserve(header, 0))
-        return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at, "the slot of an index page was taken");
+        return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at,
+                          "the slot of an index page was taken");
     tape__wire_put_event(&o, "index");
     tape__wire_put_array(&o, (uint64_t)s->index_count);
     if (o.overflow || o.capacity - o.at < 8) {

@@ -71,7 +71,8 @@ int tape__unlink(const char *path);
 int tape__rename(const char *from, const char *to);
 int tape__mkdir(const char *path);
 int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */
-/* Calls `each` with every name in the directory, until it returns non-zero (then that is returned). */
+/* Calls `each` with every name in the directory, until it returns non-zero (then that is
+ * returned). */
 int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user);
 /* NULL when processes of one host share its pages, else the name of the file system. */
 const char *tape__unshared_filesystem(const char *path);
@@ -83,7 +84,7 @@ void tape__unmap(uint8_t *base, size_t size);
 int tape__populate(uint8_t *base, size_t size);
 size_t tape__page_size(void);
 
-/* ---- locks on byte ranges: open-file-description locks, which meet Java's fcntl locks (5.3) ---- */
+/* ---- locks on byte ranges: of open file descriptions; they meet Java's fcntl locks (5.3) ---- */
 int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive); /* -EAGAIN: held */
 int tape__unlock_range(int fd, uint64_t start, uint64_t length);
 int tape__range_is_locked(int fd, uint64_t start, uint64_t length); /* 1 by another, 0 free */

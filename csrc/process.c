@@ -24,8 +24,8 @@ static uint64_t generation;
 static void before_fork(void) { pthread_mutex_lock(&registry_lock); }
 static void after_fork_in_parent(void) { pthread_mutex_unlock(&registry_lock); }
 
-/* The child is one thread; it inherits copies of descriptors whose kernel locks speak for the parent.
- * Closing a copy does not release such a lock as long as the parent has its own. */
+/* The child is one thread; it inherits copies of descriptors whose kernel locks speak for the
+ * parent. Closing a copy does not release such a lock as long as the parent has its own. */
 static void after_fork_in_child(void)
 {
     for (tape__process_entry_t *e = registry; e; e = e->next) {

@@ -4,7 +4,8 @@
  *  - The write lock holds a pid and no thread id, so two threads of one process would both believe
  *    to hold it (format.md 8.5): per queue file there is one guard for the whole process.
  *  - The kernel lock that proves this process alive belongs to a descriptor; it must be one for the
- *    process, and a forked child must let go of its copy, or the parent would seem to live on in it.
+ *    process, and a forked child must let go of its copy, or the parent would seem to live on in
+ *    it.
  *  - Handles made before fork() must say so in the child: a counter that fork raises.
  */
 #ifndef TAPE_PROCESS_H

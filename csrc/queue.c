@@ -135,7 +135,8 @@ static int look_at_directory(const char *path, contents_t *c)
     if (c->table) return TAPE_OK;
     if (c->listing_4)
         return tape__fail(TAPE_EUNSUPPORTED, path, -1,
-                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)", path);
+                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)",
+                          path);
     if (c->any_cycle_file && !c->of_names)
         return tape__fail(TAPE_EUNSUPPORTED, path, -1,
                           "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
@@ -254,12 +255,14 @@ static int bind_words(tape_queue_t *q, const tape_queue_options_t *o)
         q->lock.word = tape__table_store_cell(t, "chronicle.write.lock");
         return TAPE_OK;
     }
-    if (!l->highest) l->highest = tape__table_store_make_cell(t, "listing.highestCycle", TAPE__MIN64);
+    if (!l->highest)
+        l->highest = tape__table_store_make_cell(t, "listing.highestCycle", TAPE__MIN64);
     if (!l->lowest) l->lowest = tape__table_store_make_cell(t, "listing.lowestCycle", INT32_MAX);
     if (!l->mod_count) l->mod_count = tape__table_store_make_cell(t, "listing.modCount", 0);
     q->append_lock = tape__table_store_make_cell(t, "chronicle.append.lock", TAPE__MIN64);
     uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
-    if (!l->highest || !l->lowest || !l->mod_count || !word || !q->append_lock) return TAPE_ECORRUPT;
+    if (!l->highest || !l->lowest || !l->mod_count || !word || !q->append_lock)
+        return TAPE_ECORRUPT;
     tape__stat_t st;
     int rc = tape__stat_fd(t->file.fd, &st);
     if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
@@ -432,7 +435,8 @@ static int64_t or_none(int64_t cycle) { return cycle == TAPE__NO_CYCLE ? -1 : cy
 
 static int64_t holder_of(const tape_queue_t *q)
 {
-    uint64_t word = q->has_table && q->lock.word ? OBSERVE64(write_lock, q->lock.word) : TAPE__MIN64;
+    if (!q->has_table || !q->lock.word) return 0;
+    uint64_t word = OBSERVE64(write_lock, q->lock.word);
     return word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF);
 }
 

@@ -32,19 +32,22 @@ bool tape__roll_is_current(const tape_queue_t *q)
     return now >= w->trusted_from_ms && now < w->trusted_to_ms;
 }
 
-/* All writers of a queue must read the same clock: the real-time one, unless a test gives another. */
+/* All writers of a queue must read the same clock: the real-time one, unless a test gives
+ * another. */
 static int64_t clock_ms(const tape_queue_t *q)
 {
     return q->clock ? q->clock(q->clock_user) : tape__now_ms();
 }
 
-/* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end. */
+/* The coarse clock lags by up to a tick and never leads: it is right until a tick before the
+ * end. */
 static void trust_coarse_clock(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
-    int64_t start = tape__cycle_start_ms(q->settings.roll_cycle, q->listing.epoch_ms, w->store.cycle);
+    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    int64_t start = tape__cycle_start_ms(r, q->listing.epoch_ms, w->store.cycle);
     w->trusted_from_ms = start;
-    w->trusted_to_ms = start + q->settings.roll_cycle->length_ms - tape__coarse_tick_ms();
+    w->trusted_to_ms = start + r->length_ms - tape__coarse_tick_ms();
 }
 
 /* ---- ending older cycles (9.2) ---- */
@@ -81,6 +84,7 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
     rc = tape__cycle_store_seal(&store, &window, &q->repairs);
     tape__window_close(&window);
     tape__cycle_store_close(&store);
+    if (rc < 0) tape__while(rc, "while ending cycle %" PRId64 ", which is over", cycle);
     return rc;
 }
 
@@ -186,7 +190,8 @@ static int reserve_blocks(tape__writer_t *w, uint64_t end)
     if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) {
         uint64_t space;
         rc = 0;
-        if (tape__free_space(f->fd, &space) == 0 && space < end - from + POPULATE_STEP) rc = -ENOSPC;
+        if (tape__free_space(f->fd, &space) == 0 && space < end - from + POPULATE_STEP)
+            rc = -ENOSPC;
         to = end;
     }
     if (rc < 0) return tape__fail_errno(-rc, f->path, "reserving blocks");
@@ -215,7 +220,8 @@ int tape__roll_make_ready(tape_queue_t *q, uint64_t need)
     tape__writer_t *w = &q->writer;
     uint64_t position = w->next.position, end;
     if (tape__add_overflows(position, need, &end))
-        return tape__fail(TAPE_ETOOBIG, w->store.file.path, (int64_t)position, "the file is too long");
+        return tape__fail(TAPE_ETOOBIG, w->store.file.path, (int64_t)position,
+                          "the file is too long");
     int rc = end > w->store.file.size ? grow(q, end) : TAPE_OK;
     if (rc == TAPE_OK) rc = reserve_blocks(w, end);
     bool moves = !tape__window_has(&w->window, position, need);
@@ -310,7 +316,7 @@ static int find_the_end(tape_queue_t *q)
     tape__writer_t *w = &q->writer;
     tape__chain_end_t end;
     int rc = tape__cycle_store_find_end(&w->store, &w->window, &end);
-    if (rc != TAPE_OK) return rc;
+    if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
     w->doubtful = false;

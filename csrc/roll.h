@@ -18,7 +18,7 @@ typedef struct {
 enum {
     TAPE__ROLL_READY = 0,     /* the writer stands at the end of the cycle that is now */
     TAPE__ROLL_WRITTEN = 1,   /* a new file was made with the message as its first */
-    TAPE__ROLL_WAIT = 2       /* the newest cycle is finished and the clock has not moved on: retry */
+    TAPE__ROLL_WAIT = 2       /* the newest cycle is finished, the clock has not moved: retry */
 };
 
 /* Decides the cycle by the clock and makes the writer stand at the end of its chain. One of the

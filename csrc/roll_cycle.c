@@ -103,7 +103,10 @@ typedef struct {
     int month, day, hour, minute, second;
 } civil_t;
 
-static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
 
 /* Days since 1970-01-01, counted in 400-year eras of 146097 days that begin on 1 March. */
 static int64_t days_from_civil(int64_t year, int month, int day)
@@ -281,7 +284,8 @@ bool tape__cycle_of_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, cons
     int64_t second = day * 86400 + c.hour * 3600 + c.minute * 60 + c.second;
     int64_t origin = name_origin_ms(epoch_ms) / 1000, length = r->length_ms / 1000;
     int64_t found = floor_div(second - origin, length);
-    if (week > 0 && (second - origin) % length != 0) found++; /* the week in which the cycle begins */
+    /* the week in which the cycle begins */
+    if (week > 0 && (second - origin) % length != 0) found++;
     char again[TAPE__NAME_MAX];
     /* Java would parse some names to a cycle whose name is another; such a file is not ours. */
     if (!tape__cycle_file_name(r, epoch_ms, found, again, sizeof again)) return false;

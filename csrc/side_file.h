@@ -23,8 +23,9 @@ typedef enum {
     TAPE__HOLDER_NOT_SEEN    /* no such process can be seen from here: wait for a standstill */
 } tape__holder_t;
 
-/* Takes a slot for this process unless it has one. `spare_pid` is the pid in the lock word: the slot
- * that proves its death must not be used again. Failing is no error: the pid is then our only mark. */
+/* Takes a slot for this process unless it has one. `spare_pid` is the pid in the lock word: the
+ * slot that proves its death must not be used again. Failing is no error: the pid is then our only
+ * mark. */
 void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
 
 /* What is known of the process `pid` that the lock word names. `table_inode`: a holder must have

@@ -4,8 +4,8 @@
  *     ....  entries: data documents of one event name (the key) and one aligned i64 (the cell)
  *     ....  a zero word ends them; the file is 128 KiB (64 KiB before 5.20.110)
  *
- * Validity: keys compare ignoring case, the first one wins, unknown ones are kept. Entries are never
- * removed, so an offset found once stays right.
+ * Validity: keys compare ignoring case, the first one wins, unknown ones are kept. Entries are
+ * never removed, so an offset found once stays right.
  * Writers: adding an entry takes the byte lock at 2^63-2 and publishes by CLAIM 0 -> length; values
  * are changed in place, each by its own protocol (write_lock.c, directory_listing.c).
  */

@@ -76,7 +76,8 @@ typedef enum tape_code {
     TAPE_ECLOCK = -20019,      /* the newest cycle is finished and the clock is behind it */
     TAPE_ENOINDEX = -20020,    /* there is no message with that index */
     TAPE_ESTATE = -20021,      /* the call makes no sense in this state */
-    TAPE_EMISMATCH = -20022,   /* stored settings differ from the wished ones, and strict was asked */
+    /* stored settings differ from the wished ones, and strict was asked */
+    TAPE_EMISMATCH = -20022,
     TAPE_ETIMEOUT = -20023,    /* another process did not finish creating a file in time */
     TAPE_EINTERNAL = -20024    /* a defect of libtape itself */
 } tape_code_t;
@@ -169,10 +170,10 @@ typedef struct tape_queue_options {
 
 /* Opens the queue directory `path`, creating it (and its parents) unless TAPE_OPEN_EXISTING or
  * TAPE_READ_ONLY. Stored settings win over wished ones. On success *out is the handle.
- * Errors: TAPE_EINVAL, TAPE_ENOTFOUND, TAPE_EACCES, TAPE_EUNSUPPORTED (not a directory, 4.x, unknown
- * roll pattern, wire type, roll time zone), TAPE_ECORRUPT, TAPE_EFILESYSTEM, TAPE_EMISMATCH,
- * TAPE_ETIMEOUT, TAPE_EREADONLY (asked for writing, and only reading is permitted), TAPE_EIO,
- * TAPE_ENOSPC, TAPE_ENOMEM. A failed open leaves the directory as it was. */
+ * Errors: TAPE_EINVAL, TAPE_ENOTFOUND, TAPE_EACCES, TAPE_EUNSUPPORTED (not a directory, 4.x,
+ * unknown roll pattern, wire type, roll time zone), TAPE_ECORRUPT, TAPE_EFILESYSTEM,
+ * TAPE_EMISMATCH, TAPE_ETIMEOUT, TAPE_EREADONLY (asked for writing, and only reading is permitted),
+ * TAPE_EIO, TAPE_ENOSPC, TAPE_ENOMEM. A failed open leaves the directory as it was. */
 TAPE_API int tape_queue_open(const char *path, const tape_queue_options_t *options,
                              tape_queue_t **out);
 
@@ -239,8 +240,8 @@ TAPE_API int tape_appender_close(tape_appender_t *appender);
 /* Appends one message and returns its index. After that every tailer in every process sees it; it
  * survives the death of this process, not yet that of the machine.
  * Errors, after each of which the file is as if nothing had been tried: TAPE_ETOOBIG, TAPE_ENOSPC,
- * TAPE_ELOCKED, TAPE_EAPPENDLOCK, TAPE_ECYCLEFULL, TAPE_ECLOCK, TAPE_ETAKEN, TAPE_ECORRUPT, TAPE_EIO,
- * TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
+ * TAPE_ELOCKED, TAPE_EAPPENDLOCK, TAPE_ECYCLEFULL, TAPE_ECLOCK, TAPE_ETAKEN, TAPE_ECORRUPT,
+ * TAPE_EIO, TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
 TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data, size_t size);
 
 /* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
@@ -272,12 +273,13 @@ TAPE_API int tape_tailer_close(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_shutdown(tape_tailer_t *tailer);
 
 /* Reads the next message: 1 and *out filled, 0 when there is none now, or a code: TAPE_ECORRUPT
- * (the position stays), TAPE_EBUSY, TAPE_EIO, TAPE_EACCES, TAPE_ECLOSED, TAPE_EFORKED. `out->data` is
- * valid until the next call on this tailer. */
+ * (the position stays), TAPE_EBUSY, TAPE_EIO, TAPE_EACCES, TAPE_ECLOSED, TAPE_EFORKED. `out->data`
+ * is valid until the next call on this tailer. */
 TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
 
 /* Takes the last tape_tailer_next() back: the same message is next again. For callers who find that
- * they cannot use it. TAPE_ESTATE unless that was the last call on this tailer and it gave a message. */
+ * they cannot use it. TAPE_ESTATE unless that was the last call on this tailer and it gave a
+ * message. */
 TAPE_API int tape_tailer_unread(tape_tailer_t *tailer);
 
 /* As tape_tailer_next(), but the tailer stays before the message. */

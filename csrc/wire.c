@@ -292,8 +292,9 @@ bool tape__wire_unframe(const uint8_t *body, size_t size, size_t *offset, size_t
     tape__text_t text;
     if (!tape__wire_name(&w, &text)) return false;
     tape__wire_skip_padding(&w);
-    if (peek(&w) == CODE_TYPE_PREFIX && !(stop_bit_text(&w, &text) && tape__text_is(text, "byte[]")))
-        return false;
+    if (peek(&w) == CODE_TYPE_PREFIX) {
+        if (!stop_bit_text(&w, &text) || !tape__text_is(text, "byte[]")) return false;
+    }
     if (!tape__wire_block(&w, &inside) || inside.size == 0) return false;
     if (inside.base[0] != CODE_U8_ARRAY) return false;
     *offset = (size_t)(inside.base + 1 - body);

@@ -39,7 +39,8 @@ bool tape__wire_type(tape__wire_t *w, tape__text_t *type);
 bool tape__wire_block(tape__wire_t *w, tape__wire_t *inside);
 bool tape__wire_int(tape__wire_t *w, int64_t *value);
 bool tape__wire_text(tape__wire_t *w, tape__text_t *value); /* a string or a time */
-bool tape__wire_bound(tape__wire_t *w, uint64_t *position); /* of an aligned i64, updated in place */
+/* of an aligned i64, updated in place */
+bool tape__wire_bound(tape__wire_t *w, uint64_t *position);
 bool tape__wire_array(tape__wire_t *w, tape__wire_array_t *array);
 bool tape__wire_skip_value(tape__wire_t *w);
 
@@ -64,11 +65,13 @@ size_t tape__wire_begin_block(tape__wire_out_t *o);
 void tape__wire_end_block(tape__wire_out_t *o, size_t begun);
 void tape__wire_put_int(tape__wire_out_t *o, int64_t value);
 void tape__wire_put_text(tape__wire_out_t *o, const char *text);
-/* Padding so that the byte `after` bytes from here lies at a multiple of `alignment` in the file. */
+/* Padding so that the byte `after` bytes from here lies at a multiple of `alignment` in the
+ * file. */
 void tape__wire_pad(tape__wire_out_t *o, uint64_t alignment, uint64_t after);
 uint64_t tape__wire_put_bound(tape__wire_out_t *o, int64_t value); /* its file offset */
 uint64_t tape__wire_put_pair(tape__wire_out_t *o, int64_t a, int64_t b);
-uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity); /* its first element, zeros */
+/* its first element, zeros */
+uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity);
 
 /* The frame of 13.1: writes at most 7 bytes before the data; returns how many. */
 enum { TAPE__FRAME_MAX = 7 };

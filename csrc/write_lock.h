@@ -5,8 +5,8 @@
  *
  * Within this process the guard (process.h) comes first, because the word knows no threads.
  * A holder proven dead is robbed at once; one that only cannot be seen, after the word and the
- * queue stood still for `stale_after`; a live one never. Robbing is CLAIM dead pid -> own pid, never
- * to "free": the caller repairs what the dead one left before any Java writer can see it.
+ * queue stood still for `stale_after`; a live one never. Robbing is CLAIM dead pid -> own pid,
+ * never to "free": the caller repairs what the dead one left before any Java writer can see it.
  */
 #ifndef TAPE_WRITE_LOCK_H
 #define TAPE_WRITE_LOCK_H

@@ -11,9 +11,10 @@ import queue as _queue
 from typing import Any, ClassVar
 
 __all__ = [
-    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CorruptQueue", "CycleFull", "DecodeError", "DiskFull",
-    "DurabilityReduced", "Empty", "EncodeError", "Error", "Forked", "Gap", "IndexNotFound",
-    "InvalidArgument", "LockLost", "LockTimeout", "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed", "QueueNotFound", "ReadFailed",
+    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CorruptQueue",
+    "CycleFull", "DecodeError", "DiskFull", "DurabilityReduced", "Empty", "EncodeError",
+    "Error", "Forked", "Gap", "IndexNotFound", "InvalidArgument", "LockLost", "LockTimeout",
+    "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed", "QueueNotFound", "ReadFailed",
     "ReadOnlyQueue", "RollCycleMismatch", "StateError", "StorageError", "TailerBusy",
     "UnsupportedFilesystem", "UnsupportedQueue", "WriteFailed",
 ]

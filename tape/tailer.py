@@ -23,8 +23,8 @@ _next = lib.tape_tailer_next
 _buffer = ffi.buffer
 _NOTHING: Any = object()
 
-# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice of
-# its view would later read memory that has moved away.
+# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
+# of its view would later read memory that has moved away.
 _references = getattr(sys, "getrefcount", lambda mapped: 0)
 
 
