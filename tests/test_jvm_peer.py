@@ -343,6 +343,7 @@ def test_values_are_those_of_data_fressian(peer: Peer, tmp_path: Path) -> None:
 
 # ---- live processes
 
+@pytest.mark.slow
 def test_live_messages_are_those_of_data_fressian(peer: Peer, tmp_path: Path) -> None:
     # Every width of an integer, and strings of one byte of length, of two, and in parts.
     for id, start, size in [(0, 0, (0, 9)), (63, 60, (60, 70)), (64, 4090, (4090, 4100)),
