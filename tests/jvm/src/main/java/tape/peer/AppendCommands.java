@@ -32,6 +32,7 @@ final class AppendCommands {
         commands.put("writedocument", this::writeDocument);
         commands.put("writemeta", this::writeMeta);
         commands.put("methodcall", this::methodCall);
+        commands.put("forwardcall", this::forwardCall);
         commands.put("appendercycle", words -> Reply.ok(appender(words).excerpts().cycle()));
         commands.put("lastappended", words ->
                 Reply.ok(appender(words).excerpts().lastIndexAppended()));
@@ -130,5 +131,17 @@ final class AppendCommands {
             default -> throw new IllegalArgumentException("no such method: " + method);
         }
         return Reply.ok(appender.queue().queue().lastIndex());
+    }
+
+    /**
+     * {@code forwardcall A T}: reads the next call from tailer T and writes it to A. This is how
+     * a message gets a history with sources: that of T's queue is added.
+     */
+    private Reply forwardCall(Words words) {
+        OpenAppender appender = appender(words);
+        Calls calls = appender.excerpts().methodWriter(Calls.class);
+        // Not closed: closing a method reader closes the tailer that it reads from.
+        boolean read = session.tailer(words.word()).excerpts().methodReader(calls).readOne();
+        return Reply.ok(read ? appender.queue().queue().lastIndex() : "absent");
     }
 }

@@ -88,33 +88,44 @@ final class ReadCommands {
      * the sources and source indexes of its history.
      */
     private Reply readCall(Words words) {
-        StringBuilder call = new StringBuilder();
-        Calls receiver = new Calls() {
-            @Override
-            public void say(String text) {
-                call.append("say ").append(Words.hex(text));
-            }
-
-            @Override
-            public void move(long id, double distance, String text) {
-                call.append("move ").append(id).append(' ').append(distance)
-                        .append(' ').append(Words.hex(text));
-            }
-
-            @Override
-            public void ping() {
-                call.append("ping");
-            }
-        };
+        CallText text = new CallText();
         // Not closed: closing a method reader closes the tailer that it reads from.
-        MethodReader reader = excerpts(words).methodReader(receiver);
-        MessageHistory.get().reset();
-        if (!reader.readOne())
-            return Reply.ok("absent");
-        MessageHistory history = MessageHistory.get();
-        call.append(" history");
-        for (int i = 0; i < history.sources(); i++)
-            call.append(' ').append(history.sourceId(i)).append(':').append(history.sourceIndex(i));
-        return Reply.ok(call);
+        MethodReader reader = excerpts(words).methodReader(text);
+        return Reply.ok(reader.readOne() ? text : "absent");
+    }
+
+    /** A received call as text. */
+    private static final class CallText implements Calls {
+        private String text;
+
+        @Override
+        public void say(String said) {
+            set("say " + Words.hex(said));
+        }
+
+        @Override
+        public void move(long id, double distance, String said) {
+            set("move " + id + " " + distance + " " + Words.hex(said));
+        }
+
+        @Override
+        public void ping() {
+            set("ping");
+        }
+
+        private void set(String call) {
+            // Here and not after the call: the reader clears the history when it is done.
+            MessageHistory history = MessageHistory.get();
+            StringBuilder line = new StringBuilder(call).append(" history");
+            for (int i = 0; i < history.sources(); i++)
+                line.append(' ').append(history.sourceId(i))
+                        .append(':').append(history.sourceIndex(i));
+            text = line.toString();
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
     }
 }

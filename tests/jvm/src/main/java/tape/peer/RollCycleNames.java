@@ -1,7 +1,9 @@
 package tape.peer;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 import net.openhft.chronicle.queue.RollCycle;
 import net.openhft.chronicle.queue.RollCycles;
@@ -16,14 +18,18 @@ final class RollCycleNames {
     }
 
     static List<RollCycle> all() {
-        List<RollCycle> all = new ArrayList<>();
-        all.addAll(List.of(RollCycles.values()));
-        all.addAll(List.of(LegacyRollCycles.values()));
-        all.addAll(List.of(LargeRollCycles.values()));
-        all.addAll(List.of(SparseRollCycles.values()));
-        all.addAll(List.of(TestRollCycles.values()));
-        // RollCycles keeps a constant DEFAULT in some versions; it is one of the others.
-        return all;
+        Map<String, RollCycle> all = new LinkedHashMap<>();
+        // Until 5.25 RollCycles repeats the constants of the others, as deprecated ones.
+        for (RollCycle[] group : new RollCycle[][] {LegacyRollCycles.values(),
+                LargeRollCycles.values(), SparseRollCycles.values(), TestRollCycles.values()})
+            for (RollCycle cycle : group)
+                all.put(name(cycle), cycle);
+        List<RollCycle> ordered = new ArrayList<>();
+        for (RollCycle cycle : RollCycles.values())
+            if (!all.containsKey(name(cycle)))
+                ordered.add(cycle);
+        ordered.addAll(all.values());
+        return ordered;
     }
 
     static RollCycle named(String name) {

@@ -41,7 +41,7 @@
       (string/replace "\n" "\\n")
       (string/replace "\r" "\\r")
       (string/replace #"[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]"
-                      #(format "\\\\u%04x" (int (first %))))))
+                      #(format "\\u%04x" (int (first %))))))
 
 (defmulti ^:private show
   "Text of a decoded value. Types that pr-str prints as an address get a tag of their own."

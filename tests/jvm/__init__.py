@@ -1,0 +1,1 @@
+"""The JVM peer: a Java program, and the Python side of it. Use ``tests.jvm_peer``."""
