@@ -62,6 +62,7 @@ int tape_appender_close(tape_appender_t *a)
 
 int64_t tape_appender_last_index(tape_appender_t *a)
 {
+    if (!a) return tape__fail(TAPE_EINVAL, NULL, -1, "no appender");
     return (int64_t)PEEK64(last_index, (uint64_t *)&a->last_index);
 }
 

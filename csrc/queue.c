@@ -23,6 +23,7 @@ const char *tape_version(void) { return "0.1.0"; }
 
 int tape__queue_check(const tape_queue_t *q)
 {
+    if (!q) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue");
     if (q->generation != tape__process_generation())
         return tape__fail(TAPE_EFORKED, q->path, -1, "%s was opened before fork()", q->path);
     if (OBSERVE32(closed, &q->closed))
@@ -42,6 +43,7 @@ int tape__queue_enter(tape_queue_t *q)
 {
     /* order[users]: first counted, then looked at `closed`; tape_queue_shutdown() does it the other
      * way round, so one of the two sees the other. */
+    if (!q) return tape__queue_check(q);
     add_user(q, 1);
     int rc = tape__queue_check(q);
     if (rc != TAPE_OK) add_user(q, -1);
@@ -383,6 +385,7 @@ static int shut_tailers(tape_queue_t *q)
 
 int tape_queue_shutdown(tape_queue_t *q)
 {
+    if (!q) return tape__queue_check(q);
     if (q->generation != tape__process_generation()) return TAPE_OK; /* the parent's business */
     if (!CLAIM32(closed, &q->closed, 0, 1)) return TAPE_OK;
     int rc = shut_tailers(q);
@@ -423,6 +426,7 @@ void tape_queue_release(tape_queue_t *q)
 int tape_queue_cycle_name(tape_queue_t *q, int64_t cycle, char *buffer, size_t size)
 {
     char name[TAPE__NAME_MAX];
+    if (!q || !buffer) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue or no buffer");
     if (!tape__cycle_file_name(q->settings.roll_cycle, q->listing.epoch_ms, cycle, name,
                                sizeof name) ||
         strlen(name) >= size)
@@ -442,6 +446,7 @@ static int64_t holder_of(const tape_queue_t *q)
 
 int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
 {
+    if (!q || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue or no place for the facts");
     memset(out, 0, sizeof *out);
     int rc = tape__queue_enter(q); /* a closed queue still answers what needs no file */
     if (rc == TAPE_EFORKED) return rc;

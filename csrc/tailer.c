@@ -36,6 +36,7 @@ struct tape_tailer {
     tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
     int64_t before_last_read;
     bool can_unread;
+    bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
 };
 
@@ -60,7 +61,10 @@ static int enter(tape_tailer_t *t)
     if (!CLAIM32(busy, &t->busy, 0, 1))
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     t->can_unread = false;
-    if (!t->shut) return TAPE_OK;
+    if (!t->shut) {
+        t->delivered = false;
+        return TAPE_OK;
+    }
     (void)CLAIM32(busy, &t->busy, 1, 0);
     return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
 }
@@ -72,7 +76,7 @@ int tape__tailer_shut(tape_tailer_t *t)
     if (!CLAIM32(busy, &t->busy, 0, 1))
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     t->shut = true;
-    leave_cycle(t);
+    if (!t->delivered) leave_cycle(t); /* else when the tailer is closed */
     leave(t);
     return TAPE_OK;
 }
@@ -105,13 +109,17 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
     return rc;
 }
 
-int tape_tailer_shutdown(tape_tailer_t *t) { return tape__tailer_shut(t); }
+int tape_tailer_shutdown(tape_tailer_t *t)
+{
+    return t ? tape__tailer_shut(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+}
 
 int tape_tailer_close(tape_tailer_t *t)
 {
     if (!t) return TAPE_OK;
     int rc = t->shut ? TAPE_OK : tape__tailer_shut(t);
     if (rc != TAPE_OK) return rc;
+    leave_cycle(t);
     tape_queue_t *q = t->queue;
     tape__queue_remove_child(q, t);
     tape__free(t);
@@ -204,6 +212,7 @@ static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
     out->size = framed ? length : size;
     out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;
     out->reserved = 0;
+    t->delivered = true;
     out->index = tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
 }
 
@@ -238,7 +247,7 @@ static int find_message(tape_tailer_t *t)
 
 int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    int rc = enter(t);
+    int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
     if (rc != TAPE_OK) return rc;
     rc = find_message(t);
     if (rc == 1) fill_excerpt(t, out);
@@ -248,7 +257,7 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    int rc = enter(t);
+    int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
     if (rc != TAPE_OK) return rc;
     rc = find_message(t);
     if (rc == 1) {

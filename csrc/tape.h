@@ -178,8 +178,9 @@ TAPE_API int tape_queue_open(const char *path, const tape_queue_options_t *optio
                              tape_queue_t **out);
 
 /* Ends all use of the queue and its children: every later call on them gives TAPE_ECLOSED, also in
- * other threads, and their mappings and descriptors are given back. The handle stays valid memory
- * until tape_queue_close(). Idempotent. */
+ * other threads, and their mappings and descriptors are given back, but for the excerpt that a tailer
+ * delivered last: that stays until the tailer is closed. The handle stays valid memory until
+ * tape_queue_close(). Idempotent. */
 TAPE_API int tape_queue_shutdown(tape_queue_t *queue);
 
 /* Shuts down and frees the handle. TAPE_EBUSY while appenders or tailers of it are open. */

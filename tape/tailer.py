@@ -11,7 +11,8 @@ from ._ffi import check, ffi, lib
 from ._handle import Handle
 from .appender import framing_of
 from .codecs import Codec
-from .errors import DecodeError, Empty, IndexNotFound, InvalidArgument, QueueClosed, StateError
+from .errors import (DecodeError, Empty, IndexNotFound, InvalidArgument, QueueClosed, StateError,
+                     TailerBusy)
 from .info import Entry, TailerInfo
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Tailer(Handle):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("_decode", "_framing", "_out", "codec", "poll_interval", "queue")
+    __slots__ = ("_decode", "_framing", "_outs", "codec", "poll_interval", "queue")
 
     codec: Codec[Any]
     queue: Queue
@@ -72,31 +73,48 @@ class Tailer(Handle):
         self._framing = (lib.TAPE_FRAMING_BYTES if framing_of(codec) == "bytes"
                          else lib.TAPE_FRAMING_DOCUMENT)
         self._decode = codec.decode
-        self._out = ffi.new("tape_excerpt_t *")
+        # The one place for what C reads is also the token of the thread that uses the tailer: list
+        # operations are atomic, and what is decoded lies in a mapping that another call may move.
+        self._outs = [ffi.new("tape_excerpt_t *")]
         out = ffi.new("tape_tailer_t **")
         handle = queue._open_handle()
         check(lib.tape_tailer_open(handle, ffi.NULL, out))
         self._handle = ffi.gc(out[0], lib.tape_tailer_close)
 
+    def _take(self) -> Any:
+        """Takes the token; it is given back by ``self._outs.append(out)``."""
+        try:
+            return self._outs.pop()
+        except IndexError:
+            raise TailerBusy("another thread is using this tailer",
+                             hint="use one tailer per thread") from None
+
+    def _call(self, function: Any, *arguments: Any) -> int:
+        """A call of C that is not for reading, with the token."""
+        out = self._take()
+        try:
+            return self._check(function(self._handle, *arguments))
+        finally:
+            self._outs.append(out)
+
     # ---- reading ----
 
-    def _poison(self, error: Exception) -> DecodeError:
+    def _poison(self, out: Any, handle: Any, error: Exception) -> DecodeError:
         """The error for a message that cannot be decoded; the message stays next."""
-        out = self._out
         raw = bytes(_buffer(out.data, out.size))
         index = int(out.index)
-        lib.tape_tailer_unread(self._handle)
+        lib.tape_tailer_unread(handle)
         hint = getattr(error, "hint", "") or "skip() moves on; read it with another codec"
         poison = DecodeError(f"message {index:#x} of {self.queue.path}: {error}", raw=raw,
                              offset=getattr(error, "offset", None), index=index, hint=hint)
         poison.__cause__ = error
         return poison
 
-    def _value(self) -> Any:
-        """Decodes what C just read."""
-        out = self._out
+    def _value(self, out: Any, handle: Any) -> Any:
+        """Decodes what C just read. ``handle`` is referred to all the while: if the queue is closed
+        meanwhile, the mapping goes with the last reference."""
         if out.framing != self._framing:
-            raise self._poison(DecodeError(
+            raise self._poison(out, handle, DecodeError(
                 f"the document is not framed as the codec {self.codec.name!r} expects",
                 hint="read it with a codec of the other framing, or skip()"))
         mapped = _buffer(out.data, out.size)
@@ -104,7 +122,7 @@ class Tailer(Handle):
         try:
             value = self._decode(view)
         except Exception as error:
-            raise self._poison(error) from error
+            raise self._poison(out, handle, error) from error
         try:
             view.release()
             kept = _references(mapped) != _UNSHARED  # by a slice of the view
@@ -115,16 +133,24 @@ class Tailer(Handle):
                              hint="decode() must copy what it keeps")
         return value
 
-    def _read_now(self) -> Any:
-        code = _next(self._handle, self._out)
-        if code == 1:
-            return self._value()
+    def _read_now(self, as_entry: bool = False) -> Any:
+        out = self._take()
+        try:
+            handle = self._handle
+            code = _next(handle, out)
+            if code == 1:
+                value = self._value(out, handle)
+                if as_entry:
+                    return Entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
+                return value
+        finally:
+            self._outs.append(out)
         if code < 0:
             self._fail(code)
         return _NOTHING
 
-    def _read_until(self, deadline: float | None) -> Any:
-        while (value := self._read_now()) is _NOTHING:
+    def _read_until(self, deadline: float | None, as_entry: bool = False) -> Any:
+        while (value := self._read_now(as_entry)) is _NOTHING:
             pause = self.poll_interval
             if deadline is not None:
                 left = deadline - time.monotonic()
@@ -163,11 +189,9 @@ class Tailer(Handle):
 
     def read_entry(self, *, timeout: float | None = 0) -> Entry | None:
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
-        value = self._read_now() if timeout == 0 else self._read_until(_deadline(timeout))
-        if value is _NOTHING:
-            return None
-        out = self._out
-        return Entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
+        entry = (self._read_now(True) if timeout == 0
+                 else self._read_until(_deadline(timeout), True))
+        return None if entry is _NOTHING else entry
 
     def __iter__(self) -> Iterator[Any]:
         while (value := self._read_now()) is not _NOTHING:
@@ -196,8 +220,12 @@ class Tailer(Handle):
     def skip(self, n: int = 1) -> int:
         """Moves over up to ``n`` messages without decoding them; returns how many there were."""
         done = 0
-        while done < n and self._check(_next(self._handle, self._out)) == 1:
-            done += 1
+        out = self._take()
+        try:
+            while done < n and self._check(_next(self._handle, out)) == 1:
+                done += 1
+        finally:
+            self._outs.append(out)
         return done
 
     # ---- moving ----
@@ -214,7 +242,7 @@ class Tailer(Handle):
         """
         if not 0 <= index < 1 << 63:
             raise InvalidArgument(f"{index} is no index", hint="0 to 2**63-1")
-        found = self._check(lib.tape_tailer_seek(self._handle, index)) == 1
+        found = self._call(lib.tape_tailer_seek, index) == 1
         if strict and not found:
             raise IndexNotFound(f"no message {index:#x} in {self.queue.path}", index=index,
                                 hint="see first_index and last_index of the queue")
@@ -222,23 +250,27 @@ class Tailer(Handle):
 
     def seek_start(self) -> Tailer:
         """Moves before the first message."""
-        self._check(lib.tape_tailer_seek_start(self._handle))
+        self._call(lib.tape_tailer_seek_start)
         return self
 
     def seek_end(self) -> Tailer:
         """Moves behind the last message."""
-        self._check(lib.tape_tailer_seek_end(self._handle))
+        self._call(lib.tape_tailer_seek_end)
         return self
 
     @property
     def index(self) -> int:
         """The index that is next; 0 while the queue is empty."""
-        return self._check(lib.tape_tailer_index(self._handle))
+        return self._call(lib.tape_tailer_index)
 
     @property
     def last_read(self) -> int | None:
         """The index that was last read, or ``None``."""
-        index = int(lib.tape_tailer_last_read(self._handle))
+        out = self._take()
+        try:
+            index = int(lib.tape_tailer_last_read(self._handle))
+        finally:
+            self._outs.append(out)
         return None if index == lib.TAPE_ENOINDEX else self._check(index)
 
     # ---- the rest ----
@@ -257,7 +289,7 @@ class Tailer(Handle):
         Raises: :class:`tape.TailerBusy` while another thread is reading with it.
         """
         if self._closed_by is None:
-            check(lib.tape_tailer_shutdown(self._handle))
+            self._call(lib.tape_tailer_shutdown)
             self._mark_closed("Tailer.close()")
 
     def __repr__(self) -> str:
