@@ -22,6 +22,16 @@
 #define WINDOW_LEAST (INT64_C(64) << 10)
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
 
+enum { TRAIL_MAX = 1024 };
+
+/* Positions of messages first .. first + count - 1 of the tailer's cycle: a chain can only be walked
+ * forward, so going backward one walks a stretch once and keeps it. */
+typedef struct {
+    int64_t first;
+    int64_t count;
+    uint64_t *positions; /* TRAIL_MAX of them; NULL until the first step backward */
+} tape__trail_t;
+
 struct tape_tailer {
     tape_queue_t *queue;
     tape_tailer_t *next_sibling;
@@ -31,7 +41,9 @@ struct tape_tailer {
     tape__cycle_store_t store;
     tape__window_t window;
     uint64_t window_size;
-    tape__cursor_t at;
+    bool backward;
+    tape__cursor_t at;         /* of the next read; backward only its sequence counts */
+    tape__trail_t trail;       /* where the messages before it are, for going backward */
     int64_t last_read;         /* TAPE_ENOINDEX: none */
     tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
     int64_t before_last_read;
@@ -48,6 +60,7 @@ static void leave_cycle(tape_tailer_t *t)
     tape__window_close(&t->window);
     tape__cycle_store_close(&t->store);
     t->open = false;
+    t->trail.count = 0;
 }
 
 /* ---- one thread at a time ---- */
@@ -120,6 +133,7 @@ int tape_tailer_close(tape_tailer_t *t)
     int rc = t->shut ? TAPE_OK : tape__tailer_shut(t);
     if (rc != TAPE_OK) return rc;
     leave_cycle(t);
+    tape__free(t->trail.positions);
     tape_queue_t *q = t->queue;
     tape__queue_remove_child(q, t);
     tape__free(t);
@@ -245,11 +259,167 @@ static int find_message(tape_tailer_t *t)
     return rc;
 }
 
+/* ---- seeking ---- */
+
+/* A place at or before `sequence` from which the walk is short: an index entry, or where we are. */
+static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *c)
+{
+    int rc = tape__excerpt_index_find(s, sequence, c);
+    if (rc != TAPE_OK) return rc;
+    bool here = s == &t->store && !t->backward;
+    if (here && t->at.sequence <= sequence && t->at.sequence > c->sequence) *c = t->at;
+    return TAPE_OK;
+}
+
+/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
+ * or a code. */
+static int walk_to(tape__cycle_store_t *s, tape__window_t *w, uint64_t prefer, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    for (;;) {
+        int rc = tape__cycle_store_observe(s, w, c, prefer);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
+            return c->sequence == sequence ? 0 : -1;
+        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
+        tape__cycle_store_step(s, c);
+    }
+}
+
+static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    int rc = nearest(t, s, sequence, c);
+    return rc == TAPE_OK ? walk_to(s, w, t->window_size, sequence, c) : rc;
+}
+
+/* ---- backward ---- */
+
+/* Walks to message `sequence` and keeps where it and those shortly before it are. 1 found, 0 when it
+ * does not exist (*end: how many messages there are), or a code. */
+static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
+{
+    tape__cursor_t c;
+    if (!t->trail.positions) {
+        t->trail.positions = tape__alloc(TRAIL_MAX * sizeof *t->trail.positions);
+        if (!t->trail.positions) return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+    }
+    t->trail.count = 0;
+    int rc = tape__excerpt_index_find(&t->store, sequence, &c);
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(&t->store, &t->window, &c, t->window_size);
+        if (rc != TAPE_OK) break;
+        tape__word_kind_t kind = tape__word_kind(c.word);
+        if (kind == TAPE__WORD_DATA) {
+            if (t->trail.count == TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
+            if (t->trail.count == 0) t->trail.first = c.sequence;
+            t->trail.positions[t->trail.count++] = c.position;
+            if (c.sequence == sequence) return 1;
+        } else if (kind != TAPE__WORD_META) {
+            *end = c.sequence;
+            return 0;
+        }
+        tape__cycle_store_step(&t->store, &c);
+    }
+    return rc;
+}
+
+/* The newest cycle below the one in hand. 1 entered, 0 none, or a code. */
+static int enter_earlier_cycle(tape_tailer_t *t)
+{
+    int64_t below = t->store.cycle;
+    for (;;) {
+        int64_t cycle = below - 1;
+        int rc = TAPE_OK;
+        if (!tape__listing_exists(&t->queue->listing, cycle))
+            rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = open_and_enter(t, cycle);
+        if (rc != 0) return rc;
+        below = cycle;
+    }
+}
+
+/* Stands on the message that is next backward: at->sequence, or the nearest before it. 1, 0 or a
+ * code. Beyond the start the sequence is -1, and index() the number before the first one. */
+static int find_message_before(tape_tailer_t *t)
+{
+    int rc = stand_at_start(t);
+    while (rc == 1) {
+        int64_t sequence = t->at.sequence, end = 0;
+        const tape__trail_t *trail = &t->trail;
+        if (sequence < 0) {
+            rc = enter_earlier_cycle(t);
+            if (rc == 1) t->at.sequence = INT64_MAX;
+            continue;
+        }
+        if (trail->count > 0 && sequence >= trail->first && sequence < trail->first + trail->count) {
+            t->at.position = trail->positions[sequence - trail->first];
+            rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+            return rc == TAPE_OK ? 1 : rc;
+        }
+        rc = walk_trail(t, sequence, &end);
+        if (rc == 0) { /* behind the last message */
+            t->at.sequence = end - 1;
+            rc = 1;
+        }
+    }
+    return rc;
+}
+
+/* Where a forward read goes on after reading backward. */
+static int turn_forward(tape_tailer_t *t)
+{
+    if (!t->open) return TAPE_OK;
+    tape__cursor_t c;
+    int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
+    int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+    if (rc < -1) return rc;
+    t->at = c;
+    return TAPE_OK;
+}
+
+int tape_tailer_set_direction(tape_tailer_t *t, int direction)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    if (direction != TAPE_FORWARD && direction != TAPE_BACKWARD)
+        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "%d is no direction", direction);
+    else if (t->backward && direction == TAPE_FORWARD)
+        rc = turn_forward(t);
+    if (rc == TAPE_OK) t->backward = direction == TAPE_BACKWARD;
+    leave(t);
+    return rc;
+}
+
+int tape_tailer_direction(tape_tailer_t *t)
+{
+    int rc = enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
+    leave(t);
+    return rc;
+}
+
+/* ---- what callers call ---- */
+
+static int find_next(tape_tailer_t *t)
+{
+    return t->backward ? find_message_before(t) : find_message(t);
+}
+
+static void step_over(tape_tailer_t *t)
+{
+    if (t->backward) t->at.sequence--;
+    else tape__cycle_store_step(&t->store, &t->at);
+}
+
 int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 {
     int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
     if (rc != TAPE_OK) return rc;
-    rc = find_message(t);
+    rc = find_next(t);
     if (rc == 1) fill_excerpt(t, out);
     leave(t);
     return rc;
@@ -259,14 +429,14 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
     int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
     if (rc != TAPE_OK) return rc;
-    rc = find_message(t);
+    rc = find_next(t);
     if (rc == 1) {
         fill_excerpt(t, out);
         t->before = t->at;
         t->before_last_read = t->last_read;
         t->can_unread = true;
         t->last_read = out->index;
-        tape__cycle_store_step(&t->store, &t->at);
+        step_over(t);
     }
     leave(t);
     return rc;
@@ -309,39 +479,7 @@ int64_t tape_tailer_last_read(tape_tailer_t *t)
     return index;
 }
 
-/* ---- seeking ---- */
-
-/* A place at or before `sequence` from which the walk is short: an index entry, or where we are. */
-static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *c)
-{
-    int rc = tape__excerpt_index_find(s, sequence, c);
-    if (rc != TAPE_OK) return rc;
-    if (s == &t->store && t->at.sequence <= sequence && t->at.sequence > c->sequence) *c = t->at;
-    return TAPE_OK;
-}
-
-/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
- * or a code. */
-static int walk_to(tape__cycle_store_t *s, tape__window_t *w, uint64_t prefer, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    for (;;) {
-        int rc = tape__cycle_store_observe(s, w, c, prefer);
-        if (rc != TAPE_OK) return rc;
-        tape__word_kind_t kind = tape__word_kind(c->word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
-            return c->sequence == sequence ? 0 : -1;
-        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
-        tape__cycle_store_step(s, c);
-    }
-}
-
-static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    int rc = nearest(t, s, sequence, c);
-    return rc == TAPE_OK ? walk_to(s, w, t->window_size, sequence, c) : rc;
-}
+/* ---- moving ---- */
 
 static int seek(tape_tailer_t *t, int64_t cycle, int64_t sequence)
 {
@@ -411,6 +549,7 @@ static int seek_end(tape_tailer_t *t, tape__chain_end_t *end)
     rc = tape__cycle_store_find_end(&t->store, &t->window, end);
     if (rc != TAPE_OK) return rc;
     t->at = end->end;
+    if (t->backward) t->at.sequence--; /* the next one backward is the last message */
     return 1;
 }
 

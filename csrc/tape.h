@@ -294,6 +294,14 @@ TAPE_API int tape_tailer_seek(tape_tailer_t *tailer, int64_t index);
 TAPE_API int tape_tailer_seek_start(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);
 
+/* The direction of reading. Turned backward, the next read gives the message at tape_tailer_index(),
+ * or the last one when there is none (yet); beyond the first message it gives nothing, and turned
+ * forward again the first. Set: TAPE_OK, TAPE_EINVAL, or as for tape_tailer_next(). */
+#define TAPE_FORWARD 1
+#define TAPE_BACKWARD 2
+TAPE_API int tape_tailer_set_direction(tape_tailer_t *tailer, int direction);
+TAPE_API int tape_tailer_direction(tape_tailer_t *tailer);
+
 /* The index of the next read, as far as known (0 before the first read of an empty queue), and the
  * one that was read last (TAPE_ENOINDEX when none was). */
 TAPE_API int64_t tape_tailer_index(tape_tailer_t *tailer);
