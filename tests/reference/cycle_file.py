@@ -122,8 +122,11 @@ class CycleFile:
         """The next sequence that needs an index entry (format.md 4.1)."""
         return self.file.cell(self.header.last_index_at)
 
-    def word_at(self, position: int) -> int:
-        """The header word, 0 where a cut file ends: nothing there yet (format.md 11.3)."""
+    def word_at(self, position: int, after: int = 0) -> int:
+        """The header word, 0 where a cut file ends: nothing there yet (format.md 11.3).
+
+        ``after`` is the document that led here, for the error.
+        """
         if position + header.HEADER_SIZE <= self.file.size:
             return self.file.word(position)
         if position < self.file.readable_end or self.file.refresh():
@@ -131,20 +134,20 @@ class CycleFile:
             return int.from_bytes(inside, "little")
         if position == self.file.size:
             return 0
-        raise FormatError(self.path, position, "the chain of documents leaves the file "
-                                               f"(size 0x{self.file.size:x})")
+        raise FormatError(self.path, after, f"the document here leads to 0x{position:x}, "
+                                            f"beyond the file's end 0x{self.file.size:x}")
 
     def documents(self, position: int = 0, sequence: int = 0) -> Iterator[Document]:
         """Complete documents from ``position``, whose data document would be ``sequence``."""
-        aligned = self.header.aligned
+        aligned, before = self.header.aligned, position
         while True:
-            word = self.word_at(position)
+            word = self.word_at(position, before)
             if not header.is_complete(word):
                 return
             is_metadata = bool(word & header.META_DATA)
             yield Document(position, header.length(word), sequence, is_metadata)
             sequence += not is_metadata
-            position = header.next_position(position, word, aligned)
+            before, position = position, header.next_position(position, word, aligned)
 
     def scan(self) -> Scan:
         """Walks the whole chain; as tight as Python allows, for a million messages."""
@@ -166,7 +169,8 @@ class CycleFile:
                     scan.end, scan.end_word = position, word
                     return scan
             if not self.file.refresh():  # the end is in the last bytes, or beyond the file
-                scan.end, scan.end_word = position, self.word_at(position)
+                last = max(scan.data[-1:].tolist() + [at for at, _ in scan.metadata[-1:]])
+                scan.end, scan.end_word = position, self.word_at(position, last)
                 return scan
 
     def body(self, position: int) -> bytes:
@@ -191,6 +195,8 @@ def _read_header(file: FileBytes) -> CycleHeader:
     length = header.length(word)
     if header.kind(word) is not header.Kind.METADATA or length > HEADER_LENGTH_MAX:
         raise FormatError(file.path, 0, f"word 0x{word:08x} does not begin a cycle file")
+    if header.HEADER_SIZE + length > file.size:
+        raise FormatError(file.path, 0, f"header of {length} bytes beyond the file's end")
     data = bytes(header.HEADER_SIZE) + file.read(header.HEADER_SIZE, length)
     store = wire.header_fields(data, header.HEADER_SIZE, len(data), "SCQStore", file.path)
     indexing = wire.typed_fields(store.need("indexing"), "SCQSIndexing", file.path)

@@ -94,17 +94,14 @@ def find(cycle: CycleFile, sequence: int) -> Place:
     """Looks a sequence up by the index and a walk from the nearest entry (format.md 6.3)."""
     at, position = nearest_entry(cycle, sequence)
     walked = 0
-    while True:
-        word = cycle.word_at(position)
-        if not header.is_complete(word):
-            break
-        if not word & header.META_DATA:
-            if at == sequence:
-                return Place(Outcome.FOUND, position, walked)
-            at += 1
+    for found in cycle.documents(position, at):
+        if not found.is_metadata:
+            if found.sequence == sequence:
+                return Place(Outcome.FOUND, found.position, walked)
+            at = found.sequence + 1
         walked += 1
-        position = header.next_position(position, word, cycle.header.aligned)
+        position = header.next_position(found.position, found.length, cycle.header.aligned)
+    ended = cycle.word_at(position) == header.END_OF_DATA
     if at != sequence:
         return Place(Outcome.NOT_REACHED, position, walked)
-    ended = word == header.END_OF_DATA
     return Place(Outcome.END_OF_FILE if ended else Outcome.NOT_FOUND, position, walked)

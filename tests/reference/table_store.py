@@ -88,6 +88,8 @@ def parse_table_store(file: FileBytes) -> TableStore:
 
 
 def _settings(file: FileBytes, length: int) -> Settings | None:
+    if header.HEADER_SIZE + length > file.size:
+        raise FormatError(file.path, 0, f"header of {length} bytes beyond the file's end")
     body = file.read(header.HEADER_SIZE, length)
     data = bytes(header.HEADER_SIZE) + body  # so that positions are file offsets
     store = wire.header_fields(data, header.HEADER_SIZE, len(data), "STStore", file.path)
