@@ -313,8 +313,9 @@ static int find_the_end(tape_queue_t *q)
     if (rc != TAPE_OK) return rc;
     w->next = end.end;
     w->ready_to = 0;
-    w->doubtful = false;
-    return repair_end(q, &end);
+    rc = repair_end(q, &end);
+    w->doubtful = rc < 0; /* half repaired: once more before the next message */
+    return rc;
 }
 
 int tape__roll_catch_up(tape_queue_t *q)
@@ -340,7 +341,9 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    return index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    if (rc < 0) w->doubtful = true;
+    return rc;
 }
 
 /* ---- entering a cycle ---- */
