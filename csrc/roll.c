@@ -319,8 +319,9 @@ static int find_the_end(tape_queue_t *q)
     if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
-    w->doubtful = false;
-    return repair_end(q, &end);
+    rc = repair_end(q, &end);
+    w->doubtful = rc < 0; /* half repaired: once more before the next message */
+    return rc;
 }
 
 int tape__roll_catch_up(tape_queue_t *q)
@@ -346,7 +347,9 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    return index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    if (rc < 0) w->doubtful = true;
+    return rc;
 }
 
 /* ---- entering a cycle ---- */
@@ -435,6 +438,20 @@ static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
     return TAPE_OK;
 }
 
+/* A creator may have died between linking a file and listing it, and we may be about to roll past
+ * it: Java opens no cycle outside of the listing words. */
+static int list_the_unlisted(tape_queue_t *q)
+{
+    int64_t first, last;
+    int rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+    if (rc != TAPE_OK || first == TAPE__NO_CYCLE) return rc;
+    int64_t lowest = tape__listing_lowest_word(&q->listing);
+    int64_t highest = tape__listing_highest_word(&q->listing);
+    if (lowest == TAPE__NO_CYCLE || lowest > first) tape__listing_add(&q->listing, first);
+    if (highest == TAPE__NO_CYCLE || highest < last) tape__listing_add(&q->listing, last);
+    return TAPE_OK;
+}
+
 static int enter_existing(tape_queue_t *q, int64_t cycle)
 {
     int rc = open_cycle(q, cycle);
@@ -449,7 +466,8 @@ static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
 {
     tape__writer_t *w = &q->writer;
     bool first_time = w->sealed_below == TAPE__NO_CYCLE;
-    int rc = end_older(q, cycle);
+    int rc = first_time ? list_the_unlisted(q) : TAPE_OK;
+    if (rc == TAPE_OK) rc = end_older(q, cycle);
     if (rc != TAPE_OK) return rc;
     if (first_time) tape__list_directory(q->path, remove_temporary, q);
     rc = enter_existing(q, cycle);
