@@ -23,12 +23,13 @@ static void close_with_children(void)
     CHECK_EQ(tape_queue_close(q), TAPE_EBUSY);
     CHECK_OK(tape_appender_write(a, "y", 1)); /* that was refused, so all goes on */
     CHECK_OK(tape_tailer_shutdown(t));
+    CHECK_EQ(e.data[0], 'x'); /* what was delivered stays until the tailer is closed */
     CHECK_EQ(tape_tailer_next(t, &e), TAPE_ECLOSED);
     CHECK_EQ(tape_queue_close(q), TAPE_EBUSY); /* its memory is still the caller's */
     CHECK_OK(tape_queue_shutdown(q));
     CHECK_OK(tape_queue_shutdown(q));
-    CHECK_EQ(t_descriptors(directory), 1); /* the slot in tape.side: until the handle goes */
-    CHECK_EQ(t_mappings(directory), 0);
+    CHECK_EQ(t_descriptors(directory), 2); /* that, and the slot in tape.side until the handle goes */
+    CHECK(t_mappings(directory) <= 2);     /* the header and the window of the delivered message */
     CHECK_EQ(tape_appender_write(a, "z", 1), TAPE_ECLOSED);
     CHECK_EQ(tape_tailer_seek_start(t), TAPE_ECLOSED);
     CHECK_EQ(tape_queue_first_index(q), TAPE_ECLOSED);
