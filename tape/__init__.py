@@ -14,6 +14,7 @@ from ._ffi import lib as _lib
 from ._ffi import text as _text
 from .appender import Appender
 from .codecs import Codec
+from .deletion import delete
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
 from .info import AppenderInfo, CycleFile, Entry, Location, QueueInfo, TailerInfo
@@ -25,4 +26,4 @@ from .tailer import Tailer
 __version__ = _text(_lib.tape_version())
 
 __all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Location", "Queue",
-           "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs", "open", *_errors]
+           "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs", "delete", "open", *_errors]

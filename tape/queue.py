@@ -6,6 +6,7 @@ import datetime
 import os
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from . import appender as _appender
@@ -13,7 +14,7 @@ from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
 from .codecs import Codec, fressian
-from .errors import InvalidArgument, RollCycleMismatch
+from .errors import DecodeError, InvalidArgument, RollCycleMismatch
 from .info import CycleFile, Location, QueueInfo
 from .roll_cycles import RollCycle
 
@@ -43,6 +44,12 @@ def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
     if not value >= 0:
         raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
     return max(1, int(value * 1e9))
+
+
+def _handler(on_error: str | Callable[[DecodeError], Any]) -> Callable[[DecodeError], Any] | None:
+    if callable(on_error):
+        return on_error
+    return None if on_error == "raise" else lambda error: None
 
 
 class Queue(Handle):
@@ -113,6 +120,7 @@ class Queue(Handle):
                start: str | int | datetime.datetime | None = None,
                direction: str = "forward", codec: Codec[Any] | None = None,
                commit: str = "auto", poll_interval: float = 0.05, steal: bool = False,
+               on_error: str | Callable[[DecodeError], Any] = "raise",
                on_gap: str = "raise") -> _tailer.Tailer:
         """Makes a tailer.
 
@@ -127,6 +135,9 @@ class Queue(Handle):
                 :meth:`tape.Tailer.commit` does.
             poll_interval: seconds between looks while waiting, 0 to 3600.
             steal: take the name although a live tailer on this host has it.
+            on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
+                next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
+                raise; when it returns, the message is skipped).
             on_gap: ``"raise"``: the first read raises :class:`tape.Gap` when the file of a stored
                 position is gone, and reading goes on behind it; ``"skip"``: it just goes on.
 
@@ -151,12 +162,14 @@ class Queue(Handle):
         if not 0 <= poll_interval <= 3600:
             raise InvalidArgument("poll_interval is out of range", hint="0 to 3600 seconds")
         for name, value, allowed in (("commit", commit, ("auto", "manual")),
-                                     ("on_gap", on_gap, ("raise", "skip"))):
-            if value not in allowed:
+                                     ("on_gap", on_gap, ("raise", "skip")),
+                                     ("on_error", on_error, ("raise", "skip"))):
+            if value not in allowed and not (name == "on_error" and callable(value)):
                 raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
                                id=id, auto_commit=commit == "auto", steal=steal,
-                               tell_gap=on_gap == "raise")
+                               tell_gap=on_gap == "raise",
+                               on_error=_handler(on_error))
         self._children.add(child)
         try:
             child._begin(start, direction)

@@ -80,8 +80,8 @@ class Tailer(Handle):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("_auto_commit", "_decode", "_framing", "_outs", "_tell_gap", "codec", "id",
-                 "poll_interval", "queue")
+    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_outs", "_tell_gap", "codec",
+                 "id", "poll_interval", "queue")
 
     codec: Codec[Any]
     queue: Queue
@@ -90,8 +90,10 @@ class Tailer(Handle):
 
     def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
                  id: str | None = None, auto_commit: bool = False,  # noqa: A002
-                 steal: bool = False, tell_gap: bool = False) -> None:
+                 steal: bool = False, tell_gap: bool = False,
+                 on_error: Callable[[DecodeError], Any] | None = None) -> None:
         self._closed_by = None
+        self._on_error = on_error
         self.id = id
         self._auto_commit = id is not None and auto_commit and not queue.read_only
         self._tell_gap = id is not None and tell_gap
@@ -194,9 +196,15 @@ class Tailer(Handle):
             handle = self._handle
             if self._tell_gap:
                 self._raise_gap(handle)
-            code = _next(handle, out)
-            if code == 1:
-                value = self._value(out, handle)
+            while (code := _next(handle, out)) == 1:
+                try:
+                    value = self._value(out, handle)
+                except DecodeError as error:
+                    if self._on_error is None:
+                        raise
+                    self._on_error(error)
+                    _next(handle, out)  # the message is next again: pass it
+                    continue
                 if self._auto_commit and commit:
                     check(lib.tape_tailer_commit(handle))
                 if as_entry:

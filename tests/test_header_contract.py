@@ -73,7 +73,7 @@ def test_public_names() -> None:
     """The names of the package, listed: adding one is a decision."""
     assert sorted(tape.__all__) == sorted("""
         Appender AppenderInfo Clock Codec CycleFile Entry Location Queue QueueInfo RollCycle Tailer TailerInfo
-        codecs open
+        codecs delete open
         AccessDenied AppendsDisabled ClockError ClockWentBack CorruptQueue CycleFull DecodeError
         DiskFull DurabilityReduced Empty EncodeError Error Forked Gap IndexNotFound InvalidArgument
         LockLost LockTimeout MessageTooLarge OutOfMemory QueueBusy QueueClosed QueueNotFound

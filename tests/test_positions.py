@@ -323,3 +323,57 @@ def test_decode_errors_do_not_move_a_name(filled: Filled) -> None:
     with filled.q.tailer("poison", codec=tape.codecs.fressian) as t:
         assert t.skip() == 1
     assert filled.q.tailer("poison").read() == filled.messages[1]
+
+
+def test_on_error(filled: Filled) -> None:
+    """"skip" passes what cannot be decoded; a callable is told, and may raise."""
+    class Picky:
+        name = "picky"
+
+        def encode(self, obj: bytes) -> bytes:
+            return obj
+
+        def decode(self, view: memoryview) -> bytes:
+            if view[0:1] != b"5":
+                raise ValueError("not a five")
+            return bytes(view)
+
+    assert list(filled.q.tailer(codec=Picky(), on_error="skip")) == [b"5.0", b"5.1"]
+    told: list[int] = []
+    t = filled.q.tailer(codec=Picky(), on_error=lambda e: told.append(e.index))
+    assert list(t) == [b"5.0", b"5.1"] and told == filled.indexes[:451] + filled.indexes[453:]
+
+    def refuse(error: tape.DecodeError) -> None:
+        raise KeyError(error.index)
+
+    t = filled.q.tailer(codec=Picky(), on_error=refuse)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            t.read()
+    assert t.index == filled.indexes[0]
+    with pytest.raises(ValueError):
+        filled.q.tailer(on_error="ignore")
+
+
+# ---- deleting ----
+
+def test_delete(filled: Filled, tmp_path: Path) -> None:
+    """Refused while open, by this process or another; foreign files stay."""
+    path = tmp_path / "q"
+    with pytest.raises(tape.QueueBusy, match=str(os.getpid())):
+        tape.delete(path)
+    filled.q.close()
+    code = "import sys, tape\nq = tape.open(sys.argv[1])\nprint('open', flush=True)\ninput()"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", code, path], env=env, text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(tape.QueueBusy, match=str(other.pid)):
+            tape.delete(path)
+        other.communicate("\n")
+    (path / "notes.txt").write_text("mine")
+    tape.delete(path)
+    assert [p.name for p in path.iterdir()] == ["notes.txt"]
+    for bad in (path, path / "none"):
+        with pytest.raises(tape.QueueNotFound):
+            tape.delete(bad)
