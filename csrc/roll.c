@@ -105,7 +105,7 @@ static int end_cycles(tape_queue_t *q, int64_t from, int64_t below)
 {
     if (below - from <= FEW_CYCLES) {
         for (int64_t c = from; c < below; c++) {
-            int rc = tape__listing_exists(&q->listing, c) ? end_cycle(q, c) : TAPE_OK;
+            int rc = end_cycle(q, c);
             if (rc != TAPE_OK) return rc;
         }
         return TAPE_OK;
