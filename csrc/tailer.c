@@ -47,8 +47,11 @@ int tape__tailer_enter(tape_tailer_t *t)
     if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
     int rc = tape__queue_check(t->queue);
     if (rc != TAPE_OK) return rc;
-    if (!CLAIM32(busy, &t->busy, 0, 1))
+    if (!CLAIM32(busy, &t->busy, 0, 1)) {
+        rc = tape__queue_check(t->queue); /* it may be tape_queue_shutdown() that is using it */
+        if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    }
     t->can_unread = false;
     if (!t->shut) {
         t->delivered = false;

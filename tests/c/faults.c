@@ -16,6 +16,7 @@ static const char *const names[TAPE__OP_COUNT] = {"open", "stat", "truncate", "a
 static const char *directory, *what;
 static int nth;
 static bool acknowledged[2 * MESSAGES + 2];
+static int hits;
 
 #define FAILED(...)                                                                                \
     do {                                                                                           \
@@ -81,6 +82,13 @@ static void work(tape__op_t op, int system_errno, int64_t *ms)
     rc = tape_queue_last_index(q);
     if (rc != TAPE_ENOINDEX) expect(rc, op, system_errno);
     if (rc2 == 0) CHECK_OK(tape_tailer_close(t));
+    hits = tape__fault_hits();
+    tape__fault_arm(op, 0, 0, false);
+    if (a) { /* the same handle goes on, rolls, and ends all older cycles */
+        *ms += 1000;
+        if (append(a, 2 * MESSAGES) < 0) FAILED("the same handle does not go on");
+        t_check_queue(t_path(directory, "q"), T_WHOLE);
+    }
     tape_queue_release(q);
     if (a) CHECK_OK(tape_appender_close(a));
 }
@@ -95,10 +103,10 @@ static void look(int64_t *ms)
     tape_excerpt_t e;
     CHECK_OK(tape_queue_open(t_path(directory, "q"), &o, &q));
     CHECK_OK(tape_appender_open(q, NULL, &a));
-    int64_t rc = append(a, 2 * MESSAGES);
+    int64_t rc = append(a, 2 * MESSAGES + 1);
     if (rc < 0) FAILED("the append after the fault: %s", tape_code_name((int)rc));
     CHECK_OK(tape_tailer_open(q, NULL, &t));
-    for (int n = 0; n <= 2 * MESSAGES; n++) {
+    for (int n = 0; n < 2 * MESSAGES + 2; n++) {
         if (!acknowledged[n]) continue;
         rc = tape_tailer_next(t, &e);
         if (rc != 1) FAILED("reading message %d gave %" PRId64, n, rc);
@@ -122,8 +130,9 @@ static void every_place(tape__op_t op, int system_errno, bool forever)
         t_empty(t_path(directory, "q"));
         rmdir(t_path(directory, "q"));
         tape__fault_arm(op, nth, system_errno, forever);
+        hits = -1;
         work(op, system_errno, &ms);
-        int hits = tape__fault_hits();
+        if (hits < 0) hits = tape__fault_hits(); /* it was not even opened */
         tape__fault_arm(op, 0, 0, false);
         if (hits == 0) break;
         look(&ms);

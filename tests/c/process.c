@@ -168,9 +168,9 @@ static void registry(void)
 
 int main(void)
 {
+    two_handles_two_threads(); /* first: threads that both meet the library for the first time */
     registry();
     forked();
     parent_dies_child_lives();
-    two_handles_two_threads();
     return 0;
 }
