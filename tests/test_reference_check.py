@@ -148,6 +148,13 @@ def misaligned_header(q: Queue) -> None:
     q.poke(q.path(NEW), at, b"\x8f\x8f\x8f\x8f\xa7" + value + b"\x8f")
 
 
+def one_behind(q: Queue) -> None:
+    """What a writer leaves that dies between publishing and step 8 of format.md 8.2."""
+    position = q.look(OLD, lambda f: f.scan().data[-2])
+    q.cell(OLD, lambda f: f.header.write_position_at, position)
+    q.cell(OLD, lambda f: f.header.write_position_at + 8, encode_sequence(position, 138, 32))
+
+
 @dataclass(frozen=True)
 class Damage:
     code: str
@@ -223,11 +230,7 @@ DAMAGE: dict[str, Damage] = {
         NEW, lambda f: f.header.write_position_at, q.look(NEW, end)), N),
     "two behind in finished": Damage("write-position", lambda q: q.cell(
         OLD, lambda f: f.header.write_position_at, q.look(OLD, lambda f: f.scan().data[-3])), O),
-    "one behind in finished": Damage("write-position-behind", lambda q: (
-        q.cell(OLD, lambda f: f.header.write_position_at,
-               q.look(OLD, lambda f: f.scan().data[-2])),
-        q.cell(OLD, lambda f: f.header.write_position_at + 8,
-               encode_sequence(q.look(OLD, lambda f: f.scan().data[-2]), 138, 32))), O),
+    "one behind in finished": Damage("write-position-behind", one_behind, O),
     "sequence off": Damage("sequence-word", lambda q: q.cell(
         NEW, lambda f: f.header.write_position_at + 8, q.look(NEW, last) << 32 | 4), N),
     "sequence of another": Damage("sequence-word", lambda q: q.cell(
@@ -250,7 +253,8 @@ DAMAGE: dict[str, Damage] = {
         q, NEW, lambda w: w._cell(w.places.index2index, 0), eof=False), N),
     "page elsewhere": Damage("index-page", lambda q: q.cell(OLD, root_entries, 0x10), O),
     "page twice": Damage("index-page", lambda q: q.cell(
-        OLD, lambda f: root_entries(f) + 8, q.look(OLD, lambda f: f.file.cell(root_entries(f)))), O),
+        OLD, lambda f: root_entries(f) + 8,
+        q.look(OLD, lambda f: f.file.cell(root_entries(f)))), O),
     "page is the root": Damage("index-page", lambda q: q.cell(
         OLD, root_entries, q.look(OLD, lambda f: f.index2index)), O),
     "entry off": Damage("index-entry", lambda q: q.cell(

@@ -93,7 +93,7 @@ def test_every_roll_cycle(row: roll_cycles.RollCycle, epoch: int, tmp_path: Path
     cycles = {base + n: [b"%d-%d" % (n, m) for m in range(5)] for n in (0, 1, 4)}
     queue = Queue(write_queue(tmp_path / "q", cycles, QueueSpec(row, epoch)))
     assert queue.roll_cycle == row and queue.cycles() == list(cycles)
-    assert [m.payload for m in queue.messages()] == [data for all_ in cycles.values() for data in all_]
+    assert [m.payload for m in queue.messages()] == sum(cycles.values(), [])
     assert check_queue(queue.directory) == []
 
 
