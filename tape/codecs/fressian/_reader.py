@@ -9,7 +9,6 @@ that is wrong in a text.
 from __future__ import annotations
 
 import re as _re
-from collections.abc import Callable
 from struct import Struct as _Struct
 from typing import Any, NoReturn
 from uuid import UUID as _UUID
@@ -655,7 +654,7 @@ class Decoder:
             if len(items) > 2 * _convert.SAME_HASH_MAX:
                 _convert.check_collisions(items[::2])
             value = dict(zip(items[::2], items[1::2]))
-        except TypeError:
+        except (TypeError, RecursionError):
             return self._clash("map", items, flags, at, "a key that cannot be hashed")
         except ValueError as error:
             _fail(str(error), at)
@@ -668,7 +667,7 @@ class Decoder:
             if len(items) > _convert.SAME_HASH_MAX:
                 _convert.check_collisions(items)
             value: Any = frozenset(items) if flags else set(items)
-        except TypeError:
+        except (TypeError, RecursionError):
             return self._clash("set", items, flags, at, "a member that cannot be hashed")
         except ValueError as error:
             _fail(str(error), at)
@@ -790,20 +789,13 @@ class Decoder:
             build = self._reader_of(tag)
         if build is None:
             return TaggedValue(tag, items)
-        return self._call(build, items, f"the reader of {tag!r}", at)
+        return _convert.run_reader(build, items, f"the reader of {tag!r}", at)
 
     def _reader_of(self, tag: Any) -> Any:
         try:
             return self._options.handlers.readers.get(tag)
         except (TypeError, RecursionError):
             return None                     # a tag that cannot be hashed has no reader
-
-    def _call(self, function: Callable[..., Any], parts: list[Any], what: str, at: int) -> Any:
-        try:
-            return function(*parts)
-        except Exception as error:
-            raise DecodeError(f"{what} failed at byte {at}: {type(error).__name__}: {error}",
-                              offset=at) from error
 
     def _char(self, items: list[Any], at: int) -> Char:
         unit = _whole(items[0])
@@ -840,7 +832,7 @@ class Decoder:
         build = self._options.handlers.records.get(name.name)
         if build is None:
             return Record(name.name, fields)
-        return self._call(build, [dict(fields)], f"the reader of {name.name}", at)
+        return _convert.run_reader(build, [dict(fields)], f"the reader of {name.name}", at)
 
     def _leaf(self, parts: list[Any], code: int, at: int) -> Any:
         """uuid, regex, uri, bigint, bigdec; key and sym in their rarer spellings."""
