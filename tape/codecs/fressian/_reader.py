@@ -445,16 +445,14 @@ class Decoder:
             elif now == codes.TRUE or now == codes.FALSE:
                 value = now == codes.TRUE
             elif now == codes.KEY or now == codes.SYM:
+                if len(stack) > max_depth:
+                    self._too_deep(at)
                 named = self._name_parts()
                 if named is None:
-                    if len(stack) > max_depth:
-                        self._too_deep(at)
                     stack.append((kind, items, left, flags, extra, begun))
                     kind, items, left, extra, begun = _LEAF, [], 2, (now, at), at
                     bare = True
                     continue
-                if len(stack) > max_depth:
-                    self._too_deep(at)
                 value = self._named(now, *named, at)
 
             # -- lists, maps, sets

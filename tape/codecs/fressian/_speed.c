@@ -23,8 +23,30 @@ typedef struct {
 
 /* -- encode, decode */
 
+/* A message that is one large ASCII text: straight into its bytes, without the writer's buffer. */
+static PyObject *encode_large_text(PyObject *text, Py_ssize_t length)
+{
+    int head = length < 4096 ? 3 : 4;           /* the code and the length as an integer */
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, head + length);
+    if (!bytes)
+        return NULL;
+    uint8_t *p = (uint8_t *)PyBytes_AS_STRING(bytes);
+    p[0] = C_STRING;
+    p[1] = (uint8_t)(head == 3 ? 0x50 + (length >> 8) : 0x68 + (length >> 16));
+    if (head == 4)
+        p[2] = (uint8_t)(length >> 8);
+    p[head - 1] = (uint8_t)length;
+    memcpy(p + head, PyUnicode_1BYTE_DATA(text), (size_t)length);
+    return bytes;
+}
+
 static PyObject *codec_encode(codec_t *self, PyObject *value)
 {
+    if (PyUnicode_CheckExact(value) && PyUnicode_IS_COMPACT_ASCII(value)) {
+        Py_ssize_t length = PyUnicode_GET_LENGTH(value);
+        if (length >= 1024 && length <= STRING_PART_MAX && length + 4 <= self->options.max_size)
+            return encode_large_text(value, length);
+    }
     enc_t *e = __atomic_exchange_n(&self->spare, NULL, __ATOMIC_ACQ_REL);
     if (!e) {
         if (!(e = PyMem_Malloc(sizeof *e)))

@@ -533,7 +533,11 @@ static PyObject *read_text(dec_t *d, unsigned code)
         return read_chunked_text(d);
     if (code == C_STRING && read_count(d, "bytes", 0, &size))
         return NULL;
+#ifdef TAPE_PLANTED_BUG         /* tests/fuzz: a check of the fuzzer itself */
+    if (size > d->end - d->p + 1)
+#else
     if (size > d->end - d->p)
+#endif
         return ended(d);
     PyObject *text = text_from(d, d->p, size);
     if (text)
@@ -592,7 +596,7 @@ failed:
 
 #ifndef Py_GIL_DISABLED
 #define MEMO_SIZE 2048
-static PyObject *memo_keys[MEMO_SIZE], *memo_keywords[MEMO_SIZE];
+static PyObject *memo_keys[MEMO_SIZE], *memo_keywords[MEMO_SIZE], *memo_pairs[MEMO_SIZE];
 
 static inline uint32_t memo_hash(const uint8_t *p, Py_ssize_t size, uint64_t seed)
 {
@@ -741,11 +745,9 @@ static inline int same_part(PyObject *have, const uint8_t *p, Py_ssize_t size)
 }
 
 /* The keyword made for the same bytes before, if the table still has it. */
-static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+static PyObject *keyword_by_bytes(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
 {
     Py_ssize_t ns_size = 0, name_size;
-    if (name->reference >= 0)
-        return slow_name(d, C_KEY, ns, name, at);
     const uint8_t *ns_data = ns->text == Py_None ? NULL : part_data(ns, &ns_size);
     const uint8_t *name_data = part_data(name, &name_size);
     if (!name_data || (!ns_data && ns->text != Py_None) || ns_size + name_size > 256)
@@ -765,6 +767,24 @@ static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t 
     if (made)
         Py_XSETREF(*slot, new_ref(made));
     return made;
+}
+static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+{
+    if (name->reference >= 0)
+        return slow_name(d, C_KEY, ns, name, at);
+    if (ns->text && name->text) {       /* nothing stands here: the same strings, perhaps */
+        uint64_t pair = ((uint64_t)(uintptr_t)ns->text * 31 + (uint64_t)(uintptr_t)name->text) *
+                        UINT64_C(0x9E3779B97F4A7C15);
+        PyObject **place = &memo_pairs[(pair >> 40) % MEMO_SIZE], *had = *place;
+        if (had && SLOT(had, g.o_keyword_name) == name->text &&
+            SLOT(had, g.o_keyword_ns) == ns->text)
+            return new_ref(had);
+        PyObject *found = keyword_by_bytes(d, ns, name, at);
+        if (found)
+            Py_XSETREF(*place, new_ref(found));
+        return found;
+    }
+    return keyword_by_bytes(d, ns, name, at);
 }
 #endif
 

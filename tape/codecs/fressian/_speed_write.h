@@ -20,6 +20,7 @@ typedef struct {
     /* priority cache: names in an open-addressed table, all else in a dict by cache_key */
     cache_slot_t *slots;
     uint32_t slot_mask, epoch, entries, in_slots;
+    uint32_t *used;             /* which slots are taken, for emptying them */
     PyObject *others;           /* dict: cache_key to entry, or NULL */
     PyObject *kept;             /* list: what `others` knows by address stays alive */
     PyObject *structs;          /* dict: (tag, count) to entry, or NULL */
@@ -43,9 +44,11 @@ static int enc_init(enc_t *e, const options_t *options)
     e->capacity = 1024;
     e->data = PyMem_Malloc(e->capacity);
     e->slots = PyMem_Calloc(e->slot_mask + 1, sizeof *e->slots);
-    if (!e->data || !e->slots) {
+    e->used = PyMem_Malloc((e->slot_mask + 1) * sizeof *e->used);
+    if (!e->data || !e->slots || !e->used) {
         PyMem_Free(e->data);
         PyMem_Free(e->slots);
+        PyMem_Free(e->used);
         PyErr_NoMemory();
         return -1;
     }
@@ -54,10 +57,8 @@ static int enc_init(enc_t *e, const options_t *options)
 
 static void enc_forget(enc_t *e)
 {
-    if (e->in_slots)
-        for (uint32_t i = 0; i <= e->slot_mask; i++)
-            if (e->slots[i].epoch == e->epoch)
-                Py_CLEAR(e->slots[i].key);
+    for (uint32_t i = 0; i < e->in_slots; i++)
+        Py_CLEAR(e->slots[e->used[i]].key);
     e->entries = e->in_slots = e->struct_entries = 0;
     e->ratio2 = e->char1 = e->record2 = -1;
     if (++e->epoch == 0) {
@@ -70,7 +71,7 @@ static void enc_forget(enc_t *e)
     if (e->slot_mask > 4095) {          /* one large message must not keep its table */
         cache_slot_t *small = PyMem_Calloc(64, sizeof *small);
         if (small) {
-            PyMem_Free(e->slots);
+            PyMem_Free(e->slots);       /* `used` stays larger than need be */
             e->slots = small;
             e->slot_mask = 63;
             e->epoch = 1;
@@ -83,6 +84,7 @@ static void enc_clear(enc_t *e)
     enc_forget(e);
     PyMem_Free(e->data);
     PyMem_Free(e->slots);
+    PyMem_Free(e->used);
     Py_CLEAR(e->message);
     Py_CLEAR(e->cause);
     Py_CLEAR(e->path);
@@ -483,18 +485,20 @@ static int slots_grow(enc_t *e)
 {
     uint32_t mask = e->slot_mask * 2 + 1;
     cache_slot_t *slots = PyMem_Calloc((size_t)mask + 1, sizeof *slots);
-    if (!slots) {
+    uint32_t *used = slots ? PyMem_Realloc(e->used, ((size_t)mask + 1) * sizeof *used) : NULL;
+    if (!used) {
+        PyMem_Free(slots);
         PyErr_NoMemory();
         return -1;
     }
-    for (uint32_t i = 0; i <= e->slot_mask; i++) {
-        cache_slot_t *old = &e->slots[i];
-        if (old->epoch != e->epoch)
-            continue;
+    e->used = used;
+    for (uint32_t i = 0; i < e->in_slots; i++) {
+        cache_slot_t *old = &e->slots[used[i]];
         uint32_t at = (uint32_t)old->hash & mask;
         while (slots[at].key)
             at = (at + 1) & mask;
         slots[at] = *old;
+        used[i] = at;
     }
     PyMem_Free(e->slots);
     e->slots = slots;
@@ -516,8 +520,8 @@ static inline int same_text(PyObject *a, PyObject *b)
  * 0 it is new and a put has been written, -1 error. */
 static int cache_name(enc_t *e, PyObject *key, uint32_t *entry)
 {
-    Py_hash_t hash = PyObject_Hash(key);
-    if (hash == -1)
+    Py_hash_t hash = PyUnicode_CheckExact(key) ? ((PyASCIIObject *)key)->hash : -1;
+    if (hash == -1 && (hash = PyObject_Hash(key)) == -1)
         return -1;
     uint32_t at = (uint32_t)hash & e->slot_mask;
     while (e->slots[at].epoch == e->epoch) {
@@ -529,6 +533,7 @@ static int cache_name(enc_t *e, PyObject *key, uint32_t *entry)
         at = (at + 1) & e->slot_mask;
     }
     e->slots[at] = (cache_slot_t){new_ref(key), hash, e->epoch, e->entries++};
+    e->used[e->in_slots] = at;
     if (++e->in_slots * 4 > (e->slot_mask + 1) * 3 && slots_grow(e))
         return -1;
     return put_byte(e, C_PUT);

@@ -346,9 +346,10 @@ static int put_short_decimal(enc_t *e, PyObject *value)
             point = 1;
             continue;
         }
-        unscaled = unscaled * 10 + (*p - '0');
-        scale += point;
         ok = ++digits <= 18;
+        if (ok)
+            unscaled = unscaled * 10 + (*p - '0');
+        scale += point;
     }
     if (ok && *p == 'E') {
         char *end;
