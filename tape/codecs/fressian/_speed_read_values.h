@@ -42,7 +42,8 @@ static int too_many(dec_t *d, const uint8_t *at)
 
 /* A list of `count` values at the level `depth`. Room is taken only for as many elements as the
  * whole input has bytes, however many nested lists claim them. */
-static PyObject *read_items(dec_t *d, int64_t count, int64_t depth, int flags)
+static PyObject *read_items(dec_t *d, int64_t count, int64_t depth, int flags,
+                            const uint8_t *list_at)
 {
     int filled = count >= 0 && count <= d->prealloc;
     PyObject *list = PyList_New(filled ? (Py_ssize_t)count : 0);
@@ -64,13 +65,12 @@ static PyObject *read_items(dec_t *d, int64_t count, int64_t depth, int flags)
             goto failed;
         if (over)
             break;
-        const uint8_t *at = d->p;
         PyObject *item = read_value(d, depth, flags);
         if (!item)
             goto failed;
         int rc = PyList_Append(list, item);
         Py_DECREF(item);
-        if (rc || (count < 0 && i >= d->options->max_count && too_many(d, at)))
+        if (rc || (count < 0 && i >= d->options->max_count && too_many(d, list_at)))
             goto failed;
     }
     return list;
@@ -97,7 +97,7 @@ static PyObject *read_list(dec_t *d, unsigned code, const uint8_t *at, int64_t d
         return NULL;
     int outer = d->top_open;
     d->top_open = depth == 0 && count == -2;
-    PyObject *list = read_items(d, count, depth + 1, flags);
+    PyObject *list = read_items(d, count, depth + 1, flags, at);
     d->top_open = outer;
     return as_tuple(list, flags);
 }
@@ -285,20 +285,20 @@ done:
 }
 
 /* Keys and values in turn, into a list; as read_items, but every other one is hashed. */
-static PyObject *read_flat_entries(dec_t *d, int64_t count, int64_t depth, int flags)
+static PyObject *read_flat_entries(dec_t *d, int64_t count, int64_t depth, int flags,
+                                   const uint8_t *list_at)
 {
     PyObject *list = PyList_New(0);
     for (int64_t i = 0; list && (count < 0 || i < count); i++) {
         int over = count < 0 ? list_ends(d, count) : 0;
         if (over > 0)
             break;
-        const uint8_t *at = d->p;
         PyObject *item = over < 0 ? NULL
                          : i & 1  ? read_value(d, depth, flags)
                                   : read_key(d, depth, flags);
         int rc = item ? PyList_Append(list, item) : -1;
         Py_XDECREF(item);
-        if (rc || (count < 0 && i >= 2 * d->options->max_count && too_many(d, at)))
+        if (rc || (count < 0 && i >= 2 * d->options->max_count && too_many(d, list_at)))
             Py_CLEAR(list);
     }
     return list;
@@ -354,8 +354,9 @@ static PyObject *read_collection(dec_t *d, unsigned code, const uint8_t *at, int
         !d->options->tagged_clashes) {
         made = read_entries(d, count / 2, depth + 1, flags, at);
     } else {
-        PyObject *items = code == C_MAP ? read_flat_entries(d, count, depth + 1, flags)
-                                        : read_items(d, count, depth + 1, flags | F_HASHED);
+        PyObject *items = code == C_MAP ? read_flat_entries(d, count, depth + 1, flags, at)
+                                        : read_items(d, count, depth + 1, flags | F_HASHED,
+                                                     at);
         if (items)
             made = code == C_MAP ? map_of(d, items, flags, at) : set_of(d, items, flags, at);
         Py_XDECREF(items);
@@ -681,7 +682,7 @@ static PyObject *read_objects(dec_t *d, const uint8_t *at, int64_t depth, int fl
         return too_deep(d, at);
     if (read_count(d, "elements", 1, &count))
         return NULL;
-    PyObject *items = read_items(d, count, depth + 1, flags);
+    PyObject *items = read_items(d, count, depth + 1, flags, at);
     PyObject *made = items ? array_new(g.ObjectArray, items) : NULL;
     Py_XDECREF(items);
     return made;
@@ -830,7 +831,7 @@ static PyObject *read_unknown(dec_t *d, PyObject *tag, int64_t count, const uint
     if (count > d->end - d->p)
         return fail(d, at, "%lld components in %zd bytes", (long long)count,
                     (Py_ssize_t)(d->end - d->p));
-    PyObject *items = read_items(d, count, depth + 1, flags);
+    PyObject *items = read_items(d, count, depth + 1, flags, at);
     if (!items)
         return NULL;
     PyObject *build = PyDict_GetItemWithError(d->options->readers, tag), *made = NULL;
