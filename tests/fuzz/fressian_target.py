@@ -8,7 +8,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from tape.codecs.fressian import Fressian
+from tape.codecs.fressian import Fressian, FrozenMap, Record, TaggedValue
 from tape.codecs.fressian._codec import Fressian as _Codec
 from tape.errors import DecodeError, EncodeError
 
@@ -54,10 +54,26 @@ def all_of(reader: Any) -> list[Any]:
     return list(reader)
 
 
+def show(value: Any) -> str:
+    """Type and content; sets in one order, for NaN has another hash each time."""
+    kind = type(value).__name__
+    if isinstance(value, (set, frozenset)):
+        return f"{kind}({sorted(map(show, value))})"
+    if isinstance(value, (list, tuple)):
+        return f"{kind}({[show(item) for item in value]})"
+    if isinstance(value, (dict, FrozenMap)):
+        return f"{kind}({[(show(k), show(v)) for k, v in value.items()]})"
+    if isinstance(value, TaggedValue):
+        return f"{kind}({show(value.tag)}, {show(value.values)})"
+    if isinstance(value, Record):
+        return f"{kind}({value.type_name!r}, {show(value.fields)})"
+    return f"{kind} {value!r}"
+
+
 def same(a: Any, b: Any) -> bool:
     """Equal in type and content, NaN and shared parts included."""
     try:
-        return repr(a) == repr(b)
+        return show(a) == show(b)
     except RecursionError:
         return True                 # too deep to be shown; both were read
 
