@@ -401,9 +401,13 @@ int tape_queue_shutdown(tape_queue_t *q)
 int tape_queue_close(tape_queue_t *q)
 {
     if (!q) return TAPE_OK;
-    if (q->children > 0)
+    bool shared = q->generation == tape__process_generation();
+    if (shared) pthread_mutex_lock(&q->children_lock);
+    int children = q->children;
+    if (shared) pthread_mutex_unlock(&q->children_lock);
+    if (children > 0)
         return tape__fail(TAPE_EBUSY, q->path, -1, "%d appenders or tailers of the queue are open",
-                          (int)q->children);
+                          children);
     int rc = tape_queue_shutdown(q);
     if (rc == TAPE_OK) destroy(q);
     return rc;
