@@ -252,7 +252,8 @@ TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
 
 typedef struct tape_tailer_options {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t framing;        /* 0: as each document looks; TAPE_FRAMING_DOCUMENT: whole documents,
+                              * also those that look like wire().write().bytes() */
     int64_t window_size;     /* bytes of a cycle file mapped at a time, 0: 16 MiB */
 } tape_tailer_options_t;
 

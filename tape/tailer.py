@@ -76,9 +76,12 @@ class Tailer(Handle):
         # The one place for what C reads is also the token of the thread that uses the tailer: list
         # operations are atomic, and what is decoded lies in a mapping that another call may move.
         self._outs = [ffi.new("tape_excerpt_t *")]
+        options = ffi.new("tape_tailer_options_t *")
+        options.struct_size = ffi.sizeof("tape_tailer_options_t")
+        options.framing = self._framing
         out = ffi.new("tape_tailer_t **")
         handle = queue._open_handle()
-        check(lib.tape_tailer_open(handle, ffi.NULL, out))
+        check(lib.tape_tailer_open(handle, options, out))
         self._handle = ffi.gc(out[0], lib.tape_tailer_close)
 
     def _take(self) -> Any:
