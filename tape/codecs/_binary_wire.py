@@ -20,7 +20,7 @@ MAX_DEPTH = 64
 BLOCK8, BLOCK16, BLOCK32, HISTORY = 0x80, 0x81, 0x82, 0x86
 FIELD_ANCHOR, UPDATED_ALIAS = 0x87, 0x89
 BYTES, I64_ARRAY, PADDING32, PADDING = 0x8A, 0x8D, 0x8E, 0x8F
-FLOAT32, FLOAT64, UUID = 0x90, 0x91, 0xA0
+FLOAT32, FLOAT64, UUID, INT64 = 0x90, 0x91, 0xA0, 0xA7
 FALSE, TRUE, TIME, DATE, DATE_TIME, ZONED = 0xB0, 0xB1, 0xB2, 0xB3, 0xB4, 0xB5
 TYPE, FIELD, STRING, EVENT, NUMBER, NULL = 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xBB
 TYPE_LITERAL, EVENT_OBJECT, COMMENT, HINT, FIELD0, STRING0 = 0xBC, 0xBD, 0xBE, 0xBF, 0xC0, 0xE0
@@ -28,7 +28,7 @@ TYPE_LITERAL, EVENT_OBJECT, COMMENT, HINT, FIELD0, STRING0 = 0xBC, 0xBD, 0xBE, 0
 # Values of a fixed size; the "set low" integers of delta wires are read as Java reads them.
 _FIXED = {code: struct.Struct("<" + form) for code, form in {
     FLOAT32: "f", FLOAT64: "d", 0xA1: "B", 0xA2: "H", 0xA3: "I", 0xA4: "b", 0xA5: "h", 0xA6: "i",
-    0xA7: "q", 0xA8: "B", 0xA9: "H", 0xAF: "q"}.items()}
+    INT64: "q", 0xA8: "B", 0xA9: "H", 0xAF: "q"}.items()}
 _DECIMALS = {0x92: 10**2, 0x94: 10**4, 0x96: 10**6}
 _BLOCKS = {BLOCK8: 1, BLOCK16: 2, BLOCK32: 4}
 _DELTA = {*range(FIELD_ANCHOR, UPDATED_ALIAS + 1), 0x9A, 0x9B, 0x9C}
@@ -293,7 +293,7 @@ def _hashable(value: Any) -> Any:
 
 _INTEGERS = [(0, 0xFF, 0xA1, "<BB"), (-0x80, -1, 0xA4, "<Bb"), (-0x8000, 0x7FFF, 0xA5, "<Bh"),
              (0x8000, 0xFFFF, 0xA2, "<BH"), (-0x80000000, 0x7FFFFFFF, 0xA6, "<Bi"),
-             (0x80000000, 0xFFFFFFFF, 0xA3, "<BI"), (-1 << 63, (1 << 63) - 1, 0xA7, "<Bq")]
+             (0x80000000, 0xFFFFFFFF, 0xA3, "<BI"), (-1 << 63, (1 << 63) - 1, INT64, "<Bq")]
 _JAVA_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 
 

@@ -34,6 +34,7 @@ def _refuse(constant: str) -> NoReturn:
 def decode(view: memoryview) -> Any:
     """The value; raises :class:`tape.DecodeError` with the byte ``offset`` where JSON ends."""
     data, offset = bytes(view), 0
+    cause: Exception
     try:
         return _json.loads(data.decode("utf-8"), parse_constant=_refuse)
     except UnicodeDecodeError as error:
