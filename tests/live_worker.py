@@ -233,6 +233,11 @@ class Writing:
         self.low, self.high = (int(s) for s in o.size.split(".."))
         self.error: BaseException | None = None
         self.facts: dict[str, Any] = {}
+        # What is encoded beforehand costs no time between appends: a kill then meets an append.
+        self.prepared = [self._message(n) for n in range(o.prepare)]
+
+    def _message(self, n: int) -> bytes:
+        return encode(self.id, n, live_padding_length(n, self.low, self.high))
 
     def run(self) -> None:
         try:
@@ -242,11 +247,11 @@ class Writing:
 
     def _run(self) -> None:
         write, id, ack = self.appender.write, self.id, self.o.ack
-        low, high, clock = self.low, self.high, time.perf_counter
+        clock, prepared = time.perf_counter, self.prepared
         n, slowest, first, last = 0, 0.0, -1, -1
         end = clock() + self.o.seconds if self.o.seconds else float("inf")
         while n < self.o.count:
-            data = encode(id, n, live_padding_length(n, low, high))
+            data = prepared[n] if n < len(prepared) else self._message(n)
             before = clock()
             if before >= end:
                 break
@@ -261,10 +266,14 @@ class Writing:
                       "slowest_ms": round(slowest * 1e3, 3)}
 
 
-def write_by_threads(q: tape.Queue, o: argparse.Namespace) -> dict[str, Any]:
-    """Writes by one thread for each id, through one appender or one for each thread."""
+def jobs_of(q: tape.Queue, o: argparse.Namespace) -> list[Writing]:
+    """One for each id, with one appender for all or one for each."""
     shared = q.appender(codec=raw) if o.shared else None
-    jobs = [Writing(shared or q.appender(codec=raw), int(id), o) for id in o.ids.split(",")]
+    return [Writing(shared or q.appender(codec=raw), int(id), o) for id in o.ids.split(",")]
+
+
+def write_by_threads(q: tape.Queue, jobs: list[Writing]) -> dict[str, Any]:
+    """Does each job in a thread of its own."""
     threads = [threading.Thread(target=job.run) for job in jobs]
     begin = time.perf_counter()
     for thread in threads:
@@ -284,10 +293,11 @@ def write_by_threads(q: tape.Queue, o: argparse.Namespace) -> dict[str, Any]:
 
 def _write(o: argparse.Namespace) -> None:
     with tape.open(o.path, roll_cycle=o.roll, codec=raw) as q:
+        jobs = jobs_of(q, o)
         _say("ready")
         if sys.stdin.readline() != "go\n":
             return
-        _say("done " + json.dumps(write_by_threads(q, o)))
+        _say("done " + json.dumps(write_by_threads(q, jobs)))
 
 
 def _lines() -> queue.SimpleQueue[str]:
@@ -341,6 +351,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0)
     parser.add_argument("--size", default="20..200", help="of the padding")
     parser.add_argument("--shared", action="store_true", help="one appender for all threads")
+    parser.add_argument("--prepare", type=int, default=0, help="messages to encode beforehand")
     parser.add_argument("--ack", action="store_true")
     parser.add_argument("--out")
     parser.add_argument("--give-up-seconds", type=float, default=30)

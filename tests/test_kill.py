@@ -50,7 +50,7 @@ class Left:
 def look(path: Path, pid: int) -> Left:
     """The lock word and the word at the end of the newest cycle."""
     q = Queue(path)
-    table = q.table
+    table = q.table()
     assert table is not None
     lock = table.value("chronicle.write.lock")
     assert lock in (UNLOCKED, pid), f"{lock:#x} is in the lock word of process {pid}"
@@ -107,7 +107,9 @@ class Run:
         assert tailer.result(120)["bad"] == 0
         assert outs[0].read_bytes() == outs[1].read_bytes() == everything
         assert_every_message_once(records_in(outs[1]), counts)
-        assert errors_in(self.path) == []
+        # A body that was never published may lie behind the end: every writer clears the word
+        # behind its own message, so nobody takes it for one.
+        assert errors_in(self.path, tolerated=("tail",)) == []
 
     def summary(self, whose: str) -> str:
         return (f"{len(self.left)} kills of a {whose} writer: lock held "
@@ -152,7 +154,8 @@ def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
         run.acked[by_java] = []
         for id in range(1, kills + 1):
             size = SMALL if id % 4 == 0 else LARGE
-            with live_worker.writer(path, ids=str(id), roll=ROLL, size=size, ack=True) as writer:
+            with live_worker.writer(path, ids=str(id), roll=ROLL, size=size, ack=True,
+                                    prepare=100) as writer:
                 _kill_soon(run, writer, run.random.randint(1, 20))
                 left = run.died(id, writer.pid, [(n, i) for _, n, i in writer.acks()])
             if (left.lock and slow_rounds < kills // 25 + 1) or not left.lock and id % 5 == 0:
@@ -163,7 +166,8 @@ def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
                 n = len(run.acked[by_java])
                 index = java.append(live_worker.encode(by_java, n, 50))
                 run.acked[by_java].append((n, index))
-                report(f"a JVM went on first after {time.monotonic() - begin:.3f} s ({left})")
+                if left.lock:
+                    report(f"a JVM went on first after {time.monotonic() - begin:.3f} s ({left})")
                 run.survivor_writes(survivor)
             else:
                 run.waits.append(run.survivor_writes(survivor))

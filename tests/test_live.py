@@ -108,11 +108,12 @@ def test_two_processes_with_two_threads_each_write_one_queue(tmp_path: Path, sca
 
 
 def _forked(path: Path, ids: str, each: int, shared: bool, done: Connection) -> None:
-    o = argparse.Namespace(ids=ids, count=each, seconds=0, size="20..200", ack=False, shared=shared)
+    o = argparse.Namespace(ids=ids, count=each, seconds=0, size="20..200", ack=False,
+                           shared=shared, prepare=0)
     with tape.open(path, roll_cycle=ROLL, codec=raw) as q:
         done.send("ready")
         done.recv()
-        done.send(live_worker.write_by_threads(q, o))
+        done.send(live_worker.write_by_threads(q, live_worker.jobs_of(q, o)))
 
 
 # The test process has the threads that listen to its workers; the children need none of them.
