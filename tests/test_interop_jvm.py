@@ -11,8 +11,9 @@ import pytest
 
 import tape
 from tape.codecs import raw
+from tape.codecs.fressian import kw
 
-from .jvm_peer import JvmError, JvmQueue, Peer, payload
+from .jvm_peer import JvmError, JvmQueue, Message, Peer, payload
 from .live_records import errors_in
 
 pytestmark = pytest.mark.jvm
@@ -39,6 +40,7 @@ class Both:
         self.q, self.jq, self.clock = q, jq, clock
         self.appender, self.java = q.appender(), jq.appender()
         self.written: dict[int, bytes] = {}
+        self.java_counts = True
 
     def set_clock(self, ms: int) -> None:
         self.clock.ms = ms
@@ -65,6 +67,8 @@ class Both:
         indexes = list(self.written)
         assert self.q.first_index == self.jq.first_index() == indexes[0]
         assert self.q.last_index == self.jq.last_index() == indexes[-1]
+        if not self.java_counts:
+            return
         assert self.jq.entry_count() == len(indexes)
         assert self.jq.count_excerpts(indexes[0], indexes[-1]) == len(indexes) - 1
 
@@ -173,7 +177,7 @@ def test_bodies_of_other_kinds_are_met_sanely(both: Make) -> None:
     assert t.read_entry() == (last, b"", b"")
     assert t.read() is None
     assert b.appender.write(b"goes on") == last + 1
-    assert b.jq.tailer().read_all()[-1] == (last + 1, "tape", b"goes on")
+    assert b.jq.tailer().read_all()[-1] == Message(last + 1, "tape", b"goes on")
 
 
 # ---- bodies of every size
@@ -281,13 +285,14 @@ def test_opening_again_continues(tmp_path: Path, peer: Peer) -> None:
 def test_epochs(both: Make, epoch: int, first: str) -> None:
     """With an epoch both take the same cycle and the same file name."""
     b = both("FAST_DAILY", first, java={"epoch": epoch}, epoch=epoch)
+    # Java's counting throws for such an epoch, in a queue of its own just the same.
+    b.java_counts = 0 <= epoch < DAY
     for day in range(3):
         b.set_clock(T0 + day * DAY)
         indexes = b.by_tape(b"t") + b.by_java(1, [3], day)
         cycle = indexes[0] >> 32
         assert cycle == indexes[1] >> 32 == b.jq.current_cycle()
-        assert Path(b.q.locate(indexes[0]).path).name == b.jq.cycle_file(cycle) \
-            or Path(b.q.locate(indexes[0]).path).name == b.jq.cycle_file(cycle) + ".cq4"
+        assert Path(b.q.locate(indexes[0]).path).name == b.jq.cycle_file(cycle)
     b.assert_same()
 
 
@@ -295,7 +300,7 @@ def test_epochs(both: Make, epoch: int, first: str) -> None:
 
 def test_fressian_both_ways(tmp_path: Path, peer: Peer) -> None:
     """The default codec reads what Clojure wrote with data.fressian, and the reverse."""
-    values = {"{:foo [:bar {:baz 0}]}": {"foo": ["bar", {"baz": 0}]},
+    values = {"{:foo [:bar {:baz 0}]}": {kw.foo: [kw.bar, {kw.baz: 0}]},
               "nil": None, "true": True, "-1": -1, "9223372036854775807": 2**63 - 1,
               "1.5": 1.5, '"grüß dich 😀"': "grüß dich 😀", '#bytes "00ff"': b"\x00\xff",
               "[]": [], "{}": {}, "[1 [2 [3]]]": [1, [2, [3]]]}
@@ -309,10 +314,6 @@ def test_fressian_both_ways(tmp_path: Path, peer: Peer) -> None:
             # What tape read it writes back; keywords stay keywords.
             again = q.appender().write(entry.value)
             assert t.read() == value
-            assert reader.tape_read() == (index, reader_edn := reader_text(peer, edn))
-            assert reader.tape_read() == (again, reader_edn)
-
-
-def reader_text(peer: Peer, edn: str) -> str:
-    """How Clojure prints the value after a round through data.fressian."""
-    return peer.edn(peer.fressian(edn))
+            printed = peer.edn(peer.fressian(edn))
+            assert [reader.tape_read(), reader.tape_read()] == [(index, printed),
+                                                                (again, printed)]
