@@ -76,7 +76,7 @@ def build(node: dict[str, Any]) -> Any:
             "map", [[x for pair in pairs for x in pair]])
     if kind == "set":
         members = [hashable(build(x)) for x in v]       # a TaggedValue keeps the wire's order
-        return set(members) if len(v) < 2 else TaggedValue("set", [members])
+        return frozenset(members) if len(v) < 2 else TaggedValue("set", [members])
     if kind == "record":
         return Record(node["class"], {build(k): build(x) for k, x in node["fields"]})
     return _BUILD[kind](node, v)

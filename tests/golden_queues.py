@@ -69,7 +69,7 @@ def extract(name: str, dest: str | os.PathLike[str]) -> Path:
     with tarfile.open(archive(name)) as tar:
         for member in tar:
             path = root / member.name
-            if ".." in Path(member.name).parts or path.is_absolute() != root.is_absolute():
+            if ".." in Path(member.name).parts or member.name.startswith("/"):
                 raise ValueError(f"{member.name} leaves the directory")
             if member.isdir():
                 path.mkdir(parents=True, exist_ok=True)
@@ -82,11 +82,11 @@ def extract(name: str, dest: str | os.PathLike[str]) -> Path:
 def _copy_sparse(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
     source = tar.extractfile(member)
     assert source is not None
-    zeros = bytes(4096)
+    zeros = bytes(_CHUNK)
     with open(path, "wb") as out:
         for chunk_at in range(0, member.size, _CHUNK):
             chunk = source.read(_CHUNK)
-            if not any(chunk):
+            if chunk == zeros[:len(chunk)]:
                 continue
             for at in range(0, len(chunk), 4096):
                 page = chunk[at:at + 4096]

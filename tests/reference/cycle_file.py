@@ -175,7 +175,11 @@ class CycleFile:
 
     def body(self, position: int) -> bytes:
         """The body of the document at ``position``."""
-        return self.file.read(position + header.HEADER_SIZE, header.length(self.word_at(position)))
+        start, length = position + header.HEADER_SIZE, header.length(self.word_at(position))
+        if start + length > self.file.readable_end:
+            raise FormatError(self.path, position, f"document of {length} bytes beyond the "
+                                                   f"file's end 0x{self.file.size:x}")
+        return self.file.read(start, length)
 
     def close(self) -> None:
         """Unmaps the file."""

@@ -238,6 +238,8 @@ def _value_after(cursor: Cursor, code: int, depth: int) -> Any:
         return _text(cursor, code - 0xE0)
     if code in (0xB0, 0xB1):
         return code == 0xB1
+    if code == 0xAE:
+        return cursor.stop_bit()
     if code in _DECIMALS:
         return Decimal(cursor.stop_bit()).scaleb(-_DECIMALS[code])
     if code in (0x8A, 0x86):

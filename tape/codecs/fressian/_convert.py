@@ -15,6 +15,7 @@ from fractions import Fraction as _Fraction
 from typing import Any
 from uuid import UUID as _UUID
 
+from ...errors import DecodeError, EncodeError
 from . import codes
 from .types import (BigInt, BoolArray, Cached, Char, Float32, FrozenMap, Instant, Keyword,
                     ObjectArray, Record, Regex, Symbol, TaggedValue, URI)
@@ -282,6 +283,25 @@ def check_collisions(keys: Any) -> None:
         counts[number] = count = counts.get(number, 0) + 1
         if count > SAME_HASH_MAX:
             raise ValueError("too many keys with the same hash")
+
+
+# -- errors
+
+def run_reader(function: Any, parts: Any, what: str, at: int) -> Any:
+    """What a registered reader makes of the components; its errors become a DecodeError."""
+    try:
+        return function(*parts)
+    except Exception as error:
+        raise DecodeError(f"{what} failed at byte {at}: {type(error).__name__}: {error}",
+                          offset=at) from error
+
+
+def encode_error(message: str, segments: Any, cause: BaseException | None) -> EncodeError:
+    """The error with the path to the value; ``segments`` are (kind, key), outermost first."""
+    path = path_text(segments)
+    error = EncodeError(f"{path}: {message}", path=path)
+    error.__cause__ = cause
+    return error
 
 
 # -- paths

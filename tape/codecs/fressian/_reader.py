@@ -9,7 +9,6 @@ that is wrong in a text.
 from __future__ import annotations
 
 import re as _re
-from collections.abc import Callable
 from struct import Struct as _Struct
 from typing import Any, NoReturn
 from uuid import UUID as _UUID
@@ -446,16 +445,14 @@ class Decoder:
             elif now == codes.TRUE or now == codes.FALSE:
                 value = now == codes.TRUE
             elif now == codes.KEY or now == codes.SYM:
+                if len(stack) > max_depth:
+                    self._too_deep(at)
                 named = self._name_parts()
                 if named is None:
-                    if len(stack) > max_depth:
-                        self._too_deep(at)
                     stack.append((kind, items, left, flags, extra, begun))
                     kind, items, left, extra, begun = _LEAF, [], 2, (now, at), at
                     bare = True
                     continue
-                if len(stack) > max_depth:
-                    self._too_deep(at)
                 value = self._named(now, *named, at)
 
             # -- lists, maps, sets
@@ -587,7 +584,7 @@ class Decoder:
                 items.append(value)
                 if left < 0:
                     if len(items) > options.max_count << (kind == _MAP):
-                        _fail(f"more elements than max_count={options.max_count}", at)
+                        _fail(f"more elements than max_count={options.max_count}", begun)
                     break
                 left -= 1
                 if left:
@@ -655,7 +652,7 @@ class Decoder:
             if len(items) > 2 * _convert.SAME_HASH_MAX:
                 _convert.check_collisions(items[::2])
             value = dict(zip(items[::2], items[1::2]))
-        except TypeError:
+        except (TypeError, RecursionError):
             return self._clash("map", items, flags, at, "a key that cannot be hashed")
         except ValueError as error:
             _fail(str(error), at)
@@ -668,7 +665,7 @@ class Decoder:
             if len(items) > _convert.SAME_HASH_MAX:
                 _convert.check_collisions(items)
             value: Any = frozenset(items) if flags else set(items)
-        except TypeError:
+        except (TypeError, RecursionError):
             return self._clash("set", items, flags, at, "a member that cannot be hashed")
         except ValueError as error:
             _fail(str(error), at)
@@ -705,53 +702,69 @@ class Decoder:
 
         Plainly: nil, a string in one part, a put of such a string, a reference to one.
         """
-        data, end, pos = self._data, self._end, self.pos
+        spans = []
+        pos = self.pos
+        for number in (0, 1):
+            span = self._plain_part(pos, number)
+            if span is None:
+                return None
+            entry = span[3]
+            if entry is not None and entry >= len(self._cache) and not (
+                    number == 1 and spans[0][2] and entry == len(self._cache)):
+                return None             # no entry, not even the one that the first part makes
+            spans.append(span)
+            pos = span[1]
         parts: list[Any] = []
         puts: list[str] = []
-        for number in (0, 1):
-            if pos >= end:
-                return None
-            code = data[pos]
-            pos += 1
-            if code == codes.NULL and number == 0:
+        for start, end, put, entry in spans:
+            if entry is not None:
+                parts.append(self._cache[entry] if entry < len(self._cache) else puts[0])
+            elif start < 0:
                 parts.append(None)
-                continue
-            put = code == codes.PUT_PRIORITY_CACHE
-            if put:
-                if pos >= end:
-                    return None
-                code = data[pos]
-                pos += 1
-            if codes.STRING_PACKED <= code <= 0xE1:
-                size = code - codes.STRING_PACKED
-            elif code == codes.STRING and pos + 1 < end and data[pos] < 0x60:
-                size = data[pos]
-                pos += 1
-                if size >= 0x40:
-                    size = (size - 0x50 << 8) | data[pos]
-                    pos += 1
-            elif codes.PRIORITY_CACHE_PACKED <= code < codes.STRUCT_CACHE_PACKED and not put:
-                entry = code - codes.PRIORITY_CACHE_PACKED
-                known = puts[entry - len(self._cache):][:1] if entry >= len(self._cache) \
-                    else self._cache[entry:entry + 1]
-                if not known or type(known[0]) is not str:
-                    return None
-                parts.append(known[0])
-                continue
             else:
-                return None
-            if size < 0 or pos + size > end:
-                return None
-            text = _join_surrogates(_part_text(bytes(data[pos:pos + size]), pos))
-            pos += size
-            parts.append(text)
-            if put:
-                puts.append(text)
+                text = _join_surrogates(_part_text(bytes(self._data[start:end]), start))
+                parts.append(text)
+                if put:
+                    puts.append(text)
         for text in puts:
             self._cache.append(text)
             self._sizes.append(0)
         self.pos = pos
         return parts[0], parts[1]
+
+    def _plain_part(self, pos: int, number: int) -> tuple[int, int, bool, int | None] | None:
+        """(start, end, is it put, entry it refers to) of one part; start -1 for nil."""
+        data, end = self._data, self._end
+        if pos >= end:
+            return None
+        code = data[pos]
+        pos += 1
+        if code == codes.NULL and number == 0:
+            return (-1, pos, False, None)
+        put = bool(code == codes.PUT_PRIORITY_CACHE)
+        if put:
+            if pos >= end:
+                return None
+            code = data[pos]
+            pos += 1
+        if codes.STRING_PACKED <= code <= 0xE1:
+            size = code - codes.STRING_PACKED
+        elif code == codes.STRING and pos + 1 < end and data[pos] < 0x60:
+            size = data[pos]
+            pos += 1
+            if size >= 0x40:
+                size = (size - 0x50 << 8) | data[pos]
+                pos += 1
+        elif codes.PRIORITY_CACHE_PACKED <= code < codes.STRUCT_CACHE_PACKED and not put:
+            entry = code - codes.PRIORITY_CACHE_PACKED
+            if entry < len(self._cache) and type(self._cache[entry]) is not str:
+                return None
+            return (pos, pos, False, entry)
+        else:
+            return None
+        if size < 0 or pos + size > end:
+            return None
+        return (pos, pos + size, put, None)
 
     def _named(self, code: int, ns: Any, name: Any, at: int) -> Any:
         if type(name) is not str or not (ns is None or type(ns) is str):
@@ -790,20 +803,13 @@ class Decoder:
             build = self._reader_of(tag)
         if build is None:
             return TaggedValue(tag, items)
-        return self._call(build, items, f"the reader of {tag!r}", at)
+        return _convert.run_reader(build, items, f"the reader of {tag!r}", at)
 
     def _reader_of(self, tag: Any) -> Any:
         try:
             return self._options.handlers.readers.get(tag)
         except (TypeError, RecursionError):
             return None                     # a tag that cannot be hashed has no reader
-
-    def _call(self, function: Callable[..., Any], parts: list[Any], what: str, at: int) -> Any:
-        try:
-            return function(*parts)
-        except Exception as error:
-            raise DecodeError(f"{what} failed at byte {at}: {type(error).__name__}: {error}",
-                              offset=at) from error
 
     def _char(self, items: list[Any], at: int) -> Char:
         unit = _whole(items[0])
@@ -840,7 +846,7 @@ class Decoder:
         build = self._options.handlers.records.get(name.name)
         if build is None:
             return Record(name.name, fields)
-        return self._call(build, [dict(fields)], f"the reader of {name.name}", at)
+        return _convert.run_reader(build, [dict(fields)], f"the reader of {name.name}", at)
 
     def _leaf(self, parts: list[Any], code: int, at: int) -> Any:
         """uuid, regex, uri, bigint, bigdec; key and sym in their rarer spellings."""

@@ -248,8 +248,9 @@ class Encoder:
                     frame = stack.pop()
                     iterator = frame.iterator
                 if len(out) > options.max_size:
-                    raise _Refused(f"more than max_size={options.max_size} bytes")
+                    break
             if len(out) > options.max_size:
+                stack, frame = [], _single(root)
                 raise _Refused(f"more than max_size={options.max_size} bytes")
         except _Refused as error:
             raise _error(str(error), stack, frame, value) from error.__cause__
@@ -445,7 +446,7 @@ class Encoder:
         self._out += _list_head(2 * count)
         items = value.items() if isinstance(value, (dict, FrozenMap)) else list(value.items())
         if self._options.sort:
-            items = self._sorted(items, lambda item: item[0])
+            items = sorted_items(self._options, items)
         entries = iter(items)
         flat = _key_names(entries) if self._options.keywords_as_str else \
             _chain.from_iterable(entries)
@@ -455,7 +456,7 @@ class Encoder:
         count = self._count(value)
         self._out.append(codes.SET)
         self._out += _list_head(count)
-        members = self._sorted(value, lambda member: member) if self._options.sort else value
+        members = sorted_members(self._options, value) if self._options.sort else value
         return _Frame(iter(members), value, count, "member")
 
     def _count(self, value: Any) -> int:
@@ -464,15 +465,6 @@ class Encoder:
             raise _Refused(f"{count} elements; the limit is max_count="
                            f"{self._options.max_count}")
         return count
-
-    def _sorted(self, members: Iterable[Any], key: Any) -> list[Any]:
-        """In the order of the bytes that each key or member has in a stream of its own."""
-        def order(member: Any) -> bytes:
-            value = key(member)
-            if value is not member and type(value) is str and self._options.keywords_as_str:
-                value = Keyword(*_split(value))
-            return Encoder(self._options).write(value)
-        return sorted(members, key=order)
 
     def _array(self, value: Any) -> None:
         self._numbers(*_convert.array_parts(value))
@@ -569,7 +561,7 @@ class Encoder:
         self._out += b"\xc0\xed"
         items = value.fields.items()
         if self._options.sort:
-            items = self._sorted(items, lambda item: item[0])
+            items = sorted_items(self._options, items)
         entries = iter(items)
         return _Frame(_record_parts(entries, self._options), value.fields, len(items), "map",
                       b"\xfd", items, entries)
@@ -604,6 +596,23 @@ def _record_parts(entries: Iterable[tuple[Any, Any]], options: Options) -> Itera
         yield Cached(value) if key in options.cached_fields else value
 
 
+# -- the order of reproducible bytes
+
+def sorted_members(options: Options, members: Iterable[Any]) -> list[Any]:
+    """Members in the order of the bytes that each has in a stream of its own."""
+    return sorted(members, key=lambda member: Encoder(options).write(member))
+
+
+def sorted_items(options: Options, items: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """Entries in the order of their keys' bytes."""
+    def order(item: tuple[Any, Any]) -> bytes:
+        key = item[0]
+        if options.keywords_as_str and type(key) is str:
+            key = Keyword(*_split(key))
+        return Encoder(options).write(key)
+    return sorted(items, key=order)
+
+
 # -- errors
 
 _MUTATED = _re.compile("changed size|mutated|changed during")
@@ -623,8 +632,7 @@ def _error(message: str, stack: list[_Frame], frame: _Frame, value: Any) -> Enco
             at = max(each.count - _length_hint(each.entries) - 1, 0)
             key = next(_islice(iter(each.items), at, None), (None,))[0]
             segments.append(("key", None) if child is key else ("field", key))
-    path = _convert.path_text(segments)
-    return EncodeError(f"{path}: {message}", path=path)
+    return _convert.encode_error(message, segments, None)
 
 
 _ITEM = {codes.INT_ARRAY: "i", codes.LONG_ARRAY: "q", codes.FLOAT_ARRAY: "f",

@@ -11,7 +11,6 @@ import re as _re
 import struct as _struct
 import threading as _threading
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from sys import intern as _intern
 from typing import Any, ClassVar, SupportsInt
 from weakref import WeakValueDictionary
 
@@ -50,8 +49,7 @@ def _text(value: Any, what: str) -> str:
 class _Name(_Immutable):
     """What Keyword and Symbol share: two raw parts, interned, compared by identity.
 
-    The table is weak, so names made from messages do not stay for ever. The parts are interned
-    strings: the C writer finds a name in its cache by address.
+    The table is weak, so names made from messages do not stay for ever.
     """
 
     __slots__ = ("__weakref__", "name", "ns")
@@ -65,8 +63,8 @@ class _Name(_Immutable):
         found = cls._interned.get((ns, name))
         if found is not None:
             return found
-        ns = None if ns is None else _intern(_text(ns, "ns"))
-        name = _intern(_text(name, "name"))
+        ns = None if ns is None else _text(ns, "ns")
+        name = _text(name, "name")
         with cls._lock:
             found = cls._interned.get((ns, name))
             if found is None:
