@@ -242,7 +242,7 @@ class Writing:
     def run(self) -> None:
         try:
             self._run()
-        except BaseException as error:  # to be raised in the main thread
+        except BaseException as error:  # noqa: BLE001 - to be raised in the main thread
             self.error = error
 
     def _run(self) -> None:
