@@ -154,7 +154,7 @@ def test_missing_indexes_are_missing_for_both(both: Make) -> None:
 
 
 def test_bodies_of_other_kinds_are_met_sanely(both: Make) -> None:
-    """Java's writeBytes, writeText, writeDocument: DecodeError with index and raw; skip() passes."""
+    """What is no bytes() of Java's gives a DecodeError with index and raw; skip() passes."""
     b = both("FAST_DAILY", "java")
     b.java.write_meta(b"metadata has no index")
     first = b.java.append(b"ours")

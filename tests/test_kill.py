@@ -23,7 +23,8 @@ from .live_records import (
     read_all,
     records_in,
 )
-from .reference import NotReady, Queue, index
+from .reference import NotReady, Queue
+from .reference import index as index_of
 from .reference.cycle_file import CycleFile
 
 Scaled = Callable[[float, float], float]
@@ -42,8 +43,8 @@ SMALL, LARGE = "20..200", "65536..1048576"
 def _forget_last_entry(path: Path) -> None:
     """Leaves what a writer leaves that died between publishing message 12 and indexing it."""
     with CycleFile(path) as file:
-        root = index.read_array(file, file.index2index, "index2index")
-        page = index.read_array(file, index.entry(file, root, 0), "index")
+        root = index_of.read_array(file, file.index2index, "index2index")
+        page = index_of.read_array(file, index_of.entry(file, root, 0), "index")
         assert (file.last_index, page.used) == (16, 4)
         cells = {file.header.last_index_at: 12, page.entries_at - 8: 3, page.entries_at + 24: 0}
     with path.open("r+b") as out:

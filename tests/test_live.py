@@ -64,7 +64,8 @@ def test_a_jvm_and_tape_write_and_tail_one_queue(tmp_path: Path, jvm: None, scal
     inner = set(sorted(cycles)[1:-1])
     shares = {id: len(cycles_by[id] & inner) / len(inner) for id in counts}
     report(f"{seconds:.0f} s, {sum(counts.values())} messages ({counts[1]} by the JVM, "
-           f"{counts[2]} by tape), {len(cycles) - 1} rolls, in {shares[1]:.0%} and {shares[2]:.0%} of the cycles")
+           f"{counts[2]} by tape), {len(cycles) - 1} rolls, "
+           f"in {shares[1]:.0%} and {shares[2]:.0%} of the cycles")
     report(f"tape's writer: {by_tape['acquired']} lock acquisitions, {by_tape['contended']} "
            f"contended, {by_tape['rolls']} rolls by it, slowest append "
            f"{by_tape['writers'][0]['slowest_ms']} ms; the JVM's slowest "
