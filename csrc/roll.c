@@ -50,6 +50,32 @@ static void trust_coarse_clock(tape_queue_t *q)
     w->trusted_to_ms = start + r->length_ms - tape__coarse_tick_ms();
 }
 
+/* ---- index entries that a dead writer left out ---- */
+
+/* Calls `add` for each message from lastIndex on that should have an entry. */
+typedef int add_entry_t(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message);
+
+static int index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, add_entry_t *add)
+{
+    tape__window_t window = {0};
+    tape__cursor_t c;
+    int64_t from = tape__excerpt_index_next(s);
+    int rc = tape__excerpt_index_find(s, from, &c);
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(s, &window, &c, WINDOW_SIZE);
+        tape__word_kind_t kind = tape__word_kind(c.word);
+        if (rc != TAPE_OK || (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)) break;
+        if (kind == TAPE__WORD_DATA && c.sequence >= from &&
+            tape__excerpt_index_wants(s, c.sequence)) {
+            rc = add(q, s, &c);
+            if (rc != TAPE_OK) break;
+        }
+        tape__cycle_store_step(s, &c);
+    }
+    tape__window_close(&window);
+    return rc;
+}
+
 /* ---- ending older cycles (9.2) ---- */
 
 static void close_writer(tape__writer_t *w)
@@ -71,6 +97,26 @@ static int move_aside(tape_queue_t *q, const char *path)
     return TAPE_OK;
 }
 
+/* In a cycle that is about to be ended: a page that is missing stays so, readers walk over it. */
+static int add_in_older(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message)
+{
+    (void)q;
+    return tape__excerpt_index_add(s, message->sequence, message->position);
+}
+
+/* A writer that died between publishing and indexing may have been the last of its cycle. Without
+ * the entry readers only walk further, so no failure here keeps the cycle from being ended. */
+static void finish_index(tape_queue_t *q, tape__cycle_store_t *s, tape__window_t *window)
+{
+    tape__chain_end_t end;
+    int rc = tape__cycle_store_find_end(s, window, &end);
+    if (rc != TAPE_OK || tape__word_kind(end.end.word) == TAPE__WORD_EOF || !s->aligned) return;
+    int64_t count = end.end.sequence;
+    if (tape__excerpt_index_next(s) >= count || tape__excerpt_index_full(s, count - 1)) return;
+    COUNT64(counters, &q->repairs, 1);
+    (void)index_the_rest(q, s, add_in_older);
+}
+
 static int end_cycle(tape_queue_t *q, int64_t cycle)
 {
     char path[1024];
@@ -82,6 +128,7 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
     if (rc == TAPE__NOT_READY) return move_aside(q, path);
     if (rc != TAPE_OK) return rc;
     int64_t repaired = 0;
+    finish_index(q, &store, &window);
     rc = tape__cycle_store_seal(&store, &window, &repaired);
     if (repaired) COUNT64(counters, &q->repairs, repaired);
     tape__window_close(&window);
@@ -253,29 +300,11 @@ static int add_missing_page(tape_queue_t *q, int64_t sequence)
     return tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position);
 }
 
-/* Entries for messages from lastIndex on that a dead writer published and did not index. */
-static int index_the_rest(tape_queue_t *q)
+static int add_in_current(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message)
 {
-    tape__writer_t *w = &q->writer;
-    tape__window_t window = {0};
-    tape__cursor_t c;
-    int64_t from = tape__excerpt_index_next(&w->store);
-    int rc = tape__excerpt_index_find(&w->store, from, &c);
-    while (rc == TAPE_OK) {
-        rc = tape__cycle_store_observe(&w->store, &window, &c, WINDOW_SIZE);
-        tape__word_kind_t kind = tape__word_kind(c.word);
-        if (rc != TAPE_OK || (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)) break;
-        if (kind == TAPE__WORD_DATA && c.sequence >= from &&
-            tape__excerpt_index_wants(&w->store, c.sequence)) {
-            rc = tape__excerpt_index_needs_page(&w->store, c.sequence);
-            if (rc == 1) rc = add_missing_page(q, c.sequence);
-            if (rc == TAPE_OK) rc = tape__excerpt_index_add(&w->store, c.sequence, c.position);
-            if (rc != TAPE_OK) break;
-        }
-        tape__cycle_store_step(&w->store, &c);
-    }
-    tape__window_close(&window);
-    return rc;
+    int rc = tape__excerpt_index_needs_page(s, message->sequence);
+    if (rc == 1) rc = add_missing_page(q, message->sequence);
+    return rc == TAPE_OK ? tape__excerpt_index_add(s, message->sequence, message->position) : rc;
 }
 
 static bool index_is_behind(tape__writer_t *w)
@@ -308,7 +337,7 @@ static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
     }
     if (d.actions & TAPE__DO_SET_PAIR)
         tape__cycle_store_set_pair(&w->store, end->last_position, w->next.sequence - 1);
-    if (d.actions & TAPE__DO_INDEX) rc = index_the_rest(q);
+    if (d.actions & TAPE__DO_INDEX) rc = index_the_rest(q, &w->store, add_in_current);
     if (d.actions) COUNT64(counters, &q->repairs, 1);
     return rc;
 }
@@ -349,7 +378,7 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    int rc = index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_rest(q, &w->store, add_in_current) : TAPE_OK;
     if (rc < 0) w->doubtful = true;
     return rc;
 }

@@ -1,0 +1,60 @@
+"""Fixtures that several modules share: the JVM, and how much a run is to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from . import jvm_peer
+from .jvm_peer import Peer
+
+#: Environment, 0 to 1: how long the live and kill runs are; 1 is the full length.
+SCALE = "TAPE_TEST_SCALE"
+
+_summary: list[str] = []
+
+
+@pytest.fixture
+def scaled() -> Callable[[float, float], float]:
+    """``scaled(short, full)``: the size of a run, ``short`` unless the environment says more."""
+    scale = min(1.0, max(0.0, float(os.environ.get(SCALE) or 0)))
+    return lambda short, full: short + (full - short) * scale
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a line of measurements, at once and again at the end of the whole run."""
+    def say(line: str) -> None:
+        print(line)
+        _summary.append(f"{request.node.name}: {line}")
+    return say
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _summary:
+        terminalreporter.section("measured")
+        for line in _summary:
+            terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def _session_peer() -> Iterator[Peer]:
+    jvm_peer.require_jvm()
+    with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(_session_peer: Peer) -> Iterator[Peer]:
+    """One JVM for all tests; none of them may make it log a warning or an error."""
+    before = len(_session_peer.warnings())
+    yield _session_peer
+    assert _session_peer.warnings()[before:] == []
+
+
+@pytest.fixture
+def jvm() -> None:
+    """For tests that start JVMs of their own: skips, or fails, where there can be none."""
+    jvm_peer.require_jvm()
