@@ -145,8 +145,7 @@ def test_nesting_is_limited_both_ways() -> None:
 @pytest.mark.parametrize(("codec", "value"), [
     (wire, 1 << 63), (wire, {"a": object()}), (wire, {"ā": 1}), (wire, {None: 1}),
     (wire, {1 << 64: 1}), (wire, wire.History(((1, 1 << 70),), ())),
-    (wire, {"a": wire.History(tuple((1, 1) for _ in
-                                                                               range(256)), ())}),
+    (wire, {"a": wire.History(((1, 1),) * 256, ())}),
     (text, b"bytes"), (document, "text"), (json, {1, 2}), (json, float("nan")), (json, "\ud800"),
     (msgpack, 1 << 64), (msgpack, "\ud800"), (msgpack, {1, 2}), (msgpack, msgpack.Ext(200, b"")),
     (pickle, lambda: 1),
