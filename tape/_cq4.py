@@ -67,8 +67,9 @@ class Header:
         """The sequence in the write position's second word, if it belongs to the first."""
         bits = 2 * (self.index_count.bit_length() - 1) + self.index_spacing.bit_length() - 1
         shift = max(32, bits)
-        word = self.write_sequence & (1 << 64) - 1
-        same = shift < 64 and (self.write_position << shift & (1 << 64) - 1) >> shift == word >> shift
+        whole = (1 << 64) - 1
+        word = self.write_sequence & whole
+        same = shift < 64 and (self.write_position << shift & whole) >> shift == word >> shift
         return word & (1 << shift) - 1 if word and same else None
 
 
@@ -120,13 +121,15 @@ class Walker:
             return self.file.size
         length = word & LENGTH
         if word & ~LENGTH != META or length == 0:
-            yield Record(0, "problem", word, note="no header: the file is being created, or damaged")
+            yield Record(0, "problem", word, note="no header: being created, or damaged")
             return assumed
         record = Record(0, "header", word, length)
         problems = self._read_fields(record)
         yield record
         yield from problems
         self.header.learn(record.fields)
+        if problems:
+            self.header.aligned = True  # as all files are whose headers say so
         if length > min(HEADER_MAX, self.file.size - 4):
             yield Record(0, "problem", note=f"a header cannot have {length} bytes")
             return assumed
@@ -242,6 +245,8 @@ class Walker:
             first, last, filled = first or value, value, filled + 1
         if wrong > TOLD:
             problems.append(Record(start, "problem", note=f"{wrong - TOLD} more such entries"))
+        if record.kind == "index2index" and not self.header.index2index:
+            self.header.index2index, self.header.index_count = record.offset, room
         record.note = f"{filled} entries, first {first:#x}, last {last:#x}, {read - filled} holes"
         return problems
 
@@ -311,7 +316,7 @@ class Walker:
         for i, page in enumerate(self.file.numbers(*self._array(self.header.index2index))):
             for j, place in enumerate(self.file.numbers(*self._array(page))):
                 if self._is_message(at, place):
-                    return place, (i * count + j) * spacing
+                    return place, (i * count + j) * spacing if spacing else None
         end = self.header.write_position
         return (end, self.header.last_sequence()) if self._is_message(at, end) else None
 

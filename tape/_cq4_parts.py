@@ -139,6 +139,8 @@ def plain(value: Any) -> Any:
 
 def preview(body: bytes, length: int) -> str:
     """The beginning of a message of ``length`` bytes: framed bytes, text, or hex."""
+    if not body:
+        return ""
     kind, data, rest = "document", body, length
     for code, width in ((0x80, 1), (0x81, 2), (0x82, 4)):
         start = width + 3

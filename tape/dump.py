@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> int:
             for line, wrong in lines_of(path, wish, options):
                 code = max(code, int(wrong))
                 print(line)
+        except BrokenPipeError:
+            raise
         except (OSError, Error) as error:
             sys.stdout.flush()
             print(f"tape dump: {clean(str(error))}", file=sys.stderr)
@@ -176,6 +178,8 @@ def _number(cycle: RollCycle, start: int, epoch: int) -> tuple[int, int]:
         epoch = 3 * DAY_MS
     rest = epoch - DAY_MS * int(epoch / DAY_MS)  # the remainder with the sign of the epoch
     days = epoch - rest if rest >= 0 else -DAY_MS
+    if cycle.name == "WEEKLY":  # the start of the cycle lies anywhere in the week of its name
+        return -((days - start) // cycle.length_ms), cycle.shift
     return int((start - days) / cycle.length_ms), cycle.shift
 
 
@@ -186,7 +190,7 @@ def start_of(pattern: str, stem: str) -> int | None:
     90000000
     """
     expression = ""
-    for literal, letters, other in re.findall(r"'([^']*)'|(([A-Za-z])\3*)|[^A-Za-z']", pattern + ""):
+    for literal, letters, other in re.findall(r"'([^']*)'|(([A-Za-z])\3*)|[^A-Za-z']", pattern):
         expression += (re.escape(literal) if literal else
                        f"(?P<{_PARTS[letters]}>[0-9]{{{len(letters)}}})" if letters else "-")
     found = re.fullmatch(expression, stem)

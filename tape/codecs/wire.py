@@ -46,9 +46,16 @@ def encode(obj: Any) -> bytes:
 
 
 def decode(view: memoryview) -> Any:
-    """The fields of the document as a dict, its only value, or the list of its values.
+    """The fields of the document as a dict, or its only value.
 
-    Raises: :class:`tape.DecodeError` with the ``offset`` of what cannot be read.
+    Raises: :class:`tape.DecodeError` with the ``offset`` of what cannot be read. Several values
+        without names are refused, too: any ASCII text would be such a row of small integers.
     """
-    found = Reader(view).content(0, len(view), 0, {})
-    return found[0] if isinstance(found, list) and len(found) == 1 else found
+    reader = Reader(view)
+    found = reader.content(0, len(view), 0, {})
+    if not isinstance(found, list):
+        return found
+    if len(found) > 1:
+        raise reader.fail("a second value without a name: the document does not describe itself,",
+                          reader.value(0, len(view))[1])
+    return found[0]
