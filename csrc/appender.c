@@ -125,7 +125,7 @@ static int put(tape_queue_t *q, const tape__message_t *m, bool wants_page)
     const uint64_t position = w->next.position;
     const int64_t sequence = w->next.sequence;
     const uint32_t length = (uint32_t)(m->frame_size + m->size);
-    uint32_t *header = tape__window_u32(&w->window, position);
+    uint8_t *header = tape__window_at(&w->window, position);
     if (!tape__excerpt_reserve(header, length)) {
         w->doubtful = true;
         return TAPE__ROLL_WAIT; /* our lock was broken: look again, under a new one */
@@ -142,7 +142,7 @@ static int put(tape_queue_t *q, const tape__message_t *m, bool wants_page)
     SYNC_POINT(published);
     tape__cycle_store_set_pair(&w->store, position, sequence);
     SYNC_POINT(pair_set);
-    w->next.position = tape__next_position(position, length, true);
+    w->next.position = tape__next_position(position, length, w->store.aligned);
     w->next.sequence = sequence + 1;
     if (tape__excerpt_index_wants(&w->store, sequence)) {
         index_message(w, position, sequence, wants_page);
@@ -170,7 +170,8 @@ static int write_locked(tape_queue_t *q, const tape__message_t *m, int64_t *inde
         if (rc != TAPE_OK) return rc;
     }
     if (w->next.word != 0 || !tape__window_has(&w->window, w->next.position, 4) ||
-        tape__excerpt_observe(tape__window_at(&w->window, w->next.position), true) != 0) {
+        tape__excerpt_observe(tape__window_at(&w->window, w->next.position),
+                              w->store.aligned) != 0) {
         rc = tape__roll_catch_up(q);
         if (rc != TAPE_OK) return rc;
     }

@@ -71,16 +71,54 @@ static inline bool tape__claim64(uint64_t *p, uint64_t expected, uint64_t desire
                                        __ATOMIC_ACQUIRE);
 }
 
-/* A header word that need not be aligned: files of data format 0 (format.md 2.2). A mapped word is
- * read whole by one load on x86-64; elsewhere such files are only read when finished. */
+/* Header words of data format 0 need not be aligned (format.md 2.2). Both verbs are those of an
+ * aligned word where it happens to be one. */
+#define OBSERVE32_UNALIGNED(order, p) tape__observe32_unaligned(p)
+#define CLAIM32_UNALIGNED(order, p, expected, desired) \
+    tape__claim32_unaligned((p), (expected), (desired))
+
+/* x86-64 has locked instructions for misaligned words; elsewhere nobody may write such files. */
+#if defined(__x86_64__)
+#define TAPE__CAN_CLAIM_UNALIGNED 1
+#else
+#define TAPE__CAN_CLAIM_UNALIGNED 0
+#endif
+
+static inline bool tape__is_aligned32(const uint8_t *p) { return ((uintptr_t)p & 3) == 0; }
+
+/* A load across two cache lines is two loads; everywhere else x86-64 reads the word whole. */
+static inline bool tape__is_split32(const uint8_t *p) { return ((uintptr_t)p & 63) > 60; }
+
 static inline uint32_t tape__observe32_unaligned(const uint8_t *p)
 {
-    uint32_t value;
-    __builtin_memcpy(&value, p, sizeof value);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    uint32_t value, again;
+    if (tape__is_aligned32(p)) return tape__observe32((const uint32_t *)(const void *)p);
+    __builtin_memcpy(&again, p, sizeof again);
+    do { /* halves of two different values do not come twice in the same way */
+        value = again;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!tape__is_split32(p)) break;
+        __builtin_memcpy(&again, p, sizeof again);
+    } while (value != again);
     return value;
 }
-#define OBSERVE32_UNALIGNED(order, p) tape__observe32_unaligned(p)
+
+static inline bool tape__claim32_unaligned(uint8_t *p, uint32_t expected, uint32_t desired)
+{
+    if (tape__is_aligned32(p)) return tape__claim32((uint32_t *)(void *)p, expected, desired);
+#if TAPE__CAN_CLAIM_UNALIGNED
+    /* By hand: __atomic builtins on such an address are undefined in C. */
+    bool won;
+    __asm__ __volatile__("lock cmpxchgl %3, %1"
+                         : "=@ccz"(won), "+m"(*(uint8_t(*)[4])p), "+a"(expected)
+                         : "r"(desired)
+                         : "memory");
+    return won;
+#else
+    (void)expected, (void)desired;
+    return false;
+#endif
+}
 
 /* Tells the processor that this is a waiting loop. */
 static inline void tape__spin_hint(void)

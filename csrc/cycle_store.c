@@ -249,6 +249,14 @@ int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
     return rc;
 }
 
+int tape__cycle_store_check_writable(const tape__cycle_store_t *s)
+{
+    if (s->aligned || TAPE__CAN_CLAIM_UNALIGNED) return TAPE_OK;
+    return tape__fail(TAPE_EUNSUPPORTED, s->file.path, -1,
+                      "%s was made by a Chronicle Queue before 5.19.11 (data format 0); only on "
+                      "x86-64 can it be written", s->file.path);
+}
+
 int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
 {
     tape__chain_end_t end;
@@ -257,16 +265,12 @@ int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *r
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(end.end.word);
         if (kind == TAPE__WORD_EOF) return TAPE_OK;
-        if (!s->aligned && end.end.position % 4 != 0) {
-#if !defined(__x86_64__)
-            return tape__fail(TAPE_EUNSUPPORTED, s->file.path, (int64_t)end.end.position,
-                              "%s: ending a file of data format 0 needs x86-64", s->file.path);
-#endif
-        }
+        rc = tape__cycle_store_check_writable(s);
+        if (rc != TAPE_OK) return rc;
         rc = tape__window_cover(w, &s->file, end.end.position, 8, WALK_WINDOW);
         if (rc == TAPE__BEYOND_END) return bad(s, end.end.position, "no room for the end mark");
         if (rc != TAPE_OK) return rc;
-        if (!tape__excerpt_seal(tape__window_u32(w, end.end.position), end.end.word)) continue;
+        if (!tape__excerpt_seal(tape__window_at(w, end.end.position), end.end.word)) continue;
         if (kind == TAPE__WORD_INCOMPLETE) ++*repaired;
         /* For people who look at a dump; readers must not expect it (9.1). */
         memcpy(tape__window_at(w, end.end.position + 4), "\xC3"

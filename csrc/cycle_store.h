@@ -81,6 +81,10 @@ uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position, in
 /* Sets the pair. With the write lock held. */
 void tape__cycle_store_set_pair(tape__cycle_store_t *s, uint64_t position, int64_t sequence);
 
+/* TAPE_EUNSUPPORTED where this processor cannot change the file's header words: those of data
+ * format 0 may be misaligned (2.2). */
+int tape__cycle_store_check_writable(const tape__cycle_store_t *s);
+
 /* Ends the file at the end of its chain, whatever a dead writer left there; TAPE_OK also when it
  * was ended already. With the write lock held. *repaired counts dead writers' words. */
 int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired);

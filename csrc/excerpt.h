@@ -9,6 +9,10 @@
  *
  * A complete word never changes. Every change is a CLAIM, so that a writer whose lock was broken
  * while it was stopped fails here instead of copying over somebody's message.
+ *
+ * In files of data format 0 the word lies anywhere, even across two cache lines, and readers,
+ * Java's too, then load it in halves. So there the length comes, and NOT_COMPLETE goes, in steps of
+ * their own: any mixture of two neighbouring states is incomplete or right.
  */
 #ifndef TAPE_EXCERPT_H
 #define TAPE_EXCERPT_H
@@ -25,19 +29,28 @@ static inline uint32_t tape__excerpt_observe(const uint8_t *header, bool aligned
     return OBSERVE32_UNALIGNED(publish, header);
 }
 
-/* order[reserve]: makes the slot ours; others see "being written" and leave it alone. */
-static inline bool tape__excerpt_reserve(uint32_t *header, uint32_t length)
+/* order[reserve]: tells how long the document will be that was reserved with length 0. */
+static inline bool tape__excerpt_set_length(uint8_t *header, uint32_t length)
 {
-    return CLAIM32(reserve, header, 0, TAPE__NOT_COMPLETE | length);
+    return CLAIM32_UNALIGNED(reserve, header, TAPE__NOT_COMPLETE, TAPE__NOT_COMPLETE | length);
+}
+
+/* order[reserve]: makes the slot ours; others see "being written" and leave it alone. */
+static inline bool tape__excerpt_reserve(uint8_t *header, uint32_t length)
+{
+    if (!tape__is_split32(header))
+        return CLAIM32_UNALIGNED(reserve, header, 0, TAPE__NOT_COMPLETE | length);
+    return CLAIM32_UNALIGNED(reserve, header, 0, TAPE__NOT_COMPLETE) &&
+           tape__excerpt_set_length(header, length);
 }
 
 /* Copies the body and clears the 8 bytes behind it: the padding and the next header word, in which
  * a writer that died in mid-message may have left its bytes (format.md 2.2). Plain stores: nobody
  * looks at them before the publication. */
-static inline void tape__excerpt_fill(uint32_t *header, const void *frame, size_t frame_size,
+static inline void tape__excerpt_fill(uint8_t *header, const void *frame, size_t frame_size,
                                       const void *data, size_t size)
 {
-    uint8_t *body = (uint8_t *)(header + 1);
+    uint8_t *body = header + 4;
     memcpy(body, frame, frame_size);
     memcpy(body + frame_size, data, size);
     memset(body + frame_size + size, 0, 8);
@@ -45,27 +58,29 @@ static inline void tape__excerpt_fill(uint32_t *header, const void *frame, size_
 
 /* order[publish]: body and padding before the header word. False when the slot is no longer
  * ours. */
-static inline bool tape__excerpt_publish(uint32_t *header, uint32_t length, uint32_t kind)
+static inline bool tape__excerpt_publish(uint8_t *header, uint32_t length, uint32_t kind)
 {
-    return CLAIM32(publish, header, TAPE__NOT_COMPLETE | length, kind | length);
-}
-
-/* order[reserve]: gives the slot back; nothing was ever visible. */
-static inline bool tape__excerpt_abandon(uint32_t *header, uint32_t length)
-{
-    return CLAIM32(reserve, header, TAPE__NOT_COMPLETE | length, 0);
+    return CLAIM32_UNALIGNED(publish, header, TAPE__NOT_COMPLETE | length, kind | length);
 }
 
 /* order[reserve]: removes what a dead writer left (`word` has NOT_COMPLETE). */
-static inline bool tape__excerpt_clear(uint32_t *header, uint32_t word)
+static inline bool tape__excerpt_clear(uint8_t *header, uint32_t word)
 {
-    return CLAIM32(reserve, header, word, 0);
+    if (!tape__is_split32(header)) return CLAIM32_UNALIGNED(reserve, header, word, 0);
+    return CLAIM32_UNALIGNED(reserve, header, word, TAPE__NOT_COMPLETE) &&
+           CLAIM32_UNALIGNED(reserve, header, TAPE__NOT_COMPLETE, 0);
+}
+
+/* Gives the slot back; nothing was ever visible. */
+static inline bool tape__excerpt_abandon(uint8_t *header, uint32_t length)
+{
+    return tape__excerpt_clear(header, TAPE__NOT_COMPLETE | length);
 }
 
 /* order[publish]: ends the file; `word` is 0 or what a dead writer left. */
-static inline bool tape__excerpt_seal(uint32_t *header, uint32_t word)
+static inline bool tape__excerpt_seal(uint8_t *header, uint32_t word)
 {
-    return CLAIM32(publish, header, word, TAPE__END_OF_DATA);
+    return CLAIM32_UNALIGNED(publish, header, word, TAPE__END_OF_DATA);
 }
 
 /* order[touch]: faults a page in for writing without changing it, whatever it holds by now. */

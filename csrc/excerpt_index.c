@@ -151,7 +151,7 @@ int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int6
     int rc = open_outer(s, &outer);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
     uint64_t at = *position, base = w->start;
-    uint32_t *header = tape__window_u32(w, at);
+    uint8_t *header = tape__window_at(w, at);
     const size_t room = (size_t)(w->size - (at + 4 - base));
     tape__wire_out_t o = {tape__window_at(w, at + 4), room, 0, at + 4, false};
     if (!tape__excerpt_reserve(header, 0))
@@ -165,7 +165,8 @@ int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int6
     }
     memset(o.base + o.at, 0, 8);
     /* order[publish]: the empty page before its header word; then the entry that leads to it. */
-    if (!CLAIM32(publish, header, TAPE__NOT_COMPLETE, TAPE__META_DATA | (uint32_t)o.at))
+    if (!tape__excerpt_set_length(header, (uint32_t)o.at) ||
+        !tape__excerpt_publish(header, (uint32_t)o.at, TAPE__META_DATA))
         return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at, "an index page was overwritten");
     if (!CLAIM64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8), 0, at))
         return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at, "another index page was made");

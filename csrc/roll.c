@@ -318,19 +318,19 @@ static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
 {
     tape__writer_t *w = &q->writer;
     bool pair_right = end->last_position == end->pair_position &&
-                      (end->pair_matches || end->pair_position == 0);
+                      (end->pair_matches || end->pair_position == 0 || !w->store.has_pair);
     tape__facts_t facts = {
         .older = false,
         .file = TAPE__FILE_READY,
         .end = tape__word_kind(w->next.word),
-        .pair = pair_right || !w->store.has_pair ? TAPE__PAIR_RIGHT : TAPE__PAIR_WRONG,
+        .pair = pair_right ? TAPE__PAIR_RIGHT : TAPE__PAIR_WRONG,
         .index = index_is_behind(w) ? TAPE__INDEX_BEHIND : TAPE__INDEX_RIGHT,
     };
     tape__decision_t d = tape__recovery_decide(&facts);
     int rc = TAPE_OK;
     if (d.actions & TAPE__DO_WAIT) return TAPE__ROLL_WAIT;
     if (d.actions & TAPE__DO_CLEAR) {
-        if (!tape__excerpt_clear(tape__window_u32(&w->window, w->next.position), w->next.word))
+        if (!tape__excerpt_clear(tape__window_at(&w->window, w->next.position), w->next.word))
             return tape__fail(TAPE_ETAKEN, w->store.file.path, (int64_t)w->next.position,
                               "%s: another writer is at work", w->store.file.path);
         w->next.word = 0;
@@ -399,11 +399,10 @@ static int open_cycle(tape_queue_t *q, int64_t cycle)
         return rc == TAPE_OK ? TAPE_ENOTFOUND : rc;
     }
     if (rc != TAPE_OK) return rc;
-    if (!w->store.aligned) {
+    rc = tape__cycle_store_check_writable(&w->store);
+    if (rc != TAPE_OK) {
         tape__cycle_store_close(&w->store);
-        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
-                          "%s was made by a Chronicle Queue before 5.19.11 (data format 0) and is "
-                          "only read", path);
+        return rc;
     }
     w->open = true;
     w->window = (tape__window_t){0};

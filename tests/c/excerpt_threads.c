@@ -24,14 +24,15 @@ static void *write_all(void *unused)
     uint64_t position = 0;
     for (int n = 0; n < EXCERPTS; n++) {
         uint8_t body[128];
-        uint32_t *header = (uint32_t *)(void *)(memory + position), length = length_of(n);
+        uint8_t *header = memory + position;
+        uint32_t length = length_of(n);
         body_of(n, body);
         CHECK(tape__excerpt_reserve(header, length));
         tape__excerpt_fill(header, body, 4, body + 4, length - 4);
         CHECK(tape__excerpt_publish(header, length, 0));
         position = tape__next_position(position, length, true);
     }
-    CHECK(tape__excerpt_seal((uint32_t *)(void *)(memory + position), 0));
+    CHECK(tape__excerpt_seal(memory + position, 0));
     return unused;
 }
 
