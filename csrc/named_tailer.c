@@ -91,7 +91,7 @@ static int find_cell(tape_tailer_t *t)
 static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 {
     int64_t next;
-    int rc = tape__listing_scan(&t->queue->listing, cycle, INT32_MAX, &next, NULL);
+    int rc = tape__listing_above(&t->queue->listing, cycle, &next);
     if (rc != TAPE_OK) return rc;
     if (next == TAPE__NO_CYCLE) {
         rc = tape__tailer_move_to_end(t);
