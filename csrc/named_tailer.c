@@ -156,7 +156,9 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
 {
     int64_t result = tape__tailer_enter(t);
     if (result != TAPE_OK) return result;
-    result = t->name.cell ? (int64_t)OBSERVE64(tailer_position, t->name.cell) : nameless(t);
+    if (!t->name.cell) result = nameless(t);
+    else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
     tape__tailer_leave(t);
     return result;
 }
