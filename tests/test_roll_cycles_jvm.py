@@ -19,7 +19,7 @@ import tape
 from tape.codecs import raw
 
 from . import jvm_peer
-from .jvm_peer import JvmQueue, Peer, payload
+from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
 pytestmark = pytest.mark.jvm
 
@@ -28,6 +28,7 @@ EPOCHS = (0, 75_600_000)
 NAMES = [row.name for row in tape.RollCycle if row.name != "WEEKLY"]
 SIZES = (8, 16, 40)
 BLOCK = 1 << 20
+DAY_MS = 86_400_000
 
 
 class SetClock:
@@ -116,12 +117,16 @@ def compare(java: JvmQueue, ours: tape.Queue, expected: Written, places: list[in
     assert list(ours.tailer(start="end", direction="backward")) == expected.messages[::-1]
     assert java.first_index() == ours.first_index == expected.indexes[0]
     assert java.last_index() == ours.last_index == expected.indexes[-1]
-    assert java.entry_count() == len(ours) == len(expected.indexes)
+    assert len(ours) == len(expected.indexes)
     names = {Path(c.path).name.removesuffix(".cq4"): c.cycle for c in ours.cycles()}
     assert {java.cycle_file(c).removesuffix(".cq4"): c for c in names.values()} == names
     assert len(names) == 3
     moves(java, ours, expected, places)
-    counts(java, ours, expected, places)
+    if 0 <= ours.epoch < DAY_MS:
+        counts(java, ours, expected, places)
+        assert java.entry_count() == len(expected.indexes)
+    else:
+        counts_of_a_far_epoch(java, ours, expected, places)
 
 
 def moves(java: JvmQueue, ours: tape.Queue, expected: Written, places: list[int]) -> None:
@@ -143,6 +148,22 @@ def counts(java: JvmQueue, ours: tape.Queue, expected: Written, places: list[int
         assert java.count_excerpts(a, b) == java.count_excerpts(b, a) == high - low
 
 
+def counts_of_a_far_epoch(java: JvmQueue, ours: tape.Queue, expected: Written,
+                          places: list[int]) -> None:
+    """A defect of Java's: with an epoch below 0 or of a day and more it looks its cycles up under
+    the wrong day, and a count over more than one cycle throws. Within one cycle it is right."""
+    with pytest.raises(JvmError, match="Cycle not found"):
+        java.entry_count()
+    with pytest.raises(JvmError, match="Cycle not found"):
+        java.count_excerpts(expected.indexes[0], expected.indexes[-1])
+    for one, other in zip(places[:12], places[12:24], strict=True):
+        low, high = sorted((one, other))
+        a, b = expected.indexes[low], expected.indexes[high]
+        assert ours.count(a, b) == high - low
+        if a >> ours.roll_cycle.shift == b >> ours.roll_cycle.shift:
+            assert java.count_excerpts(a, b) == high - low
+
+
 @pytest.mark.parametrize("epoch", EPOCHS)
 @pytest.mark.parametrize("writer", ["java", "tape"])
 @pytest.mark.parametrize("name", NAMES)
@@ -154,8 +175,8 @@ def test_roll_cycle(peer: Peer, tmp_path: Path, name: str, writer: str, epoch: i
         expected = written_by_java(peer, path, cycle, epoch)
     else:
         expected = written_by_tape(path, cycle, epoch)
-    assert [i >> cycle.shift for i in sorted(set(expected.indexes))][0] == (
-        times(cycle)[0] - epoch) // cycle.length_ms
+    assert [i >> cycle.shift for i in (expected.indexes[0], expected.indexes[-1])] == [
+        (when - epoch) // cycle.length_ms for when in (times(cycle)[0], times(cycle)[2])]
     places = random_places(cycle, epoch, len(expected.indexes))
     with tape.open(path, codec=raw, read_only=True) as ours, \
             peer.open(path, clock=times(cycle)[2], block_size=BLOCK,
@@ -164,10 +185,11 @@ def test_roll_cycle(peer: Peer, tmp_path: Path, name: str, writer: str, epoch: i
         compare(java, ours, expected, places)
 
 
+@pytest.mark.parametrize("epoch", [-3_600_000, -90_000_000, 86_400_000])
 @pytest.mark.parametrize("name", ["FAST_DAILY", "FIVE_MINUTELY", "TEST_SECONDLY"])
-def test_negative_epoch(peer: Peer, tmp_path: Path, name: str) -> None:
-    """An epoch below 0: Java's names are those of the day before, and tape's equal them."""
-    cycle, epoch = tape.RollCycle[name], -3_600_000
+def test_far_epochs(peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
+    """An epoch below 0 or of a day and more: names carry another day, and tape's equal Java's."""
+    cycle = tape.RollCycle[name]
     for writer in ("java", "tape"):
         path = tmp_path / writer
         expected = (written_by_java(peer, path, cycle, epoch) if writer == "java"
