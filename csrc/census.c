@@ -4,11 +4,14 @@
  * without a walk over the messages (format.md 6.4).
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
 #include "platform.h"
 #include "queue.h"
+
+enum { FEW_CYCLES = 64 };
 
 static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_info_t *out)
 {
@@ -60,6 +63,18 @@ int tape_queue_cycle_info(tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out
     return rc;
 }
 
+int64_t tape_queue_cycle_from(tape_queue_t *q, int64_t cycle)
+{
+    int64_t found;
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__listing_above(&q->listing, cycle, &found);
+    tape__queue_leave(q);
+    if (rc == TAPE_OK && found == TAPE__NO_CYCLE)
+        return tape__fail(TAPE_ENOINDEX, q->path, -1, "no cycle from %" PRId64 " on", cycle);
+    return rc == TAPE_OK ? found : rc;
+}
+
 int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
 {
     int64_t cycle;
@@ -76,21 +91,45 @@ typedef struct {
     int code;
 } counting_t;
 
+/* Adds what the file at `path`, if there is one, has between the two indexes. */
+static void count_cycle(counting_t *c, int64_t cycle, const char *path)
+{
+    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to;
+    if (!tape__cycle_store_count_finished(path, &to)) {
+        tape_cycle_info_t info;
+        c->code = look(c->q, cycle, &info);
+        if (c->code == TAPE_ENOTFOUND) c->code = TAPE_OK; /* deleted meanwhile */
+        to = info.count;
+    }
+    if (c->code != TAPE_OK) return;
+    if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
+    if (to > from) c->count += to - from;
+}
+
 static int count_named(void *user, const char *name)
 {
     counting_t *c = user;
     int64_t cycle;
-    tape_cycle_info_t info;
+    char path[1400];
     const tape__listing_t *l = &c->q->listing;
     if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
     if (cycle < c->cycle_a || cycle > c->cycle_b) return 0;
-    c->code = look(c->q, cycle, &info);
-    if (c->code == TAPE_ENOTFOUND) c->code = TAPE_OK; /* deleted meanwhile */
-    if (c->code != TAPE_OK) return 1;
-    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to = info.count;
-    if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
-    if (to > from) c->count += to - from;
-    return 0;
+    snprintf(path, sizeof path, "%s/%s", c->q->path, name);
+    count_cycle(c, cycle, path);
+    return c->code == TAPE_OK ? 0 : 1;
+}
+
+/* Few cycles are asked for by name: the directory may hold many more. */
+static int count_cycles(counting_t *c)
+{
+    char path[1024];
+    if (c->cycle_b - c->cycle_a > FEW_CYCLES) {
+        int rc = tape__list_directory(c->q->path, count_named, c);
+        return rc < 0 ? tape__fail_errno(-rc, c->q->path, "listing the directory") : c->code;
+    }
+    for (int64_t n = c->cycle_a; n <= c->cycle_b && c->code == TAPE_OK; n++)
+        if (tape__listing_path(&c->q->listing, n, path, sizeof path)) count_cycle(c, n, path);
+    return c->code;
 }
 
 int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
@@ -106,8 +145,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
         c.sequence_a = tape__index_sequence(r, a);
         c.cycle_b = tape__index_cycle(r, b);
         c.sequence_b = tape__index_sequence(r, b);
-        rc = tape__list_directory(q->path, count_named, &c);
-        rc = rc < 0 ? tape__fail_errno(-rc, q->path, "listing the directory") : c.code;
+        rc = count_cycles(&c);
     }
     tape__queue_leave(q);
     return rc == TAPE_OK ? c.count : rc;

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "excerpt.h"
 #include "excerpt_index.h"
+#include "platform.h"
 #include "wire.h"
 
 enum {
@@ -111,6 +112,21 @@ static int check_header(tape__cycle_store_t *s, const header_t *h)
     return TAPE_OK;
 }
 
+static int parse_header(tape__cycle_store_t *s, const uint8_t *body, uint32_t length)
+{
+    tape__wire_t w = {body, length, 0, 4}, in;
+    tape__text_t name, type;
+    header_t h = {.data_format = 0};
+    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
+        !tape__wire_type(&w, &type) || !tape__text_is(type, "SCQStore") ||
+        !tape__wire_block(&w, &in))
+        return bad(s, 4, "the header is not that of a cycle file");
+    if (!read_fields(s, &in, &h)) return bad(s, in.origin + in.at, "the header is damaged");
+    int rc = check_header(s, &h);
+    s->first_document = tape__next_position(0, length, s->aligned);
+    return rc;
+}
+
 static int read_header(tape__cycle_store_t *s)
 {
     int rc = tape__window_cover(&s->head, &s->file, 0, 8, HEADER_MAX);
@@ -124,17 +140,7 @@ static int read_header(tape__cycle_store_t *s)
     rc = tape__window_cover(&s->head, &s->file, 0, 4 + (uint64_t)length, HEADER_MAX);
     if (rc == TAPE__BEYOND_END) return bad(s, 0, "the file ends inside its header");
     if (rc != TAPE_OK) return rc;
-    tape__wire_t w = {tape__window_at(&s->head, 4), length, 0, 4}, in;
-    tape__text_t name, type;
-    header_t h = {.data_format = 0};
-    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
-        !tape__wire_type(&w, &type) || !tape__text_is(type, "SCQStore") ||
-        !tape__wire_block(&w, &in))
-        return bad(s, 4, "the header is not that of a cycle file");
-    if (!read_fields(s, &in, &h)) return bad(s, in.origin + in.at, "the header is damaged");
-    rc = check_header(s, &h);
-    s->first_document = tape__next_position(0, length, s->aligned);
-    return rc;
+    return parse_header(s, tape__window_at(&s->head, 4), length);
 }
 
 int tape__cycle_store_open(tape__cycle_store_t *s, const char *path, int64_t cycle, bool writable)
@@ -248,6 +254,72 @@ int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
     }
     return rc;
 }
+
+/* ---- finished files, without mapping them ---- */
+
+/* The pair as it stands in the first bytes of the file; false when the two do not belong together
+ * or are not among them. */
+static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t size,
+                    uint64_t *position, int64_t *sequence)
+{
+    const int shift = s->sequence_shift;
+    if (!s->has_pair || s->write_position_at + 16 > size) return false;
+    *position = tape__get_u64(head + s->write_position_at);
+    uint64_t word = tape__get_u64(head + s->write_position_at + 8);
+    *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+    return word != 0 && *position >= s->first_document &&
+           *position << shift >> shift == word >> shift;
+}
+
+/* The header word at `position`, which must be that of a message, and the one behind it. */
+static bool words_at(const tape__cycle_store_t *s, int fd, uint64_t position, uint32_t *next)
+{
+    uint8_t bytes[256]; /* most messages end in here */
+    int64_t size = tape__file_read(fd, position, bytes, sizeof bytes);
+    if (size < 8) return false;
+    uint32_t word = tape__get_u32(bytes);
+    if (tape__word_kind(word) != TAPE__WORD_DATA) return false;
+    uint64_t behind = tape__next_position(position, tape__word_length(word), s->aligned);
+    if (behind - position + 4 <= (uint64_t)size) {
+        *next = tape__get_u32(bytes + (behind - position));
+        return true;
+    }
+    if (tape__file_read(fd, behind, bytes, 4) != 4) return false;
+    *next = tape__get_u32(bytes);
+    return true;
+}
+
+/* Plain reads may tear what is being written. Here nothing is: an END_OF_DATA directly behind the
+ * message that the pair names proves that it was the last one. */
+static bool count_finished(tape__cycle_store_t *s, int fd, int64_t *count)
+{
+    uint8_t head[1024];
+    uint64_t position;
+    int64_t sequence;
+    uint32_t word;
+    int64_t size = tape__file_read(fd, 0, head, sizeof head);
+    if (size < 4) return false;
+    uint32_t first = tape__get_u32(head), length = tape__word_length(first);
+    if (tape__word_kind(first) != TAPE__WORD_META || length + 4 > (uint64_t)size) return false;
+    if (parse_header(s, head + 4, length) != TAPE_OK) return false;
+    if (!pair_of(s, head, (size_t)size, &position, &sequence)) return false;
+    if (!words_at(s, fd, position, &word) || tape__word_kind(word) != TAPE__WORD_EOF) return false;
+    *count = sequence + 1;
+    return true;
+}
+
+bool tape__cycle_store_count_finished(const char *path, int64_t *count)
+{
+    tape__cycle_store_t s;
+    int fd = tape__open_file(path, TAPE__RDONLY);
+    if (fd < 0) return false;
+    memset(&s, 0, sizeof s);
+    bool known = count_finished(&s, fd, count);
+    tape__close_file(fd);
+    return known;
+}
+
+/* ---- ending a file ---- */
 
 int tape__cycle_store_check_writable(const tape__cycle_store_t *s)
 {

@@ -9,6 +9,11 @@
 #include "error.h"
 #include "platform.h"
 
+#define LOOK_LASTS_NS UINT64_C(60000000000) /* as in Java (format.md 9.4) */
+/* Two changes within one tick of the kernel's clock bear one modification time. */
+#define TOO_FRESH_NS UINT64_C(100000000)
+enum { FEW_NAMES = 64 }; /* so many files are asked for by name; more, and the directory is read */
+
 /* Cycles are 31-bit numbers in an index (format.md 7); anything else is a word that nobody has
  * set. */
 static int64_t sensible(uint64_t word)
@@ -100,4 +105,116 @@ bool tape__listing_exists(const tape__listing_t *l, int64_t cycle)
     char path[1024];
     tape__stat_t st;
     return tape__listing_path(l, cycle, path, sizeof path) && tape__stat_path(path, &st) == 0;
+}
+
+/* ---- the ends, without reading the directory more often than needed ---- */
+
+static bool too_fresh(const tape__stat_t *directory, int64_t now_ms)
+{
+    return directory->modified_ns + TOO_FRESH_NS > (uint64_t)now_ms * 1000000;
+}
+
+void tape__listing_begin(tape__listing_t *l)
+{
+    int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
+    tape__stat_t st;
+    l->looked_ns = 0;
+    /* Java's words for weeks are nonsense (1.8). */
+    if (lowest == TAPE__NO_CYCLE || highest < lowest || l->roll_cycle->default_epoch_ms != 0)
+        return;
+    if (tape__stat_path(l->directory, &st) < 0) return;
+    l->first = (uint64_t)lowest;
+    l->last = (uint64_t)highest;
+    l->looked_at = too_fresh(&st, tape__now_ms()) ? 0 : st.modified_ns;
+    l->looked_ns = (uint64_t)tape__monotonic_ns();
+}
+
+/* order[look]: what was found before when it was; a reader of a torn mixture finds a file that does
+ * not exist, or looks again. */
+static bool look_is_good(const tape__listing_t *l)
+{
+    tape__stat_t st;
+    uint64_t looked = OBSERVE64(look, &l->looked_ns);
+    if (looked == 0 || (uint64_t)tape__monotonic_ns() - looked > LOOK_LASTS_NS) return false;
+    return tape__stat_path(l->directory, &st) == 0 &&
+           st.modified_ns == OBSERVE64(look, &l->looked_at);
+}
+
+/* The words as they should be, by CLAIM from what they were before the look: whoever changed them
+ * meanwhile knows better. */
+static void repair(tape__listing_t *l, uint64_t low, uint64_t high, int64_t first, int64_t last)
+{
+    bool moved = false;
+    if (!l->may_repair || first == TAPE__NO_CYCLE) return;
+    if (low != (uint64_t)first) moved = CLAIM64(listing, l->lowest, low, (uint64_t)first);
+    if (high != (uint64_t)last) moved |= CLAIM64(listing, l->highest, high, (uint64_t)last);
+    if (moved) (void)BUMP64(listing, l->mod_count, 1);
+}
+
+static int look(tape__listing_t *l, int64_t *first, int64_t *last)
+{
+    tape__stat_t st;
+    uint64_t low = l->lowest ? OBSERVE64(listing, l->lowest) : 0;
+    uint64_t high = l->highest ? OBSERVE64(listing, l->highest) : 0;
+    uint64_t began = (uint64_t)tape__monotonic_ns();
+    int64_t now_ms = tape__now_ms();
+    int rc = tape__stat_path(l->directory, &st);
+    if (rc < 0) return tape__fail_errno(-rc, l->directory, "looking at the directory");
+    rc = tape__listing_scan(l, 0, INT32_MAX, first, last);
+    if (rc != TAPE_OK) return rc;
+    PUBLISH64(look, &l->first, (uint64_t)*first);
+    PUBLISH64(look, &l->last, (uint64_t)*last);
+    PUBLISH64(look, &l->looked_at, too_fresh(&st, now_ms) ? 0 : st.modified_ns);
+    PUBLISH64(look, &l->looked_ns, began);
+    repair(l, low, high, *first, *last);
+    return TAPE_OK;
+}
+
+int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last)
+{
+    int64_t lowest = TAPE__NO_CYCLE, highest = TAPE__NO_CYCLE;
+    if (look_is_good(l)) {
+        lowest = (int64_t)OBSERVE64(look, &l->first);
+        highest = (int64_t)OBSERVE64(look, &l->last);
+        bool good = (!first || lowest == TAPE__NO_CYCLE || tape__listing_exists(l, lowest)) &&
+                    (!last || highest == TAPE__NO_CYCLE || tape__listing_exists(l, highest));
+        if (good) {
+            if (first) *first = lowest;
+            if (last) *last = highest;
+            return TAPE_OK;
+        }
+    }
+    int rc = look(l, &lowest, &highest);
+    if (first) *first = lowest;
+    if (last) *last = highest;
+    return rc;
+}
+
+int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
+{
+    int64_t highest;
+    *cycle = TAPE__NO_CYCLE;
+    int rc = tape__listing_ends(l, NULL, &highest);
+    if (rc != TAPE_OK || highest == TAPE__NO_CYCLE || highest < from) return rc;
+    if (from < 0) from = 0;
+    for (int64_t c = from; c <= highest && c < from + FEW_NAMES; c++)
+        if (tape__listing_exists(l, c)) {
+            *cycle = c;
+            return TAPE_OK;
+        }
+    return tape__listing_scan(l, from, INT32_MAX, cycle, NULL);
+}
+
+int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle)
+{
+    int64_t lowest;
+    *cycle = TAPE__NO_CYCLE;
+    int rc = tape__listing_ends(l, &lowest, NULL);
+    if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE || lowest > from) return rc;
+    for (int64_t c = from; c >= lowest && c > from - FEW_NAMES; c--)
+        if (tape__listing_exists(l, c)) {
+            *cycle = c;
+            return TAPE_OK;
+        }
+    return tape__listing_scan(l, 0, from, NULL, cycle);
 }

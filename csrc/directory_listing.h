@@ -3,6 +3,10 @@
  * listing.lowestCycle, listing.highestCycle and listing.modCount (format.md 5.4, 9.4) tell Java
  * which cycles to look for. Writers raise them after a file is linked; they are hints that may be
  * stale or (WEEKLY, 1.8) nonsense, so a file's existence is always what counts.
+ *
+ * Reading a directory of many cycles takes long. So the words are believed while the files that
+ * they name exist, and a look at the directory is remembered until the directory changes (its
+ * modification time) or LOOK_LASTS_NS have passed, as in Java.
  */
 #ifndef TAPE_DIRECTORY_LISTING_H
 #define TAPE_DIRECTORY_LISTING_H
@@ -16,6 +20,11 @@ typedef struct {
     uint64_t *lowest;      /* NULL: no table store (read-only without metadata) */
     uint64_t *highest;
     uint64_t *mod_count;
+    bool may_repair;       /* words that a look finds wrong are set right, as Java does */
+    /* The last look: by whichever thread. */
+    uint64_t looked_ns;    /* when; 0: never */
+    uint64_t looked_at;    /* the directory's modification time then; 0: it was too fresh to tell */
+    uint64_t first, last;  /* what it found, as int64 */
 } tape__listing_t;
 
 #define TAPE__NO_CYCLE INT64_MIN
@@ -28,6 +37,15 @@ uint64_t tape__listing_pulse(const tape__listing_t *l);
 
 /* After a file was linked: raises the words and the count. With the write lock held. */
 void tape__listing_add(const tape__listing_t *l, int64_t cycle);
+
+/* Before the first use, when the words are bound: believes them, without reading the directory. */
+void tape__listing_begin(tape__listing_t *l);
+/* The lowest and highest cycle with a file; TAPE__NO_CYCLE when there are none. Either may be NULL.
+ * TAPE_OK or a code. */
+int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last);
+/* The nearest cycle with a file, at or above (below) `from`; TAPE__NO_CYCLE when there is none. */
+int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle);
+int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle);
 
 /* Reads the directory: the first cycle at or above `from` and the last at or below `to`;
  * TAPE__NO_CYCLE when there are none. Any of the outputs may be NULL. TAPE_OK or a code. */

@@ -91,7 +91,7 @@ static int find_cell(tape_tailer_t *t)
 static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 {
     int64_t next;
-    int rc = tape__listing_scan(&t->queue->listing, cycle, INT32_MAX, &next, NULL);
+    int rc = tape__listing_above(&t->queue->listing, cycle, &next);
     if (rc != TAPE_OK) return rc;
     if (next == TAPE__NO_CYCLE) {
         rc = tape__tailer_move_to_end(t);
@@ -156,7 +156,9 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
 {
     int64_t result = tape__tailer_enter(t);
     if (result != TAPE_OK) return result;
-    result = t->name.cell ? (int64_t)OBSERVE64(tailer_position, t->name.cell) : nameless(t);
+    if (!t->name.cell) result = nameless(t);
+    else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
     tape__tailer_leave(t);
     return result;
 }

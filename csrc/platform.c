@@ -109,6 +109,9 @@ static void fill_stat(const struct stat *st, tape__stat_t *out)
     out->allocated = (uint64_t)st->st_blocks * 512;
     out->device = (uint64_t)st->st_dev;
     out->inode = (uint64_t)st->st_ino;
+    out->links = (uint64_t)st->st_nlink;
+    out->modified_ns =
+        (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec;
     out->is_directory = S_ISDIR(st->st_mode);
     out->is_regular = S_ISREG(st->st_mode);
 }

@@ -50,6 +50,8 @@ typedef struct {
     uint64_t allocated; /* bytes on disk */
     uint64_t device;
     uint64_t inode;
+    uint64_t links;       /* names of the file; 0: it was deleted */
+    uint64_t modified_ns; /* by the real-time clock */
     bool is_directory;
     bool is_regular;
 } tape__stat_t;

@@ -115,7 +115,7 @@ static int look_at_name(void *user, const char *name)
 {
     contents_t *c = user;
     size_t length = strlen(name);
-    if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true;
+    if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true; /* made since we looked for it */
     if (strcmp(name, "directory-listing.cq4t") == 0) c->listing_4 = true;
     if (length > 4 && strcmp(name + length - 4, ".cq4") == 0) {
         c->any_cycle_file = true;
@@ -147,6 +147,11 @@ static int look_at_directory(const char *path, contents_t *c)
     if (rc < 0) return tape__fail_errno(-rc, path, "opening the queue");
     if (!st.is_directory)
         return tape__fail(TAPE_EUNSUPPORTED, path, -1, "%s is not a directory", path);
+    /* With a table store nothing else counts, and a directory may be long. */
+    char table[1024];
+    snprintf(table, sizeof table, "%s/%s", path, TAPE__TABLE_NAME);
+    c->table = tape__stat_path(table, &st) == 0;
+    if (c->table) return TAPE_OK;
     rc = tape__list_directory(path, look_at_name, c);
     if (rc < 0) return tape__fail_errno(-rc, path, "listing the directory");
     if (c->table) return TAPE_OK;
@@ -280,6 +285,7 @@ static int bind_words(tape_queue_t *q, const tape_queue_options_t *o)
     uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
     if (!l->highest || !l->lowest || !l->mod_count || !word || !q->append_lock)
         return TAPE_ECORRUPT;
+    l->may_repair = true;
     tape__stat_t st;
     int rc = tape__stat_fd(t->file.fd, &st);
     if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
@@ -348,6 +354,7 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     if (rc == TAPE_OK) rc = compare_settings(q, &o, wish);
     if (rc == TAPE_OK) q->block_size = block_size_of(&o, q->settings.roll_cycle);
     if (rc == TAPE_OK) rc = bind_words(q, &o);
+    if (rc == TAPE_OK) tape__listing_begin(&q->listing);
     if (rc != TAPE_OK) {
         destroy(q);
         return rc;
@@ -487,7 +494,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->clock_went_back = PEEK64(counters, &q->clock_went_back);
     if (rc != TAPE_OK) return TAPE_OK;
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
-    rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+    rc = tape__listing_ends(&q->listing, &first, &last);
     out->lowest_cycle = or_none(first);
     out->highest_cycle = or_none(last);
     out->listing_mod_count = (int64_t)tape__listing_pulse(&q->listing);

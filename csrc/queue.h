@@ -21,6 +21,7 @@ typedef struct {
     int64_t trusted_from_ms; /* while the coarse clock is in here, it alone decides the cycle */
     int64_t trusted_to_ms;
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
+    bool tidied;            /* temporary files of dead writers were removed */
     bool doubtful;          /* what we know may be wrong: look at the file again */
 } tape__writer_t;
 

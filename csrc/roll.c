@@ -122,7 +122,9 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
     char path[1024];
     tape__cycle_store_t store;
     tape__window_t window = {0};
+    int64_t count;
     if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return TAPE_OK;
+    if (tape__cycle_store_count_finished(path, &count)) return TAPE_OK; /* as most are */
     int rc = tape__cycle_store_open(&store, path, cycle, true);
     if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
     if (rc == TAPE__NOT_READY) return move_aside(q, path);
@@ -470,15 +472,23 @@ static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
 
 /* A creator may have died between linking a file and listing it, and we may be about to roll past
  * it: Java opens no cycle outside of the listing words. */
-static int list_the_unlisted(tape_queue_t *q)
+static int list_the_unlisted(tape_queue_t *q, int64_t now)
 {
-    int64_t first, last;
-    int rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
-    if (rc != TAPE_OK || first == TAPE__NO_CYCLE) return rc;
+    int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
     int64_t lowest = tape__listing_lowest_word(&q->listing);
     int64_t highest = tape__listing_highest_word(&q->listing);
-    if (lowest == TAPE__NO_CYCLE || lowest > first) tape__listing_add(&q->listing, first);
-    if (highest == TAPE__NO_CYCLE || highest < last) tape__listing_add(&q->listing, last);
+    int rc = TAPE_OK;
+    if (highest != TAPE__NO_CYCLE && now - highest <= FEW_CYCLES) {
+        for (int64_t c = highest + 1; c <= now; c++)
+            if (tape__listing_exists(&q->listing, c)) last = c;
+    } else {
+        rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+    }
+    if (rc != TAPE_OK) return rc;
+    if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
+        tape__listing_add(&q->listing, first);
+    if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last))
+        tape__listing_add(&q->listing, last);
     return TAPE_OK;
 }
 
@@ -496,12 +506,13 @@ static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
 {
     tape__writer_t *w = &q->writer;
     bool first_time = w->sealed_below == TAPE__NO_CYCLE;
-    int rc = first_time ? list_the_unlisted(q) : TAPE_OK;
+    int rc = first_time ? list_the_unlisted(q, cycle) : TAPE_OK;
     if (rc == TAPE_OK) rc = end_older(q, cycle);
     if (rc != TAPE_OK) return rc;
-    if (first_time) tape__list_directory(q->path, remove_temporary, q);
     rc = enter_existing(q, cycle);
     if (rc != TAPE_ENOTFOUND || tape__listing_exists(&q->listing, cycle)) return rc;
+    if (!w->tidied) tape__list_directory(q->path, remove_temporary, q);
+    w->tidied = true;
     rc = make_cycle(q, cycle, m);
     if (rc == -EEXIST) return enter_existing(q, cycle); /* somebody broke our lock */
     if (rc != TAPE_OK) return rc;
@@ -512,14 +523,13 @@ static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
     return TAPE__ROLL_WRITTEN;
 }
 
-/* The newest cycle that has a file, by what we and the listing know; on the first time by the
- * directory, since words may be stale. */
+/* The newest cycle that has a file, by what we and the listing know. */
 static int newest_cycle(tape_queue_t *q, int64_t *newest)
 {
     const tape__writer_t *w = &q->writer;
     *newest = TAPE__NO_CYCLE;
     if (w->sealed_below == TAPE__NO_CYCLE)
-        return tape__listing_scan(&q->listing, 0, INT32_MAX, NULL, newest);
+        return tape__listing_ends(&q->listing, NULL, newest);
     int64_t highest = tape__listing_highest_word(&q->listing);
     *newest = w->open ? w->store.cycle : w->sealed_below;
     if (highest > *newest && tape__listing_exists(&q->listing, highest)) *newest = highest;

@@ -174,7 +174,7 @@ static bool may_look(tape_tailer_t *t)
 /* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
 static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 {
-    const tape__listing_t *l = &t->queue->listing;
+    tape__listing_t *l = &t->queue->listing;
     int64_t highest = tape__listing_highest_word(l);
     if (tape__listing_exists(l, from)) {
         *cycle = from;
@@ -182,19 +182,17 @@ static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
     }
     /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
     if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
-    int rc = tape__listing_scan(l, from, INT32_MAX, cycle, NULL);
+    int rc = tape__listing_above(l, from, cycle);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
 
 static int first_cycle(tape_tailer_t *t, int64_t *cycle)
 {
-    const tape__listing_t *l = &t->queue->listing;
+    tape__listing_t *l = &t->queue->listing;
     int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
-    /* The word may be stale when older files came back; the directory decides, but only when there
-     * is something to find. */
     if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
-    int rc = tape__listing_scan(l, 0, INT32_MAX, cycle, NULL);
+    int rc = tape__listing_ends(l, cycle, NULL);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
@@ -206,6 +204,27 @@ static int stand_at_start(tape_tailer_t *t)
     if (t->open) return 1;
     int rc = first_cycle(t, &cycle);
     return rc == 1 ? tape__tailer_open_cycle(t, cycle) : rc;
+}
+
+/* ---- a file that somebody deleted ---- */
+
+/* Whether the file has no name any more, so that nobody will write to it. Asked for at most every
+ * LOOK_EVERY_NS, by a tailer that waits at its end. */
+static bool file_is_gone(tape_tailer_t *t)
+{
+    tape__stat_t st;
+    return may_look(t) && tape__stat_fd(t->store.file.fd, &st) == 0 && st.links == 0;
+}
+
+/* Goes on to the next cycle, as at an END_OF_DATA; a new file of the same cycle is another one. */
+static int leave_deleted_file(tape_tailer_t *t)
+{
+    int64_t cycle;
+    int rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
+    if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+    rc = tape__tailer_open_cycle(t, cycle);
+    if (rc == 1) t->name.not_before = 0;
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -248,7 +267,8 @@ static int find_message(tape_tailer_t *t)
             if (rc == 1) t->name.not_before = 0;
             break;
         default:
-            return 0;
+            if (!file_is_gone(t)) return 0;
+            rc = leave_deleted_file(t);
         }
     }
     return rc;
@@ -326,10 +346,8 @@ static int enter_earlier_cycle(tape_tailer_t *t)
 {
     int64_t below = t->store.cycle;
     for (;;) {
-        int64_t cycle = below - 1;
-        int rc = TAPE_OK;
-        if (!tape__listing_exists(&t->queue->listing, cycle))
-            rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
+        int64_t cycle;
+        int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_cycle(t, cycle);
         if (rc != 0) return rc;
@@ -538,7 +556,8 @@ static int open_last(tape_tailer_t *t, int64_t below)
 {
     for (;;) {
         int64_t cycle;
-        int rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
+        int rc = below > INT32_MAX ? tape__listing_ends(&t->queue->listing, NULL, &cycle)
+                                   : tape__listing_below(&t->queue->listing, below - 1, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_cycle(t, cycle);
         if (rc != 0) return rc;

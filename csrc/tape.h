@@ -216,6 +216,8 @@ typedef struct tape_cycle_info {
 
 /* Facts about the file of `cycle`. TAPE_ENOTFOUND when there is none; else as for reading. */
 TAPE_API int tape_queue_cycle_info(tape_queue_t *queue, int64_t cycle, tape_cycle_info_t *out);
+/* The first cycle from `cycle` on that has a file; TAPE_ENOINDEX when there is none. */
+TAPE_API int64_t tape_queue_cycle_from(tape_queue_t *queue, int64_t cycle);
 /* The cycle of a file name (without directory), or TAPE_EINVAL when it is not that of a cycle. */
 TAPE_API int64_t tape_queue_cycle_of_name(tape_queue_t *queue, const char *name);
 

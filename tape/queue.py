@@ -292,6 +292,11 @@ class Queue(Handle):
         ms = since // datetime.timedelta(milliseconds=1)
         return (ms - self._effective_epoch()) // self.roll_cycle.length_ms
 
+    def _cycle_from(self, cycle: int) -> int | None:
+        """The first cycle from this one on that has a file."""
+        found = lib.tape_queue_cycle_from(self._open_handle(), max(cycle, 0))
+        return self._index_or_none(found)
+
     def _effective_epoch(self) -> int:
         weekly = 259_200_000 if self.roll_cycle.name == "WEEKLY" else 0
         return self.epoch or weekly

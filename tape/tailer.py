@@ -365,9 +365,10 @@ class Tailer(Handle):
         if time_.tzinfo is None:
             raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
         wanted = self.queue._cycle_of(time_)
-        for cycle in self.queue.cycles():
-            if cycle.cycle >= wanted and cycle.count > 0:
-                return self._call(lib.tape_tailer_seek, cycle.first_index) == 1
+        while (cycle := self.queue._cycle_from(wanted)) is not None:
+            if self._call(lib.tape_tailer_seek, self.queue.index_of(cycle, 0)) == 1:
+                return True
+            wanted = cycle + 1  # an empty cycle
         self._call(lib.tape_tailer_seek_end)
         return False
 
