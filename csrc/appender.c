@@ -23,8 +23,13 @@ static const uint8_t empty_body[] = {0x8F};
 
 static int writable(const tape_queue_t *q)
 {
-    if (!q->read_only) return TAPE_OK;
-    return tape__fail(TAPE_EREADONLY, q->path, -1, "%s was opened read-only", q->path);
+    if (q->read_only)
+        return tape__fail(TAPE_EREADONLY, q->path, -1, "%s was opened read-only", q->path);
+    if (q->settings.other_roll_time)
+        return tape__fail(TAPE_EUNSUPPORTED, q->table.file.path, -1,
+                          "%s: rolls at another time than midnight in UTC; such a queue is only "
+                          "read", q->table.file.path);
+    return TAPE_OK;
 }
 
 int tape_appender_open(tape_queue_t *queue, const tape_appender_options_t *options,

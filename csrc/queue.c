@@ -108,6 +108,7 @@ static int make_directories(const char *path)
 typedef struct {
     bool table, listing_4, any_cycle_file;
     const tape_roll_cycle_t *of_names;
+    char cycle_file[TAPE__NAME_MAX]; /* one that of_names is of */
 } contents_t;
 
 static int look_at_name(void *user, const char *name)
@@ -118,9 +119,23 @@ static int look_at_name(void *user, const char *name)
     if (strcmp(name, "directory-listing.cq4t") == 0) c->listing_4 = true;
     if (length > 4 && strcmp(name + length - 4, ".cq4") == 0) {
         c->any_cycle_file = true;
-        if (!c->of_names) c->of_names = tape__roll_cycle_of_file(name);
+        if (c->of_names) return 0;
+        c->of_names = tape__roll_cycle_of_file(name);
+        if (c->of_names) snprintf(c->cycle_file, sizeof c->cycle_file, "%s", name);
     }
     return 0;
+}
+
+/* A queue of Chronicle Queue 4 whose directory-listing.cq4t is gone looks like one that lost its
+ * table store; making one would mix the two. Other faults of the file are its readers' business. */
+static int check_not_version_4(const char *path, const contents_t *c)
+{
+    char file[1024];
+    tape__cycle_store_t store;
+    snprintf(file, sizeof file, "%s/%s", path, c->cycle_file);
+    int rc = tape__cycle_store_open(&store, file, 0, false);
+    if (rc == TAPE_OK) tape__cycle_store_close(&store);
+    return rc == TAPE_EUNSUPPORTED ? rc : TAPE_OK;
 }
 
 /* What is in the directory; TAPE_ENOTFOUND when there is none. */
@@ -142,7 +157,7 @@ static int look_at_directory(const char *path, contents_t *c)
     if (c->any_cycle_file && !c->of_names)
         return tape__fail(TAPE_EUNSUPPORTED, path, -1,
                           "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
-    return TAPE_OK;
+    return c->of_names ? check_not_version_4(path, c) : TAPE_OK;
 }
 
 /* ---- opening ---- */
@@ -401,9 +416,13 @@ int tape_queue_shutdown(tape_queue_t *q)
 int tape_queue_close(tape_queue_t *q)
 {
     if (!q) return TAPE_OK;
-    if (q->children > 0)
+    bool shared = q->generation == tape__process_generation();
+    if (shared) pthread_mutex_lock(&q->children_lock);
+    int children = q->children;
+    if (shared) pthread_mutex_unlock(&q->children_lock);
+    if (children > 0)
         return tape__fail(TAPE_EBUSY, q->path, -1, "%d appenders or tailers of the queue are open",
-                          (int)q->children);
+                          children);
     int rc = tape_queue_shutdown(q);
     if (rc == TAPE_OK) destroy(q);
     return rc;

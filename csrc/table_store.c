@@ -109,10 +109,9 @@ static int apply_roll(tape__table_store_t *t, const roll_t *roll)
         return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
                           "%s: cycles of %" PRId64 " ms with the pattern of %s", t->file.path,
                           roll->length_ms, r->name);
-    if (roll->has_zone && !tape__text_is(roll->zone, "UTC") && !tape__text_is(roll->zone, "Z"))
-        return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
-                          "%s: rolls in the time zone \"%.*s\"; only UTC is supported",
-                          t->file.path, (int)roll->zone.length, (const char *)roll->zone.text);
+    bool other_zone = roll->has_zone && !tape__text_is(roll->zone, "UTC") &&
+                      !tape__text_is(roll->zone, "Z");
+    t->settings.other_roll_time = roll->roll_time_ms != 0 || other_zone;
     t->settings.roll_cycle = r;
     t->settings.epoch_ms = roll->epoch_ms;
     if (roll->epoch_ms == 0 && roll->roll_time_ms > 0 && roll->has_zone)
@@ -233,8 +232,9 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
 static int enlarge(tape__table_store_t *t)
 {
     if (!t->file.writable || t->file.size >= TABLE_SIZE) return TAPE_OK;
-    int rc;
-    while ((rc = tape__lock_range(t->file.fd, 0, 0, true)) == -EAGAIN) tape__sleep_ns(1000000);
+    int rc, rounds = 0;
+    while ((rc = tape__lock_range(t->file.fd, 0, 0, true)) == -EAGAIN && rounds++ < 10000)
+        tape__sleep_ns(1000000);
     if (rc < 0) return tape__fail_errno(-rc, t->file.path, "locking the table store");
     rc = tape__mapping_refresh(&t->file);
     if (rc == TAPE_OK && t->file.size < TABLE_SIZE) {

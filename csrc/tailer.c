@@ -81,12 +81,14 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
     if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
     *out = NULL;
     int64_t window = WINDOW_DEFAULT;
+    bool documents = false;
     if (options) {
         if (options->struct_size < sizeof *options || options->window_size < 0)
             return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
         if (options->id && strlen(options->id) > ID_MAX)
             return tape__fail(TAPE_EINVAL, queue->path, -1, "a name of more than %d bytes", ID_MAX);
         if (options->window_size) window = options->window_size;
+        documents = (options->flags & TAPE_TAILER_DOCUMENTS) != 0;
     }
     int rc = tape__queue_enter(queue);
     if (rc != TAPE_OK) return rc;
@@ -94,6 +96,7 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
     if (t) {
         t->queue = queue;
         t->window_size = (uint64_t)(window < WINDOW_LEAST ? WINDOW_LEAST : window);
+        t->documents = documents;
         t->last_read = TAPE_ENOINDEX;
         t->name.gap_from = -1;
         if (options && options->id)
@@ -211,7 +214,7 @@ static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint8_t *body = tape__window_at(&t->window, t->at.position + 4);
     size_t size = tape__word_length(t->at.word), offset = 0, length = size;
-    bool framed = tape__wire_unframe(body, size, &offset, &length);
+    bool framed = !t->documents && tape__wire_unframe(body, size, &offset, &length);
     out->data = framed ? body + offset : body;
     out->size = framed ? length : size;
     out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;

@@ -33,6 +33,7 @@ struct tape_tailer {
     tape__cycle_store_t store;
     tape__window_t window;
     uint64_t window_size;
+    bool documents;            /* whole ones are wanted, frames are not looked for */
     bool backward;
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__trail_t trail;       /* where the messages before it are, for going backward */

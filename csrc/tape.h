@@ -281,6 +281,7 @@ TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
 
 /* Flags of tape_tailer_options_t. */
 #define TAPE_TAILER_STEAL 1  /* take the name even if a live tailer on this host has it */
+#define TAPE_TAILER_DOCUMENTS 2 /* give whole documents, also those that look like a frame */
 
 typedef struct tape_tailer_options {
     uint32_t struct_size;

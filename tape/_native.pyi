@@ -19,6 +19,7 @@ class _Lib:
     TAPE_FRAMING_BYTES: Final[int]
     TAPE_FRAMING_DOCUMENT: Final[int]
     TAPE_TAILER_STEAL: Final[int]
+    TAPE_TAILER_DOCUMENTS: Final[int]
     TAPE_FORWARD: Final[int]
     TAPE_BACKWARD: Final[int]
     TAPE_EINVAL: Final[int]

@@ -110,6 +110,8 @@ class Tailer(Handle):
         options = ffi.new("tape_tailer_options_t *")
         options.struct_size = ffi.sizeof("tape_tailer_options_t")
         options.flags = lib.TAPE_TAILER_STEAL if steal else 0
+        if self._framing == lib.TAPE_FRAMING_DOCUMENT:
+            options.flags |= lib.TAPE_TAILER_DOCUMENTS
         if id is not None:
             name = ffi.new("char[]", _name(id))
             options.id = name

@@ -1,7 +1,9 @@
 """Codecs turn messages into bytes and back; they know nothing of queues.
 
 A codec is any object with the attributes of :class:`Codec`; the modules of this package are
-codecs themselves.
+codecs themselves: ``fressian``, ``raw``, ``json`` (in the frame of Clojure's tape), ``document``,
+``text``, ``wire`` (what Java writes without that frame). ``tape.codecs.msgpack`` and
+``tape.codecs.pickle`` must be imported by name.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 T = TypeVar("T")
 
-__all__ = ["Codec", "fressian", "raw"]
+__all__ = ["Codec", "document", "fressian", "json", "raw", "text", "wire"]
 
 
 @runtime_checkable
@@ -40,4 +42,5 @@ class Codec(Protocol[T]):
         """The value of the bytes; raises :class:`tape.DecodeError`."""
 
 
-from . import fressian, raw  # noqa: E402  (modules that are codecs; they need Codec above)
+# Modules that are codecs; they need Codec above.
+from . import document, fressian, json, raw, text, wire  # noqa: E402

@@ -58,11 +58,11 @@ def show(value: Any) -> str:
     """Type and content; sets in one order, for NaN has another hash each time."""
     kind = type(value).__name__
     if isinstance(value, (set, frozenset)):
-        return f"{kind}({sorted(map(show, value))})"
+        return f"{kind}({' '.join(sorted(map(show, value)))})"
     if isinstance(value, (list, tuple)):
-        return f"{kind}({[show(item) for item in value]})"
+        return f"{kind}({' '.join(map(show, value))})"
     if isinstance(value, (dict, FrozenMap)):
-        return f"{kind}({[(show(k), show(v)) for k, v in value.items()]})"
+        return f"{kind}({' '.join(show(k) + ': ' + show(v) for k, v in value.items())})"
     if isinstance(value, TaggedValue):
         return f"{kind}({show(value.tag)}, {show(value.values)})"
     if isinstance(value, Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from setuptools import Extension
+from setuptools import Extension  # type: ignore[import-untyped, unused-ignore]
 
 _FOLDER = "tape/codecs/fressian"
 

@@ -83,8 +83,8 @@ class Fressian:
             core = _speed.Codec(self._options)
             self._make_encoder: Any = core.encoder
             self._make_decoder: Any = core.decoder
-            self.encode = core.encode           # the C functions themselves: no Python frame
-            self.decode = core.decode
+            self.encode = core.encode           # type: ignore[method-assign]  # no Python frame
+            self.decode = core.decode           # type: ignore[method-assign]
         else:
             self._make_encoder = self._py_encoder
             self._make_decoder = self._py_decoder

@@ -332,7 +332,8 @@ class Decoder:
     def _numbers(self, code: int) -> Any:
         """int[], long[], float[], double[], boolean[]; elements may come from the cache."""
         count = self._count("elements")
-        pack, items = _PACK_ITEM[code], []
+        pack: Any = _PACK_ITEM[code]
+        items: list[Any] = []
         for _ in range(count):
             at = self.pos
             if code in (codes.LONG_ARRAY, codes.INT_ARRAY):
@@ -349,7 +350,7 @@ class Decoder:
 
     def _element(self, array: int) -> Any:
         """One element of float[], double[] or boolean[]: its code, or by way of the cache."""
-        entries = []
+        entries: list[int] = []
         while True:
             at = self.pos
             if at >= self._end:
@@ -394,8 +395,10 @@ class Decoder:
         data, end, options = self._data, self._end, self._options
         max_depth = options.max_depth
         stack: list[Any] = []
-        kind, items, left, flags, extra, begun = _TOP, [], 1, int(options.frozen), None, 0
+        items: list[Any] = []
+        extra: Any = None
         value: Any = None
+        kind, left, flags, begun = _TOP, 1, int(options.frozen), 0
         code = -1                       # >= 0: a struct's tag stands for this code
         bare = True                     # no reset or footer since the last object
         at = self.pos
@@ -702,7 +705,7 @@ class Decoder:
 
         Plainly: nil, a string in one part, a put of such a string, a reference to one.
         """
-        spans = []
+        spans: list[tuple[int, int, bool, int | None]] = []
         pos = self.pos
         for number in (0, 1):
             span = self._plain_part(pos, number)

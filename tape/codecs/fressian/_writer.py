@@ -32,7 +32,7 @@ class _Frame(NamedTuple):
 
     iterator: Iterator[Any]     # what is still to be written of it
     container: Any
-    count: int                  # as declared on the wire, or -1: not to be checked
+    size: int                   # as declared on the wire, or -1: not to be checked
     where: str = ""             # how a path names its parts: "", "index", "member" or "map"
     end: bytes = b""
     items: Any = None           # of a map: its entries, as a re-iterable and
@@ -101,7 +101,8 @@ def pack_text(text: str) -> bytes:
         return bytes((codes.STRING_PACKED + size,)) + raw
     if size <= codes.STRING_PART_MAX:
         return b"\xe3" + pack_int(size) + raw
-    parts, start = [], 0
+    parts: list[bytes] = []
+    start = 0
     while size - start > codes.STRING_PART_MAX:
         cut = start + codes.STRING_PART_MAX
         while raw[cut] & 0xC0 == 0x80:          # a unit that does not fit starts the next part
@@ -121,7 +122,8 @@ def pack_bytes(raw: bytes) -> bytes:
     size = len(raw)
     if size < 8:
         return bytes((codes.BYTES_PACKED + size,)) + raw
-    parts, start = [], 0
+    parts: list[bytes] = []
+    start = 0
     while size - start > codes.BYTES_PART_MAX:
         parts += (b"\xd8", pack_int(codes.BYTES_PART_MAX),
                   raw[start:start + codes.BYTES_PART_MAX])
@@ -239,7 +241,7 @@ class Encoder:
                             iterator = frame.iterator
                             break
                 else:
-                    if frame.count >= 0 and len(frame.container) != frame.count:
+                    if frame.size >= 0 and len(frame.container) != frame.size:
                         raise _Refused("changed while it was encoded")
                     out += frame.end
                     if not stack:
@@ -271,7 +273,8 @@ class Encoder:
         if how == _h.UNKNOWN or how == _h.REFUSED:
             return self._unknown(value)
         try:
-            return _METHODS[how](self, value)
+            opened: _Frame | None = _METHODS[how](self, value)
+            return opened
         except (ValueError, TypeError, OverflowError) as error:
             raise _Refused(str(error)) from error
 
@@ -620,23 +623,23 @@ _MUTATED = _re.compile("changed size|mutated|changed during")
 
 def _error(message: str, stack: list[_Frame], frame: _Frame, value: Any) -> EncodeError:
     """The error with the path to the value, found from where each iterator stands."""
-    segments = []
+    segments: list[tuple[str, Any]] = []
     frames = [*stack, frame][1:]
     for number, each in enumerate(frames):
         child = frames[number + 1].container if number + 1 < len(frames) else value
         if each.where == "index":
-            segments.append(("index", each.count - _length_hint(each.iterator) - 1))
+            segments.append(("index", each.size - _length_hint(each.iterator) - 1))
         elif each.where == "member":
             segments.append(("member", None))
         elif each.where == "map" and child is not each.container:
-            at = max(each.count - _length_hint(each.entries) - 1, 0)
+            at = max(each.size - _length_hint(each.entries) - 1, 0)
             key = next(_islice(iter(each.items), at, None), (None,))[0]
             segments.append(("key", None) if child is key else ("field", key))
     return _convert.encode_error(message, segments, None)
 
 
-_ITEM = {codes.INT_ARRAY: "i", codes.LONG_ARRAY: "q", codes.FLOAT_ARRAY: "f",
-         codes.DOUBLE_ARRAY: "d"}
+_ITEM: dict[int, Any] = {codes.INT_ARRAY: "i", codes.LONG_ARRAY: "q", codes.FLOAT_ARRAY: "f",
+                         codes.DOUBLE_ARRAY: "d"}
 
 _METHODS: dict[int, Any] = {
     _h.NIL: Encoder._nil, _h.BOOL: Encoder._bool, _h.INT: Encoder._int,

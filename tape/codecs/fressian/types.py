@@ -294,7 +294,7 @@ class _Wrapped(_Immutable):
 
     def __eq__(self, other: object) -> bool:
         if type(other) is type(self):
-            return bool(self.text == other.text)  # type: ignore[attr-defined]
+            return bool(self.text == other.text)
         return NotImplemented
 
     def __lt__(self, other: Any) -> bool:
