@@ -6,7 +6,8 @@ They speak the protocol of the JVM's live modes, and write its messages ``[id n 
     python -m tests.live_worker tail DIR --out FILE
 
 Both print ``ready`` when the queue is open. A writer begins at the line ``go``, prints
-``ack ID N INDEX`` after each message if asked to, and ``done {...}`` at its end. A tailer ends when
+``ack ID N INDEX`` after each message if asked to, ends at the line ``stop`` at the latest, and then
+prints ``done {...}``. A tailer ends when
 it has seen the counts of the line ``until ID:N,...``, and prints ``done {...}``.
 """
 
@@ -231,6 +232,7 @@ class Writing:
     def __init__(self, appender: tape.Appender, id: int, o: argparse.Namespace) -> None:
         self.appender, self.id, self.o = appender, id, o
         self.low, self.high = (int(s) for s in o.size.split(".."))
+        self.stopped = threading.Event()
         self.error: BaseException | None = None
         self.facts: dict[str, Any] = {}
         # What is encoded beforehand costs no time between appends: a kill then meets an append.
@@ -249,8 +251,9 @@ class Writing:
         write, id, ack = self.appender.write, self.id, self.o.ack
         clock, prepared = time.perf_counter, self.prepared
         n, slowest, first, last = 0, 0.0, -1, -1
-        end = clock() + self.o.seconds if self.o.seconds else float("inf")
-        while n < self.o.count:
+        begin = clock()
+        end = begin + self.o.seconds if self.o.seconds else float("inf")
+        while n < self.o.count and not self.stopped.is_set():
             data = prepared[n] if n < len(prepared) else self._message(n)
             before = clock()
             if before >= end:
@@ -262,6 +265,8 @@ class Writing:
             if n == 0:
                 first = last
             n += 1
+            if self.o.rate and (pause := begin + n / self.o.rate - clock()) > 0:
+                self.stopped.wait(pause)
         self.facts = {"id": id, "count": n, "first": first, "last": last,
                       "slowest_ms": round(slowest * 1e3, 3)}
 
@@ -297,7 +302,14 @@ def _write(o: argparse.Namespace) -> None:
         _say("ready")
         if sys.stdin.readline() != "go\n":
             return
+        threading.Thread(target=_stop_when_told, args=(jobs,), daemon=True).start()
         _say("done " + json.dumps(write_by_threads(q, jobs)))
+
+
+def _stop_when_told(jobs: list[Writing]) -> None:
+    if sys.stdin.readline() == "stop\n":
+        for job in jobs:
+            job.stopped.set()
 
 
 def _lines() -> queue.SimpleQueue[str]:
@@ -349,6 +361,7 @@ def main() -> None:
     parser.add_argument("--ids", help="one thread for each")
     parser.add_argument("--count", type=int, default=1 << 31)
     parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--rate", type=float, default=0, help="messages a second of each thread")
     parser.add_argument("--size", default="20..200", help="of the padding")
     parser.add_argument("--shared", action="store_true", help="one appender for all threads")
     parser.add_argument("--prepare", type=int, default=0, help="messages to encode beforehand")

@@ -107,11 +107,11 @@ class Run:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.random = random.Random(5)
-        self.counts: dict[int, int] = {SURVIVOR: 0}
         self.acked: dict[int, list[tuple[int, int]]] = {SURVIVOR: []}
         self.left: list[Left] = []
         self.waits: list[float] = []
         self.in_flight = 0
+        self.steady: dict[int, int] = {}  # how many messages of writers that nobody killed
         self.ended_by_java: set[str] = set()
 
     def died(self, id: int, pid: int, acks: list[tuple[int, int]]) -> Left:
@@ -134,7 +134,7 @@ class Run:
     def check(self, jvm: LiveTailer, tailer: live_worker.Worker, outs: tuple[Path, Path]) -> None:
         """Nothing that was acknowledged is lost, doubled or torn, and all readers agree."""
         everything = read_all(self.path, ROLL)
-        found: dict[int, list[tuple[int, int]]] = {id: [] for id in self.acked}
+        found: dict[int, list[tuple[int, int]]] = {id: [] for id in {**self.acked, **self.steady}}
         for index, id, n in RECORD.iter_unpack(everything):
             found[id].append((n, index))
         for id, acks in self.acked.items():
@@ -142,6 +142,7 @@ class Run:
             assert len(found[id]) <= len(acks) + (id != SURVIVOR), f"writer {id}"
             self.in_flight += len(found[id]) - len(acks)
         counts = {id: len(messages) for id, messages in found.items()}
+        assert {id: counts[id] for id in self.steady} == self.steady
         jvm.until({id: count for id, count in counts.items() if count})
         tailer.until(counts)
         assert jvm.result(120).bad == 0
@@ -255,3 +256,48 @@ def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, repor
         assert jvm_tailer.warnings() == []
     report(run.summary("JVM") + f"; {broken} locks broken")
     assert broken == sum(s.lock for s in run.left)
+
+
+@pytest.mark.slow
+@pytest.mark.jvm
+def test_writers_are_killed_while_others_write(tmp_path: Path, jvm: None, scaled: Scaled,
+                                               report: Report) -> None:
+    """Victims of both kinds die in the thick of it; a JVM and a tape writer never stop for long."""
+    path, pairs = tmp_path / "q", int(scaled(2, 20))
+    outs = tmp_path / "jvm", tmp_path / "tape"
+    by_jvm, by_tape = 1001, 1002
+    run = Run(path)
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        jvm_tailer = enter(LiveTailer(path, outs[0], roll_cycle=ROLL))
+        jvm_tailer.wait_ready()
+        tape_tailer = enter(live_worker.tailer(path, outs[1], roll=ROLL))
+        steady_jvm = enter(LiveWriter(path, id=by_jvm, seconds=600, roll_cycle=ROLL, rate=2000,
+                                      wait=True))
+        steady_tape = enter(live_worker.writer(path, ids=str(by_tape), roll=ROLL, rate=2000))
+        for steady in (steady_jvm, steady_tape):
+            steady.wait_ready()
+            steady.go()
+        for id in range(1, 2 * pairs + 1):
+            if id % 2:
+                with live_worker.writer(path, ids=str(id), roll=ROLL, size=LARGE, ack=True,
+                                        prepare=100) as victim:
+                    _kill_soon(run, victim, run.random.randint(1, 20))
+                    run.acked[id] = [(n, i) for _, n, i in victim.acks()]
+            else:
+                with LiveWriter(path, id=id, seconds=60, roll_cycle=ROLL, size=(65536, 1048576),
+                                ack=True, wait=True) as jvm_victim:
+                    _kill_soon(run, jvm_victim, run.random.randint(1, 20))
+                    run.acked[id] = jvm_victim.acks()
+        steady_jvm.stop()
+        steady_tape.send("stop")
+        jvm_did, tape_did = steady_jvm.result(), steady_tape.result()
+        assert steady_jvm.warnings() == []
+        (one,) = tape_did["writers"]
+        run.steady = {by_jvm: jvm_did.count, by_tape: one["count"]}
+        run.check(jvm_tailer, tape_tailer, outs)
+    report(f"{2 * pairs} writers killed among {jvm_did.count} messages of a JVM and "
+           f"{one['count']} of tape: {tape_did['broken']} locks broken, slowest append "
+           f"{jvm_did.slowest_us / 1e6:.3f} s by the JVM, {one['slowest_ms'] / 1e3:.3f} s by tape")
+    assert one["slowest_ms"] < (STALE_AFTER + 1) * 1e3
+    assert jvm_did.slowest_us < (STALE_AFTER + 1) * 1e6
