@@ -101,7 +101,7 @@ def _first_wrong(raw: bytes) -> int:
 
 def _join_surrogates(text: str) -> str:
     """Pairs of surrogates as one character; unpaired ones stay."""
-    if _SURROGATE.search(text) is None:
+    if text.isascii() or _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
@@ -452,8 +452,9 @@ class Decoder:
                     self._too_deep(at)
                 named = self._name_parts()
                 if named is None:
+                    inner = _inner_flags(kind, items, flags)
                     stack.append((kind, items, left, flags, extra, begun))
-                    kind, items, left, extra, begun = _LEAF, [], 2, (now, at), at
+                    kind, items, left, flags, extra, begun = _LEAF, [], 2, inner, (now, at), at
                     bare = True
                     continue
                 value = self._named(now, *named, at)
@@ -543,8 +544,10 @@ class Decoder:
             elif now in _LEAF_PARTS:
                 if len(stack) > max_depth:
                     self._too_deep(at)
+                inner = _inner_flags(kind, items, flags)
                 stack.append((kind, items, left, flags, extra, begun))
-                kind, items, left, extra, begun = _LEAF, [], _LEAF_PARTS[now], (now, at), at
+                kind, items, left, flags = _LEAF, [], _LEAF_PARTS[now], inner
+                extra, begun = (now, at), at
                 bare = True
                 continue
             elif now == codes.INST:

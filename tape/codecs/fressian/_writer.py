@@ -227,7 +227,11 @@ class Encoder:
                         else:
                             out += pack_text(value)
                     elif kind is int:
-                        self._int(value)
+                        small = _SMALL.get(value)
+                        if small is not None:
+                            out += small
+                        else:
+                            self._int(value)
                     elif kind is Keyword:
                         self._name(codes.KEY, value.ns, value.name)
                     else:
