@@ -95,7 +95,6 @@ def test_python_writes_and_clojure_reads(java, tmp_path):
             made.append((codec.dumps(value, footer=number % 5 == 0), canon(value)))
         else:
             made.append(stream(codec, maker))
-        assert Fressian(engine="python").encode is not None
         count_codes(made[-1][0], counts)
     write_blocks(tmp_path / "values", [data for data, _ in made])
     java("read", tmp_path / "values", tmp_path / "texts")

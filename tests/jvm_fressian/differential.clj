@@ -104,7 +104,7 @@
           (below 65536))))
 
 (defn rand-string []
-  (if (zero? (below 1500))
+  (if (zero? (below 100))
     (let [n (+ 65520 (below 32))
           c (pick ["a" "\u00e9" "\u20ac" "\ud83d\ude00"])]
       (str (string/join (repeat (pick [n (* 3 n) (* 3 n)]) "a")) c c (rand-unit)))

@@ -1,24 +1,20 @@
 """The reader in Python: the oracle for the one in C, in the order of docs/fressian.md.
 
 One loop with a stack of its own reads objects; depth costs no Python frames. Counts from the
-input are compared with the bytes that are left before anything is done with them. Positions in
-errors are offsets in the input: of the code of the object that is wrong, or of the first byte
-that is wrong in a text.
+input are compared with the bytes that are left before anything is done with them.
 """
 
 from __future__ import annotations
 
-import re as _re
 from struct import Struct as _Struct
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID as _UUID
-from zlib import adler32 as _adler32
 
 from ...errors import DecodeError
 from . import _convert, codes
-from ._options import Options
-from .types import (BigInt, BoolArray, Char, Float32, FrozenMap, Keyword, ObjectArray, Record,
-                    Regex, Symbol, TaggedValue, URI)
+from ._primitives import HASHED, Primitives, ended, fail, join_surrogates, part_text
+from .types import (BigInt, Char, Float32, FrozenMap, Keyword, ObjectArray, Record, Regex, Symbol,
+                    TaggedValue, URI)
 
 __all__ = ["Decoder", "END"]
 
@@ -31,102 +27,17 @@ END: Any = type("End", (), {"__slots__": (), "__repr__": lambda self: "END"})()
 # Kinds of frames. The list of a map or set is read into a frame of its own kind; a frame _MAP1 or
 # _SET1 waits for a list that comes by way of the cache.
 (_TOP, _LIST, _MAP, _SET, _OBJECTS, _STRUCT, _LEAF, _PUT, _TAG, _MAP1, _SET1) = range(11)
-_OPEN, _CLOSED = -1, -2                 # in place of the number of elements left
-_HASHED, _FROZEN = 2, 1                 # bits: in a key or member position; frozen=True
-
-_ELEMENT_TYPES = {codes.DOUBLE_ARRAY: float, codes.FLOAT_ARRAY: Float32,
-                  codes.BOOLEAN_ARRAY: bool}
-_PENDING: Any = object()                # a cache entry under construction
-_CHARGE = 8                             # a shared value in a hashed position counts so much
+_OPEN, _CLOSED = -1, -2         # in place of the number of elements left
 
 _LEAF_PARTS = {codes.UUID: 1, codes.REGEX: 1, codes.URI: 1, codes.BIGINT: 1, codes.BIGDEC: 1,
                codes.SYM: 2, codes.KEY: 2}
 _NAMES = {codes.UUID: "uuid", codes.REGEX: "regex", codes.URI: "uri", codes.BIGINT: "bigint",
           codes.BIGDEC: "bigdec", codes.SYM: "sym", codes.KEY: "key"}
 _CLOJURE_PARTS = {"char": 1, "byte": 1, "ratio": 2, "record": 2}
-_ARRAY_NAMES = {codes.LONG_ARRAY: "long", codes.DOUBLE_ARRAY: "double",
-                codes.INT_ARRAY: "int", codes.FLOAT_ARRAY: "float",
-                codes.BOOLEAN_ARRAY: "boolean"}
-_PACK_ITEM = {codes.LONG_ARRAY: _Struct("=q").pack, codes.DOUBLE_ARRAY: _Struct("=d").pack,
-              codes.INT_ARRAY: _Struct("=i").pack, codes.FLOAT_ARRAY: _Struct("=f").pack,
-              codes.BOOLEAN_ARRAY: _Struct("=?").pack}
-
-_SURROGATE = _re.compile("[\ud800-\udfff]")
-_FOUR_BYTES = _re.compile(b"[\xf0-\xff]")
 
 
-def _fail(message: str, offset: int) -> NoReturn:
-    raise DecodeError(f"{message} at byte {offset}", offset=offset)
-
-
-def _ended(offset: int) -> NoReturn:
-    _fail("the input ends inside an object", offset)
-
-
-# -- text
-
-def _part_text(raw: bytes, offset: int) -> str:
-    """One part of a string; halves of surrogate pairs are not joined yet."""
-    try:
-        text = str(raw, "utf-8")
-        if len(text) == len(raw) or _FOUR_BYTES.search(raw) is None:
-            return text
-    except UnicodeDecodeError:
-        pass
-    wrong = _first_wrong(raw)
-    if wrong >= 0:
-        _fail("not Fressian text", offset + wrong)
-    return str(raw.replace(b"\xc0\x80", b"\0"), "utf-8", "surrogatepass")
-
-
-def _first_wrong(raw: bytes) -> int:
-    """Offset of the first unit that is no Fressian text, or -1.
-
-    Java takes overlong forms and any byte as continuation; only its two-byte NUL is taken here.
-    """
-    at, size = 0, len(raw)
-    while at < size:
-        lead = raw[at]
-        width = 1 if lead < 0x80 else 2 if 0xC0 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 0
-        if width == 0 or at + width > size:
-            return at
-        if any(byte & 0xC0 != 0x80 for byte in raw[at + 1:at + width]):
-            return at
-        if (lead == 0xC0 and raw[at + 1] != 0x80) or lead == 0xC1 or (
-                lead == 0xE0 and raw[at + 1] < 0xA0):
-            return at
-        at += width
-    return -1
-
-
-def _join_surrogates(text: str) -> str:
-    """Pairs of surrogates as one character; unpaired ones stay."""
-    if _SURROGATE.search(text) is None:
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-
-
-class Decoder:
-    """Reads the objects of one stream.
-
-    Attributes:
-        pos: offset of the next byte.
-    """
-
-    def __init__(self, data: Any, options: Options, checksum: bool) -> None:
-        self._data = data
-        self._end = len(data)
-        self._options = options
-        self._checksum = checksum
-        self._cache: list[Any] = []
-        self._sizes: list[int] = []
-        self._structs: list[tuple[Any, int]] = []
-        self._pending = 0
-        self._expanded = 0
-        self._budget = 4 * self._end + 65536
-        self._memo: dict[int, Any] = {}
-        self._start = 0                     # where the bytes of the next footer begin
-        self.pos = 0
+class Decoder(Primitives):
+    """Reads the objects of one stream."""
 
     # -- calls
 
@@ -139,255 +50,19 @@ class Decoder:
         except DecodeError:
             raise
         except (ValueError, TypeError, RecursionError, OverflowError) as error:
-            raise DecodeError(f"{error} before byte {self.pos}", offset=self.pos) from error
+            raise DecodeError(f"{error} at byte {self.pos}", offset=self.pos) from error
 
     def footer(self) -> None:
         """Reads the footer that has to stand here."""
         if self.pos >= self._end:
-            _fail("a footer was expected, the input ends", self.pos)
+            fail("a footer was expected, the input ends", self.pos)
         if self._data[self.pos] != codes.FOOTER:
-            _fail("a footer was expected", self.pos)
+            fail("a footer was expected", self.pos)
         self._footer()
 
     def at_footer(self) -> bool:
         """Whether a footer begins here."""
         return self.pos < self._end and bool(self._data[self.pos] == codes.FOOTER)
-
-    # -- footers and resets
-
-    def _footer(self) -> None:
-        at, data = self.pos, self._data
-        if at + codes.FOOTER_SIZE > self._end:
-            _ended(self._end)
-        if bytes(data[at:at + 4]) != codes.FOOTER_MAGIC:
-            _fail("wrong footer magic", at)
-        length = int.from_bytes(data[at + 4:at + 8], "big")
-        if length != at - self._start & 0xFFFFFFFF:
-            _fail(f"the footer's length is {length}, not {at - self._start & 0xFFFFFFFF}", at)
-        if self._checksum:
-            made = _adler32(data[self._start:at + 8])
-            given = int.from_bytes(data[at + 8:at + 12], "big")
-            if made != given:
-                _fail(f"the footer's checksum is {given:08x}, not {made:08x}", at)
-        self.pos = self._start = at + codes.FOOTER_SIZE
-        self._reset(at)
-
-    def _reset(self, at: int) -> None:
-        if self._pending:
-            _fail("the caches are emptied inside a value that is being cached", at)
-        self._cache.clear()
-        self._sizes.clear()
-        self._structs.clear()
-
-    # -- integers inside other forms
-
-    def _integer(self) -> int:
-        """A 64-bit integer: directly, or by way of the cache; resets may stand in front."""
-        waiting: list[tuple[int, int]] = []     # (entry, offset) of puts; entry -1: of a get
-        while True:
-            at = self.pos
-            if at >= self._end:
-                _ended(at)
-            code = self._data[at]
-            self.pos = at + 1
-            if code < 0x80 or code in (codes.INT, codes.INT_MINUS_1):
-                value = self._packed(code)
-            elif code < codes.STRUCT_CACHE_PACKED:
-                value = self._cached_int(code - codes.PRIORITY_CACHE_PACKED, at)
-            elif code in (codes.PUT_PRIORITY_CACHE, codes.GET_PRIORITY_CACHE):
-                if len(waiting) >= self._options.max_depth:
-                    self._too_deep(at)
-                entry = -1
-                if code == codes.PUT_PRIORITY_CACHE:
-                    entry = self._reserve()
-                waiting.append((entry, at))
-                continue
-            elif code == codes.RESET_CACHES:
-                self._reset(at)
-                continue
-            else:
-                _fail("an integer was expected", at)
-            break
-        for entry, at in reversed(waiting):
-            if entry >= 0:
-                self._fill(entry, value, 0)
-            else:
-                value = self._cached_int(value, at)
-        return value
-
-    def _packed(self, code: int) -> int:
-        """The integer that begins with ``code``; ``pos`` is behind the code."""
-        if code < 0x40:
-            return code
-        if code == codes.INT_MINUS_1:
-            return -1
-        for limit, zero, size in ((0x60, 0x50, 1), (0x70, 0x68, 2), (0x74, 0x72, 3),
-                                  (0x78, 0x76, 4), (0x7C, 0x7A, 5), (0x80, 0x7E, 6)):
-            if code < limit:
-                return (code - zero << 8 * size) | int.from_bytes(self._take(size), "big")
-        return int.from_bytes(self._take(8), "big", signed=True)
-
-    def _take(self, size: int) -> Any:
-        at = self.pos
-        if at + size > self._end:
-            _ended(self._end)
-        self.pos = at + size
-        return self._data[at:at + size]
-
-    def _cached_int(self, entry: int, at: int) -> int:
-        value = self._entry(entry, at)
-        if type(value) is not int or not codes.LONG_MIN <= value <= codes.LONG_MAX:
-            _fail("an integer was expected", at)
-        return value
-
-    def _count(self, elements: str) -> int:
-        """A count of things of at least one byte each."""
-        at = self.pos
-        count = self._integer()
-        if count < 0:
-            _fail(f"a negative count of {elements}", at)
-        if count > self._end - self.pos or count > codes.COUNT_MAX:
-            _fail(f"{count} {elements} in {self._end - self.pos} bytes", at)
-        if count > self._options.max_count and elements not in ("bytes", "components"):
-            _fail(f"{count} {elements}; the limit is max_count={self._options.max_count}", at)
-        return count
-
-    def _too_deep(self, at: int) -> NoReturn:
-        _fail(f"nested deeper than {self._options.max_depth} levels", at)
-
-    # -- the priority cache
-
-    def _reserve(self) -> int:
-        self._cache.append(_PENDING)
-        self._sizes.append(0)
-        self._pending += 1
-        return len(self._cache) - 1
-
-    def _fill(self, entry: int, value: Any, size: int) -> None:
-        self._cache[entry] = value
-        self._sizes[entry] = size
-        self._pending -= 1
-
-    def _entry(self, entry: int, at: int) -> Any:
-        if not 0 <= entry < len(self._cache):
-            _fail(f"no cache entry {entry}", at)
-        value = self._cache[entry]
-        if value is _PENDING:
-            _fail(f"cache entry {entry} is under construction", at)
-        return value
-
-    def _refer(self, entry: int, at: int, flags: int) -> Any:
-        """A cached value, charged as if it were written out again."""
-        value = self._entry(entry, at)
-        size = self._sizes[entry]
-        if size:
-            self._expanded += size * _CHARGE if flags & _HASHED else size
-            if self._expanded > self._options.max_expanded:
-                _fail("shared values that are too large when written out: the limit is "
-                      f"max_expanded={self._options.max_expanded}", at)
-            if flags:
-                value = _convert.freeze(value, self._memo)
-        return value
-
-    # -- strings and bytes
-
-    def _string(self, code: int) -> str:
-        """The string that begins with ``code``; ``pos`` is behind the code."""
-        if code <= 0xE1:
-            raw, at = self._take(code - codes.STRING_PACKED), self.pos
-            return _join_surrogates(_part_text(bytes(raw), at - len(raw)))
-        parts = []
-        while True:
-            size = code - codes.STRING_PACKED if code <= 0xE1 else self._count("bytes")
-            at = self.pos
-            parts.append(_part_text(bytes(self._take(size)), at))
-            if code != codes.STRING_CHUNK:
-                return _join_surrogates("".join(parts))
-            at = self.pos
-            if at >= self._end:
-                _ended(at)
-            code = self._data[at]
-            if not codes.STRING_PACKED <= code <= codes.STRING:
-                _fail("the next part of a string was expected", at)
-            self.pos = at + 1
-
-    def _bytes(self, code: int) -> bytes:
-        if code < codes.BYTES_CHUNK:
-            return bytes(self._take(code - codes.BYTES_PACKED))
-        parts = []
-        while True:
-            parts.append(bytes(self._take(self._count("bytes"))))
-            if code == codes.BYTES:
-                return b"".join(parts)
-            at = self.pos
-            if at >= self._end:
-                _ended(at)
-            code = self._data[at]
-            if code not in (codes.BYTES_CHUNK, codes.BYTES):
-                _fail("the next part of a byte string was expected", at)
-            self.pos = at + 1
-
-    # -- arrays of numbers
-
-    def _numbers(self, code: int) -> Any:
-        """int[], long[], float[], double[], boolean[]; elements may come from the cache."""
-        count = self._count("elements")
-        pack: Any = _PACK_ITEM[code]
-        items: list[Any] = []
-        for _ in range(count):
-            at = self.pos
-            if code in (codes.LONG_ARRAY, codes.INT_ARRAY):
-                item: Any = self._integer()
-                if code == codes.INT_ARRAY and not -2**31 <= item < 2**31:
-                    _fail("an int[] element that does not fit 32 bits", at)
-            else:
-                item = self._element(code)
-            items.append(item)
-        if code == codes.BOOLEAN_ARRAY and not self._options.numpy:
-            return BoolArray(items)
-        raw = b"".join(map(pack, items))
-        return (_convert.make_numpy if self._options.numpy else _convert.make_array)(code, raw)
-
-    def _element(self, array: int) -> Any:
-        """One element of float[], double[] or boolean[]: its code, or by way of the cache."""
-        entries: list[int] = []
-        while True:
-            at = self.pos
-            if at >= self._end:
-                _ended(at)
-            code = self._data[at]
-            self.pos = at + 1
-            if code == codes.PUT_PRIORITY_CACHE:
-                if len(entries) >= self._options.max_depth:
-                    self._too_deep(at)
-                entries.append(self._reserve())
-                continue
-            if code == codes.RESET_CACHES:
-                self._reset(at)
-                continue
-            break
-        value = self._scalar_or_entry(code, at)
-        wanted = _ELEMENT_TYPES[array]
-        if type(value) is not wanted:
-            _fail(f"an element of a {_ARRAY_NAMES[array]}[] was expected", at)
-        for entry in reversed(entries):
-            self._fill(entry, value, 0)
-        return value
-
-    def _scalar_or_entry(self, code: int, at: int) -> Any:
-        if code == codes.TRUE or code == codes.FALSE:
-            return code == codes.TRUE
-        if code == codes.DOUBLE:
-            return _double(self._take(8))[0]
-        if code == codes.FLOAT:
-            return Float32(_float(self._take(4))[0])
-        if code == codes.DOUBLE_0 or code == codes.DOUBLE_1:
-            return float(code - codes.DOUBLE_0)
-        if codes.PRIORITY_CACHE_PACKED <= code < codes.STRUCT_CACHE_PACKED:
-            return self._entry(code - codes.PRIORITY_CACHE_PACKED, at)
-        if code == codes.GET_PRIORITY_CACHE:
-            return self._entry(self._integer(), at)
-        return None
 
     # -- the loop
 
@@ -413,7 +88,7 @@ class Decoder:
                     elif kind == _TOP and not stack:
                         return END
                     else:
-                        _ended(at)
+                        ended(at)
                 else:
                     code = data[at]
                 self.pos += 1
@@ -440,7 +115,7 @@ class Decoder:
                         self._close(kind, items, flags, extra, at, stack)
                     code = -1
                 else:
-                    _fail("an end of a collection where none is open", at)
+                    fail("an end of a collection where none is open", at)
             elif codes.STRING_PACKED <= now <= codes.STRING:
                 value = self._string(now)
             elif now == codes.NULL:
@@ -452,8 +127,9 @@ class Decoder:
                     self._too_deep(at)
                 named = self._name_parts()
                 if named is None:
+                    inner = _inner_flags(kind, items, flags)
                     stack.append((kind, items, left, flags, extra, begun))
-                    kind, items, left, extra, begun = _LEAF, [], 2, (now, at), at
+                    kind, items, left, flags, extra, begun = _LEAF, [], 2, inner, (now, at), at
                     bare = True
                     continue
                 value = self._named(now, *named, at)
@@ -526,7 +202,7 @@ class Decoder:
                     continue
                 entry = now - codes.STRUCT_CACHE_PACKED if now != codes.STRUCT else self._integer()
                 if not 0 <= entry < len(self._structs):
-                    _fail(f"no struct entry {entry}", at)
+                    fail(f"no struct entry {entry}", at)
                 tag, count = self._structs[entry]
                 code = codes.CODE_OF_TAG.get(tag, -1) if type(tag) is str else -1
                 if code >= 0:
@@ -543,8 +219,10 @@ class Decoder:
             elif now in _LEAF_PARTS:
                 if len(stack) > max_depth:
                     self._too_deep(at)
+                inner = _inner_flags(kind, items, flags)
                 stack.append((kind, items, left, flags, extra, begun))
-                kind, items, left, extra, begun = _LEAF, [], _LEAF_PARTS[now], (now, at), at
+                kind, items, left, flags = _LEAF, [], _LEAF_PARTS[now], inner
+                extra, begun = (now, at), at
                 bare = True
                 continue
             elif now == codes.INST:
@@ -571,13 +249,13 @@ class Decoder:
                 value = self._numbers(now)
             elif now == codes.FOOTER:
                 if stack and not (len(stack) == 1 and left == _OPEN and kind == _LIST):
-                    _fail("a footer inside a value", at)
+                    fail("a footer inside a value", at)
                 self.pos = at
                 self._footer()
                 bare = False
                 continue
             else:
-                _fail(f"code {now:02x} has no meaning", at)
+                fail(f"code {now:02x} has no meaning", at)
 
             # -- hand the value to its container, and containers that are full to theirs
             bare = True
@@ -587,7 +265,7 @@ class Decoder:
                 items.append(value)
                 if left < 0:
                     if len(items) > options.max_count << (kind == _MAP):
-                        _fail(f"more elements than max_count={options.max_count}", begun)
+                        fail(f"more elements than max_count={options.max_count}", begun)
                     break
                 left -= 1
                 if left:
@@ -613,7 +291,7 @@ class Decoder:
         if code < codes.LIST:
             count = code - codes.LIST_PACKED
             if count > self._end - self.pos:
-                _fail(f"{count} elements in {self._end - self.pos} bytes", self.pos - 1)
+                fail(f"{count} elements in {self._end - self.pos} bytes", self.pos - 1)
             return count
         if code == codes.LIST:
             return self._count("elements")
@@ -650,7 +328,7 @@ class Decoder:
 
     def _map(self, items: list[Any], flags: int, at: int) -> Any:
         if len(items) & 1:
-            _fail("a map of an odd number of elements", at)
+            fail("a map of an odd number of elements", at)
         try:
             if len(items) > 2 * _convert.SAME_HASH_MAX:
                 _convert.check_collisions(items[::2])
@@ -658,7 +336,7 @@ class Decoder:
         except (TypeError, RecursionError):
             return self._clash("map", items, flags, at, "a key that cannot be hashed")
         except ValueError as error:
-            _fail(str(error), at)
+            fail(str(error), at)
         if 2 * len(value) != len(items):
             return self._clash("map", items, flags, at, "keys that are equal in Python")
         return FrozenMap(value) if flags else value
@@ -671,21 +349,21 @@ class Decoder:
         except (TypeError, RecursionError):
             return self._clash("set", items, flags, at, "a member that cannot be hashed")
         except ValueError as error:
-            _fail(str(error), at)
+            fail(str(error), at)
         if len(value) != len(items):
             return self._clash("set", items, flags, at, "members that are equal in Python")
         return value
 
     def _clash(self, tag: str, items: list[Any], flags: int, at: int, what: str) -> TaggedValue:
         if self._options.clashes == "error":
-            _fail(f"a {tag} with {what}", at)
+            fail(f"a {tag} with {what}", at)
         return TaggedValue(tag, (tuple(items) if flags else items,))
 
     def _from_list(self, kind: int, value: Any, flags: int, at: int) -> Any:
         """A map or set whose list came by way of the cache."""
         name = "map" if kind == _MAP1 else "set"
         if type(value) not in (list, tuple):
-            _fail(f"a {name} was expected to be a list", at)
+            fail(f"a {name} was expected to be a list", at)
         self._spend(4 * len(value), at)
         if kind == _SET1:
             return self._set([_convert.freeze(v, self._memo) for v in value], flags, at)
@@ -696,7 +374,7 @@ class Decoder:
         """Copies made of cached values are paid for, or two bytes could copy a large list."""
         self._budget -= amount
         if self._budget < 0:
-            _fail("shared values are copied too often", at)
+            fail("shared values are copied too often", at)
 
     # -- names
 
@@ -725,7 +403,7 @@ class Decoder:
             elif start < 0:
                 parts.append(None)
             else:
-                text = _join_surrogates(_part_text(bytes(self._data[start:end]), start))
+                text = join_surrogates(part_text(bytes(self._data[start:end]), start))
                 parts.append(text)
                 if put:
                     puts.append(text)
@@ -771,7 +449,7 @@ class Decoder:
 
     def _named(self, code: int, ns: Any, name: Any, at: int) -> Any:
         if type(name) is not str or not (ns is None or type(ns) is str):
-            _fail(f"a {_NAMES[code]} whose parts are not strings", at)
+            fail(f"a {_NAMES[code]} whose parts are not strings", at)
         if code == codes.SYM:
             return Symbol(ns, name)
         if self._options.keywords_as_str:
@@ -785,7 +463,7 @@ class Decoder:
         at = self.pos
         count = self._integer()
         if not 0 <= count <= codes.COUNT_MAX:
-            _fail(f"a struct of {count} components", at)
+            fail(f"a struct of {count} components", at)
         self._structs.append((tag, count))
         return codes.CODE_OF_TAG.get(tag, -1) if type(tag) is str else -1
 
@@ -794,7 +472,7 @@ class Decoder:
         if type(tag) is str and tag in _CLOJURE_PARTS:
             return _CLOJURE_PARTS[tag], (tag,)
         if count > self._end - self.pos:
-            _fail(f"{count} components in {self._end - self.pos} bytes", at)
+            fail(f"{count} components in {self._end - self.pos} bytes", at)
         return count, (tag,)
 
     def _struct(self, items: list[Any], flags: int, at: int, tag: Any) -> Any:
@@ -817,34 +495,34 @@ class Decoder:
     def _char(self, items: list[Any], at: int) -> Char:
         unit = _whole(items[0])
         if unit is None or not 0 <= unit <= 0xFFFF:
-            _fail("a char that is no number from 0 to 65535", at)
+            fail("a char that is no number from 0 to 65535", at)
         return Char(unit)
 
     def _byte(self, items: list[Any], at: int) -> int:
         value = _whole(items[0])
         if value is None or not -128 <= value <= 127:
-            _fail("a byte that is no number from -128 to 127", at)
+            fail("a byte that is no number from -128 to 127", at)
         return value
 
     def _ratio(self, items: list[Any], at: int) -> Any:
         if type(items[0]) not in (int, BigInt) or type(items[1]) not in (int, BigInt):
-            _fail("a ratio whose parts are not integers", at)
+            fail("a ratio whose parts are not integers", at)
         numerator, denominator = int(items[0]), int(items[1])
         size = max(numerator.bit_length(), denominator.bit_length())
         if size > self._options.max_bigint // 16 * 8:       # gcd takes the square of the size
-            _fail("a ratio whose parts are too large", at)
+            fail("a ratio whose parts are too large", at)
         if size > 63:
             self._spend(size // 4, at)
         if denominator == 0:
-            _fail("a ratio with denominator 0", at)
+            fail("a ratio with denominator 0", at)
         return _convert.make_ratio(numerator, denominator)
 
     def _record(self, items: list[Any], at: int) -> Any:
         name, fields = items
         if type(name) is not Symbol or name.ns is not None:
-            _fail("a record whose name is not a plain symbol", at)
+            fail("a record whose name is not a plain symbol", at)
         if type(fields) not in (dict, FrozenMap):
-            _fail("a record whose fields are not a map", at)
+            fail("a record whose fields are not a map", at)
         self._spend(4 * len(fields), at)
         build = self._options.handlers.records.get(name.name)
         if build is None:
@@ -858,18 +536,18 @@ class Decoder:
         part = parts[0]
         if code == codes.REGEX or code == codes.URI:
             if type(part) is not str:
-                _fail(f"a {_NAMES[code]} that is not a string", at)
+                fail(f"a {_NAMES[code]} that is not a string", at)
             return Regex(part) if code == codes.REGEX else URI(part)
         if type(part) is not bytes:
-            _fail(f"a {_NAMES[code]} that is not bytes", at)
+            fail(f"a {_NAMES[code]} that is not bytes", at)
         if code == codes.UUID:
             if len(part) != 16:
-                _fail(f"a uuid of {len(part)} bytes", at)
+                fail(f"a uuid of {len(part)} bytes", at)
             return _UUID(bytes=part)
         if not part:
-            _fail(f"a {_NAMES[code]} of 0 bytes", at)
+            fail(f"a {_NAMES[code]} of 0 bytes", at)
         if len(part) > self._options.max_bigint:
-            _fail(f"a {_NAMES[code]} of {len(part)} bytes; the limit is max_bigint="
+            fail(f"a {_NAMES[code]} of {len(part)} bytes; the limit is max_bigint="
                   f"{self._options.max_bigint}", at)
         self._spend(len(part), at)
         number = int.from_bytes(part, "big", signed=True)
@@ -882,7 +560,7 @@ class Decoder:
 def _inner_flags(kind: int, items: list[Any], flags: int) -> int:
     """The flags of what is read next: keys and members have to be hashable."""
     if kind == _SET or (kind == _MAP and not len(items) & 1):
-        return flags | _HASHED
+        return flags | HASHED
     return flags
 
 

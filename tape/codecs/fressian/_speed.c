@@ -9,9 +9,13 @@
 
 #include "_speed_common.h"
 #include "_speed_write.h"
-#include "_speed_write_values.h"
+#include "_speed_write_caches.h"
+#include "_speed_write_collections.h"
+#include "_speed_write_structs.h"
 #include "_speed_read.h"
-#include "_speed_read_values.h"
+#include "_speed_read_text.h"
+#include "_speed_read_collections.h"
+#include "_speed_read_structs.h"
 
 #define SPARE_MAX (1 << 20)     /* a larger buffer is given back after its message */
 

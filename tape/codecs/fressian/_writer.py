@@ -10,21 +10,17 @@ from collections.abc import Iterable, Iterator
 from itertools import chain as _chain
 from itertools import islice as _islice
 from operator import length_hint as _length_hint
-from struct import Struct as _Struct
 from typing import Any, NamedTuple
 
 from ...errors import EncodeError
 from . import _convert, codes, handlers as _h
 from ._options import Options
+from ._pack import SMALL as _SMALL
+from ._pack import pack_bytes, pack_double, pack_float, pack_int, pack_text
 from .types import Cached, FrozenMap, Keyword, Symbol, TaggedValue, _split
 
 __all__ = ["Encoder"]
 
-_double = _Struct(">Bd").pack
-_float = _Struct(">Bf").pack
-_ASTRAL = _re.compile("[\U00010000-\U0010ffff]")
-_DOUBLE_NAN = bytes.fromhex("fa7ff8000000000000")
-_FLOAT_NAN = bytes.fromhex("f97fc00000")
 
 
 class _Frame(NamedTuple):
@@ -41,95 +37,6 @@ class _Frame(NamedTuple):
 
 class _Refused(Exception):
     """Inside the writer: one value cannot be written, for this reason."""
-
-
-# -- integers
-
-def _pack_int(n: int) -> bytes:
-    """The shortest form of a 64-bit integer."""
-    if -1 <= n < 64:
-        return bytes((n & 0xFF,))
-    for bound, zero, payload in _PACKED_INTS:
-        if -bound <= n < bound:
-            high = zero + (n >> 8 * payload)
-            return bytes((high,)) + (n & (1 << 8 * payload) - 1).to_bytes(payload, "big")
-    return b"\xf8" + n.to_bytes(8, "big", signed=True)
-
-
-_PACKED_INTS = ((1 << 12, 0x50, 1), (1 << 19, 0x68, 2), (1 << 25, 0x72, 3),
-                (1 << 33, 0x76, 4), (1 << 41, 0x7A, 5), (1 << 49, 0x7E, 6))
-_SMALL = {n: _pack_int(n) for n in range(-1024, 4096)}
-
-
-def pack_int(n: int) -> bytes:
-    """The bytes of an integer that fits 64 bits."""
-    return _SMALL.get(n) or _pack_int(n)
-
-
-# -- floats
-
-def pack_double(value: float, negative_zero: bool = False) -> bytes:
-    """A double; minus zero loses its sign, as in Java, unless asked otherwise."""
-    if value == 0.0 and not (negative_zero and str(value)[0] == "-"):
-        return b"\xfb"
-    if value == 1.0:
-        return b"\xfc"
-    if value != value:
-        return _DOUBLE_NAN
-    return _double(codes.DOUBLE, value)
-
-
-def pack_float(value: float) -> bytes:
-    """A float of four bytes."""
-    return _FLOAT_NAN if value != value else _float(codes.FLOAT, value)
-
-
-# -- text and bytes
-
-def _surrogates(match: _re.Match[str]) -> str:
-    n = ord(match.group()) - 0x10000
-    return chr(0xD800 + (n >> 10)) + chr(0xDC00 + (n & 0x3FF))
-
-
-def pack_text(text: str) -> bytes:
-    """A string: each UTF-16 unit by itself, cut into parts of at most 65536 bytes."""
-    raw = text.encode("utf-8", "surrogatepass")
-    if len(raw) != len(text) and _ASTRAL.search(text):
-        raw = _ASTRAL.sub(_surrogates, text).encode("utf-8", "surrogatepass")
-    size = len(raw)
-    if size < 8:
-        return bytes((codes.STRING_PACKED + size,)) + raw
-    if size <= codes.STRING_PART_MAX:
-        return b"\xe3" + pack_int(size) + raw
-    parts: list[bytes] = []
-    start = 0
-    while size - start > codes.STRING_PART_MAX:
-        cut = start + codes.STRING_PART_MAX
-        while raw[cut] & 0xC0 == 0x80:          # a unit that does not fit starts the next part
-            cut -= 1
-        parts += (b"\xe2", pack_int(cut - start), raw[start:cut])
-        start = cut
-    rest = size - start
-    if rest < 8:
-        parts += (bytes((codes.STRING_PACKED + rest,)), raw[start:])
-    else:
-        parts += (b"\xe3", pack_int(rest), raw[start:])
-    return b"".join(parts)
-
-
-def pack_bytes(raw: bytes) -> bytes:
-    """A byte string, cut into parts of 65535 bytes; the last part is never packed."""
-    size = len(raw)
-    if size < 8:
-        return bytes((codes.BYTES_PACKED + size,)) + raw
-    parts: list[bytes] = []
-    start = 0
-    while size - start > codes.BYTES_PART_MAX:
-        parts += (b"\xd8", pack_int(codes.BYTES_PART_MAX),
-                  raw[start:start + codes.BYTES_PART_MAX])
-        start += codes.BYTES_PART_MAX
-    parts += (b"\xd9", pack_int(size - start), raw[start:])
-    return b"".join(parts)
 
 
 def _list_head(count: int) -> bytes:
@@ -222,12 +129,16 @@ class Encoder:
                                 out.append(0xDA + size)
                             else:
                                 out.append(0xE3)
-                                out += _SMALL.get(size) or _pack_int(size)
+                                out += _SMALL.get(size) or pack_int(size)
                             out += raw
                         else:
                             out += pack_text(value)
                     elif kind is int:
-                        self._int(value)
+                        small = _SMALL.get(value)
+                        if small is not None:
+                            out += small
+                        else:
+                            self._int(value)
                     elif kind is Keyword:
                         self._name(codes.KEY, value.ns, value.name)
                     else:
@@ -305,7 +216,7 @@ class Encoder:
         if small is not None:
             self._out += small
         elif codes.LONG_MIN <= value <= codes.LONG_MAX:
-            self._out += _pack_int(int(value))
+            self._out += pack_int(int(value))
         else:
             self._bigint(value)
 

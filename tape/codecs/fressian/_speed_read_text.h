@@ -1,0 +1,427 @@
+/* The reader, second part: texts, byte strings, names. */
+
+/* -- text */
+
+static inline int is_ascii(const uint8_t *p, size_t size)
+{
+    uint64_t seen = 0, word;
+    for (; size >= 8; p += 8, size -= 8) {
+        memcpy(&word, p, 8);
+        seen |= word;
+    }
+    while (size--)
+        seen |= *p++;
+    return !(seen & UINT64_C(0x8080808080808080));
+}
+
+/* Bytes to UTF-16 units: -1, or the offset of the first unit that is no Fressian text. Java takes
+ * overlong forms and any byte as continuation; only its two-byte NUL is taken here. */
+static Py_ssize_t decode_units(const uint8_t *p, Py_ssize_t size, Py_UCS2 *out, Py_ssize_t *units)
+{
+    Py_ssize_t i = 0, n = *units;
+    while (i < size) {
+        unsigned c = p[i];
+        if (c < 0x80) {
+            out[n++] = (Py_UCS2)c;
+            i++;
+        } else if (c >= 0xC0 && c < 0xE0) {
+            if (size - i < 2 || (p[i + 1] & 0xC0) != 0x80 || c == 0xC1 ||
+                (c == 0xC0 && p[i + 1] != 0x80))
+                return i;
+            out[n++] = (Py_UCS2)((c & 0x1F) << 6 | (p[i + 1] & 0x3F));
+            i += 2;
+        } else if (c >= 0xE0 && c < 0xF0) {
+            if (size - i < 3 || (p[i + 1] & 0xC0) != 0x80 || (p[i + 2] & 0xC0) != 0x80 ||
+                (c == 0xE0 && p[i + 1] < 0xA0))
+                return i;
+            out[n++] = (Py_UCS2)((c & 0xF) << 12 | (p[i + 1] & 0x3F) << 6 | (p[i + 2] & 0x3F));
+            i += 3;
+        } else {
+            return i;
+        }
+    }
+    *units = n;
+    return -1;
+}
+
+/* A str of UTF-16 units, pairs of surrogates joined, unpaired ones kept. */
+static PyObject *join_units(const Py_UCS2 *units, Py_ssize_t count)
+{
+    Py_UCS4 max = 0;
+    Py_ssize_t length = 0;
+    for (Py_ssize_t i = 0; i < count; i++, length++) {
+        Py_UCS4 c = units[i];
+        if (c >= 0xD800 && c < 0xDC00 && i + 1 < count && (units[i + 1] & 0xFC00) == 0xDC00) {
+            c = 0x10000;
+            i++;
+        }
+        max |= c;
+    }
+    PyObject *text = PyUnicode_New(length, max > 0x10FFFF ? 0x10FFFF : max);
+    if (!text || !length)
+        return text;
+    int kind = PyUnicode_KIND(text);
+    void *data = PyUnicode_DATA(text);
+    for (Py_ssize_t i = 0, n = 0; i < count; i++, n++) {
+        Py_UCS4 c = units[i];
+        if (c >= 0xD800 && c < 0xDC00 && i + 1 < count && (units[i + 1] & 0xFC00) == 0xDC00)
+            c = 0x10000 + ((c - 0xD800) << 10) + (units[++i] - 0xDC00u);
+        PyUnicode_WRITE(kind, data, n, c);
+    }
+    return text;
+}
+
+static PyObject *text_from(dec_t *d, const uint8_t *p, Py_ssize_t size)
+{
+    if (is_ascii(p, (size_t)size)) {
+        PyObject *text = PyUnicode_New(size, 127);
+        if (text && size)
+            memcpy(PyUnicode_1BYTE_DATA(text), p, (size_t)size);
+        return text;
+    }
+    Py_UCS2 few[256], *units = few;
+    if (size > 256 && !(units = PyMem_Malloc((size_t)size * sizeof *units)))
+        return PyErr_NoMemory();
+    Py_ssize_t count = 0, wrong = decode_units(p, size, units, &count);
+    PyObject *text = wrong < 0 ? join_units(units, count)
+                               : fail(d, p + wrong, "not Fressian text");
+    if (units != few)
+        PyMem_Free(units);
+    return text;
+}
+
+/* The parts that follow E2: each has whole units, surrogates are joined over the parts. */
+static PyObject *read_chunked_text(dec_t *d)
+{
+    Py_UCS2 *units = NULL;
+    Py_ssize_t count = 0;
+    unsigned code = C_STRING_CHUNK;
+    PyObject *text = NULL;
+    for (;;) {
+        int64_t size = (int64_t)code - C_STRING_PACKED;
+        if (code >= C_STRING_CHUNK && read_count(d, "bytes", 0, &size))
+            break;
+        if (size > d->end - d->p) {
+            ended(d);
+            break;
+        }
+        Py_UCS2 *more = PyMem_Realloc(units, (size_t)(count + size + 1) * sizeof *more);
+        if (!more) {
+            PyErr_NoMemory();
+            break;
+        }
+        units = more;
+        Py_ssize_t wrong = decode_units(d->p, size, units, &count);
+        if (wrong >= 0) {
+            fail(d, d->p + wrong, "not Fressian text");
+            break;
+        }
+        d->p += size;
+        if (code != C_STRING_CHUNK) {
+            text = join_units(units, count);
+            break;
+        }
+        if (d->p >= d->end) {
+            ended(d);
+            break;
+        }
+        code = *d->p;
+        if (code < C_STRING_PACKED || code > C_STRING) {
+            fail(d, d->p, "the next part of a string was expected");
+            break;
+        }
+        d->p++;
+    }
+    PyMem_Free(units);
+    return text;
+}
+
+static PyObject *read_text(dec_t *d, unsigned code)
+{
+    int64_t size = (int64_t)code - C_STRING_PACKED;
+    if (code == C_STRING_CHUNK)
+        return read_chunked_text(d);
+    if (code == C_STRING && read_count(d, "bytes", 0, &size))
+        return NULL;
+#ifdef TAPE_PLANTED_BUG         /* tests/fuzz: a check of the fuzzer itself */
+    if (size > d->end - d->p + 1)
+#else
+    if (size > d->end - d->p)
+#endif
+        return ended(d);
+    PyObject *text = text_from(d, d->p, size);
+    if (text)
+        d->p += size;
+    return text;
+}
+
+static PyObject *read_bytes(dec_t *d, unsigned code)
+{
+    PyObject *whole = NULL;
+    for (;;) {
+        int64_t size = (int64_t)code - C_BYTES_PACKED;
+        if (code >= C_BYTES_CHUNK && read_count(d, "bytes", 0, &size))
+            goto failed;
+        if (size > d->end - d->p) {
+            ended(d);
+            goto failed;
+        }
+        if (!whole && code != C_BYTES_CHUNK) {
+            PyObject *bytes = PyBytes_FromStringAndSize((const char *)d->p, size);
+            d->p += size;
+            return bytes;
+        }
+        if (!whole && !(whole = PyByteArray_FromStringAndSize(NULL, 0)))
+            return NULL;
+        Py_ssize_t before = PyByteArray_GET_SIZE(whole);
+        if (PyByteArray_Resize(whole, before + size))
+            goto failed;
+        memcpy(PyByteArray_AS_STRING(whole) + before, d->p, (size_t)size);
+        d->p += size;
+        if (code != C_BYTES_CHUNK)
+            break;
+        if (d->p >= d->end) {
+            ended(d);
+            goto failed;
+        }
+        code = *d->p;
+        if (code != C_BYTES_CHUNK && code != C_BYTES) {
+            fail(d, d->p, "the next part of a byte string was expected");
+            goto failed;
+        }
+        d->p++;
+    }
+    PyObject *bytes = PyBytes_FromStringAndSize(PyByteArray_AS_STRING(whole),
+                                                PyByteArray_GET_SIZE(whole));
+    Py_DECREF(whole);
+    return bytes;
+failed:
+    Py_XDECREF(whole);
+    return NULL;
+}
+
+/* -- names and keys that come again: a bounded table of strings and keywords.
+ *
+ * It only saves making equal objects again. The GIL guards it; without one it is not used. */
+
+#ifndef Py_GIL_DISABLED
+#define MEMO_SIZE 2048
+static PyObject *memo_keys[MEMO_SIZE], *memo_keywords[MEMO_SIZE], *memo_pairs[MEMO_SIZE];
+
+static inline uint32_t memo_hash(const uint8_t *p, Py_ssize_t size, uint64_t seed)
+{
+    uint64_t h = seed ^ (uint64_t)size, word;
+    for (; size >= 8; p += 8, size -= 8) {
+        memcpy(&word, p, 8);
+        h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        h ^= h >> 29;
+    }
+    word = 0;
+    for (Py_ssize_t i = 0; i < size; i++)
+        word = word << 8 | p[i];
+    h = (h ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(h >> 40);
+}
+
+static inline int same_ascii(PyObject *text, const uint8_t *p, Py_ssize_t size)
+{
+    return PyUnicode_GET_LENGTH(text) == size && PyUnicode_IS_ASCII(text) &&
+           !memcmp(PyUnicode_1BYTE_DATA(text), p, (size_t)size);
+}
+#endif
+
+/* A string in key position: read as any other, but an equal one may be given again. */
+static PyObject *read_key_text(dec_t *d, unsigned code)
+{
+#ifndef Py_GIL_DISABLED
+    Py_ssize_t size = (Py_ssize_t)code - C_STRING_PACKED, skip = 0;
+    if (code == C_STRING && d->p < d->end && *d->p < 0x40) {
+        size = *d->p;
+        skip = 1;
+    } else if (code >= C_STRING_CHUNK) {
+        return read_text(d, code);
+    }
+    if (size <= d->end - d->p - skip) {
+        const uint8_t *p = d->p + skip;
+        PyObject **slot = &memo_keys[memo_hash(p, size, 0) % MEMO_SIZE];
+        if (*slot && same_ascii(*slot, p, size)) {
+            d->p = p + size;
+            return new_ref(*slot);
+        }
+        PyObject *text = read_text(d, code);
+        if (text && PyUnicode_IS_ASCII(text))
+            Py_XSETREF(*slot, new_ref(text));
+        return text;
+    }
+#endif
+    return read_text(d, code);
+}
+
+typedef struct {
+    const uint8_t *p;           /* the text's bytes, when it stands here */
+    Py_ssize_t size;
+    PyObject *text;             /* borrowed from the cache; Py_None for nil; or NULL */
+    int put;
+    int64_t reference;          /* to a put of the other part, or -1 */
+} part_t;
+
+/* One part of a name when it is spelled plainly; 0 when it is not. No step is taken. */
+static int plain_part(dec_t *d, const uint8_t **pp, part_t *part, const part_t *first)
+{
+    const uint8_t *p = *pp, *end = d->end;
+    *part = (part_t){NULL, 0, NULL, 0, -1};
+    if (p >= end)
+        return 0;
+    unsigned code = *p++;
+    if (code == C_NULL && !first) {
+        part->text = Py_None;
+        *pp = p;
+        return 1;
+    }
+    if (code == C_PUT) {
+        if (p >= end)
+            return 0;
+        part->put = 1;
+        code = *p++;
+    }
+    if (code >= C_STRING_PACKED && code <= 0xE1) {
+        part->size = (Py_ssize_t)code - C_STRING_PACKED;
+    } else if (code == C_STRING && p + 1 < end && *p < 0x60) {
+        part->size = *p++;
+        if (part->size >= 0x40)
+            part->size = ((part->size - 0x50) * 256) + *p++;
+    } else if (code >= C_PRIORITY && code < C_STRUCT_PACKED && !part->put) {
+        uint32_t entry = code - C_PRIORITY;
+        if (entry < d->cached)
+            part->text = d->cache[entry].value;
+        else if (first && first->put && entry == d->cached)
+            part->reference = entry;
+        if (part->reference < 0 && (!part->text || !PyUnicode_CheckExact(part->text)))
+            return 0;
+        *pp = p;
+        return 1;
+    } else {
+        return 0;
+    }
+    if (part->size < 0 || part->size > end - p)
+        return 0;
+    part->p = p;
+    *pp = p + part->size;
+    return 1;
+}
+
+static PyObject *make_name(dec_t *d, unsigned code, PyObject *ns, PyObject *name,
+                           const uint8_t *at)
+{
+    if (!PyUnicode_CheckExact(name) || (ns != Py_None && !PyUnicode_CheckExact(ns)))
+        return fail(d, at, "a %s whose parts are not strings", code == C_KEY ? "key" : "sym");
+    if (code == C_KEY && d->options->keywords_as_str)
+        return ns == Py_None ? new_ref(name) : PyUnicode_FromFormat("%U/%U", ns, name);
+    PyTypeObject *type = code == C_KEY ? g.Keyword : g.Symbol;
+    return PyObject_CallFunctionObjArgs((PyObject *)type, ns, name, NULL);
+}
+
+
+static PyObject *slow_name(dec_t *d, unsigned code, part_t *ns, part_t *name, const uint8_t *at)
+{
+    /* both texts first: an error in one must leave the cache as it was for the other */
+    PyObject *made = NULL, *second = NULL;
+    PyObject *first = ns->text ? new_ref(ns->text) : text_from(d, ns->p, ns->size);
+    if (first)
+        second = name->reference >= 0 ? new_ref(first)
+                 : name->text         ? new_ref(name->text)
+                                      : text_from(d, name->p, name->size);
+    if (second && !(ns->put && put_name(d, first)) && !(name->put && put_name(d, second)))
+        made = make_name(d, code, first, second, at);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return made;
+}
+
+#ifndef Py_GIL_DISABLED
+static inline const uint8_t *part_data(part_t *part, Py_ssize_t *size)
+{
+    if (part->p) {
+        *size = part->size;
+        return part->p;
+    }
+    *size = PyUnicode_GET_LENGTH(part->text);
+    return PyUnicode_IS_ASCII(part->text) ? PyUnicode_1BYTE_DATA(part->text) : NULL;
+}
+
+static inline int same_part(PyObject *have, const uint8_t *p, Py_ssize_t size)
+{
+    return p ? have != Py_None && same_ascii(have, p, size) : have == Py_None;
+}
+
+/* The keyword made for the same bytes before, if the table still has it. */
+static PyObject *keyword_by_bytes(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+{
+    Py_ssize_t ns_size = 0, name_size;
+    const uint8_t *ns_data = ns->text == Py_None ? NULL : part_data(ns, &ns_size);
+    const uint8_t *name_data = part_data(name, &name_size);
+    if (!name_data || (!ns_data && ns->text != Py_None) || ns_size + name_size > 256)
+        return slow_name(d, C_KEY, ns, name, at);
+    uint32_t hash = memo_hash(name_data, name_size,
+                              ns_data ? memo_hash(ns_data, ns_size, 1) : 0);
+    PyObject **slot = &memo_keywords[hash % MEMO_SIZE], *known = *slot;
+    if (known && same_part(SLOT(known, g.o_keyword_name), name_data, name_size) &&
+        same_part(SLOT(known, g.o_keyword_ns), ns_data, ns_size)) {
+        Py_INCREF(known);
+        if ((ns->put && put_name(d, SLOT(known, g.o_keyword_ns))) ||
+            (name->put && put_name(d, SLOT(known, g.o_keyword_name))))
+            Py_CLEAR(known);
+        return known;
+    }
+    PyObject *made = slow_name(d, C_KEY, ns, name, at);
+    if (made)
+        Py_XSETREF(*slot, new_ref(made));
+    return made;
+}
+static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+{
+    if (name->reference >= 0)
+        return slow_name(d, C_KEY, ns, name, at);
+    if (ns->text && name->text) {       /* nothing stands here: the same strings, perhaps */
+        uint64_t pair = ((uint64_t)(uintptr_t)ns->text * 31 + (uint64_t)(uintptr_t)name->text) *
+                        UINT64_C(0x9E3779B97F4A7C15);
+        PyObject **place = &memo_pairs[(pair >> 40) % MEMO_SIZE], *had = *place;
+        if (had && SLOT(had, g.o_keyword_name) == name->text &&
+            SLOT(had, g.o_keyword_ns) == ns->text)
+            return new_ref(had);
+        PyObject *found = keyword_by_bytes(d, ns, name, at);
+        if (found)
+            Py_XSETREF(*place, new_ref(found));
+        return found;
+    }
+    return keyword_by_bytes(d, ns, name, at);
+}
+#endif
+
+static PyObject *read_name(dec_t *d, unsigned code, const uint8_t *at, int64_t depth, int flags)
+{
+    if (depth > d->options->max_depth)
+        return too_deep(d, at);
+    const uint8_t *p = d->p;
+    part_t ns, name;
+    if (plain_part(d, &p, &ns, NULL) && plain_part(d, &p, &name, &ns)) {
+        PyObject *made;
+#ifndef Py_GIL_DISABLED
+        if (code == C_KEY && !d->options->keywords_as_str)
+            made = fast_keyword(d, &ns, &name, at);
+        else
+#endif
+            made = slow_name(d, code, &ns, &name, at);
+        if (made)
+            d->p = p;
+        return made;
+    }
+    PyObject *first = read_value(d, depth + 1, flags), *second = NULL, *made = NULL;
+    if (first)
+        second = read_value(d, depth + 1, flags);
+    if (second)
+        made = make_name(d, code, first, second, at);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return made;
+}

@@ -1,0 +1,222 @@
+/* The writer, second part: the priority cache and the struct cache. */
+
+/* -- the priority cache */
+
+static int put_reference(enc_t *e, uint32_t entry)
+{
+    if (entry < 32)
+        return put_byte(e, C_PRIORITY + entry);
+    return put_byte(e, C_GET) || put_int(e, entry) ? -1 : 0;
+}
+
+static int slots_grow(enc_t *e)
+{
+    uint32_t mask = e->slot_mask * 2 + 1;
+    cache_slot_t *slots = PyMem_Calloc((size_t)mask + 1, sizeof *slots);
+    uint32_t *used = slots ? PyMem_Realloc(e->used, ((size_t)mask + 1) * sizeof *used) : NULL;
+    if (!used) {
+        PyMem_Free(slots);
+        PyErr_NoMemory();
+        return -1;
+    }
+    e->used = used;
+    for (uint32_t i = 0; i < e->in_slots; i++) {
+        cache_slot_t *old = &e->slots[used[i]];
+        uint32_t at = (uint32_t)old->hash & mask;
+        while (slots[at].key)
+            at = (at + 1) & mask;
+        slots[at] = *old;
+        used[i] = at;
+    }
+    PyMem_Free(e->slots);
+    e->slots = slots;
+    e->slot_mask = mask;
+    return 0;
+}
+
+static inline int same_text(PyObject *a, PyObject *b)
+{
+    if (!PyUnicode_Check(a) || !PyUnicode_Check(b))
+        return 0;                       /* names are equal only to themselves */
+    Py_ssize_t length = PyUnicode_GET_LENGTH(a);
+    int kind = PyUnicode_KIND(a);
+    return length == PyUnicode_GET_LENGTH(b) && kind == (int)PyUnicode_KIND(b) &&
+           !memcmp(PyUnicode_DATA(a), PyUnicode_DATA(b), (size_t)length * (size_t)kind);
+}
+
+/* Finds a str, Keyword or Symbol, or gives it the next number: 1 it is there and *entry is set,
+ * 0 it is new and a put has been written, -1 error. */
+static int cache_name(enc_t *e, PyObject *key, uint32_t *entry)
+{
+    Py_hash_t hash = PyUnicode_CheckExact(key) ? ((PyASCIIObject *)key)->hash : -1;
+    if (hash == -1 && (hash = PyObject_Hash(key)) == -1)
+        return -1;
+    uint32_t at = (uint32_t)hash & e->slot_mask;
+    while (e->slots[at].epoch == e->epoch) {
+        cache_slot_t *slot = &e->slots[at];
+        if (slot->key == key || (slot->hash == hash && same_text(slot->key, key))) {
+            *entry = slot->entry;
+            return 1;
+        }
+        at = (at + 1) & e->slot_mask;
+    }
+    e->slots[at] = (cache_slot_t){new_ref(key), hash, e->epoch, e->entries++};
+    e->used[e->in_slots] = at;
+    if (++e->in_slots * 4 > (e->slot_mask + 1) * 3 && slots_grow(e))
+        return -1;
+    return put_byte(e, C_PUT);
+}
+
+static int write_cached_text(enc_t *e, PyObject *text)
+{
+    uint32_t entry;
+    if (PyUnicode_GET_LENGTH(text) == 0)
+        return put_byte(e, C_STRING_PACKED);
+    int known = cache_name(e, text, &entry);
+    if (known < 0)
+        return -1;
+    return known ? put_reference(e, entry) : put_text(e, text);
+}
+
+static int write_name(enc_t *e, unsigned code, PyObject *ns, PyObject *name)
+{
+    if (need(e, 2))
+        return -1;
+    e->data[e->size++] = (uint8_t)code;
+    if (ns == Py_None)
+        e->data[e->size++] = C_NULL;
+    else if (write_cached_text(e, ns))
+        return -1;
+    return write_cached_text(e, name);
+}
+
+static inline int write_keyword(enc_t *e, PyObject *k)
+{
+    return write_name(e, C_KEY, SLOT(k, g.o_keyword_ns), SLOT(k, g.o_keyword_name));
+}
+
+static inline int write_symbol(enc_t *e, PyObject *s)
+{
+    return write_name(e, C_SYM, SLOT(s, g.o_symbol_ns), SLOT(s, g.o_symbol_name));
+}
+
+/* Gives a value the next number or finds it: 1 a reference was written, 0 the value has to
+ * follow, -1 error. */
+static int write_put(enc_t *e, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (type == &PyUnicode_Type || type == g.Keyword || type == g.Symbol) {
+        uint32_t entry;
+        int known = cache_name(e, value, &entry);
+        return known > 0 ? (put_reference(e, entry) ? -1 : 1) : known;
+    }
+    PyObject *key = PyObject_CallOneArg(g.cache_key, value);
+    if (!key) {
+        if (!PyErr_ExceptionMatches(PyExc_RecursionError))
+            return refuse_current(e);
+        PyErr_Clear();
+        return refuse(e, "a cached value is nested too deeply (a value that contains itself?)");
+    }
+    int rc = -1;
+    if (!e->others)
+        e->others = PyDict_New();
+    if (!e->kept)
+        e->kept = PyList_New(0);
+    if (!e->others || !e->kept)
+        goto done;
+    PyObject *found = PyDict_GetItemWithError(e->others, key);
+    if (found) {
+        rc = put_reference(e, (uint32_t)PyLong_AsUnsignedLong(found)) ? -1 : 1;
+    } else if (!PyErr_Occurred()) {
+        PyObject *number = PyLong_FromUnsignedLong(e->entries);
+        if (number && !PyDict_SetItem(e->others, key, number) && !PyList_Append(e->kept, value)) {
+            e->entries++;
+            rc = put_byte(e, C_PUT);
+        }
+        Py_XDECREF(number);
+    }
+done:
+    Py_DECREF(key);
+    return rc;
+}
+
+static int write_cached(enc_t *e, PyObject *wrapper, int64_t depth)
+{
+    PyObject *value = wrapper;
+    while (Py_TYPE(value) == g.Cached)
+        value = SLOT(value, g.o_cached);
+    if (PyUnicode_CheckExact(value))
+        return write_cached_text(e, value);
+    int skip = value == Py_None || PyBool_Check(value);
+    if (PyLong_CheckExact(value)) {
+        int overflow;
+        long long v = PyLong_AsLongLongAndOverflow(value, &overflow);
+        skip = !overflow && v >= -4096 && v < 4096;
+    } else if (PyFloat_CheckExact(value)) {
+        double v = PyFloat_AS_DOUBLE(value);
+        skip = v == 0.0 || v == 1.0;
+    }
+    if (!skip) {
+        int known = write_put(e, value);
+        if (known)
+            return known < 0 ? -1 : 0;
+    }
+    ENTER(e, depth);
+    return write_value(e, value, depth + 1);
+}
+
+/* -- structs */
+
+static int put_struct_entry(enc_t *e, uint32_t entry)
+{
+    if (entry < 16)
+        return put_byte(e, C_STRUCT_PACKED + entry);
+    return put_byte(e, C_STRUCT) || put_int(e, entry) ? -1 : 0;
+}
+
+static int write_tag_object(enc_t *e, PyObject *tag)
+{
+    if (PyBool_Check(tag) || PyLong_Check(tag) || PyFloat_Check(tag) || PyBytes_Check(tag) ||
+        Py_TYPE(tag) == g.Keyword || Py_TYPE(tag) == g.Symbol)
+        return write_value(e, tag, 0);
+    return refuse(e, "no Fressian encoding for a struct with the tag %R", tag);
+}
+
+/* The entry of (tag, count) if it is known, else its definition. Java looks up the tag alone and
+ * gets out of step when one tag has two counts; what Java writes right is the same here. */
+static int write_struct_head(enc_t *e, PyObject *tag, Py_ssize_t count, int32_t *quick)
+{
+    if (quick && *quick >= 0)
+        return put_struct_entry(e, (uint32_t)*quick);
+    PyObject *name = PyUnicode_CheckExact(tag) ? new_ref(tag)
+                                               : PyObject_CallOneArg(g.cache_key, tag);
+    if (!name)
+        return refuse_current(e);
+    PyObject *key = Py_BuildValue("(Nn)", name, count);
+    if (!key)
+        return -1;
+    int rc = -1;
+    if (!e->structs && !(e->structs = PyDict_New()))
+        goto done;
+    PyObject *found = PyDict_GetItemWithError(e->structs, key);
+    if (found) {
+        rc = put_struct_entry(e, (uint32_t)PyLong_AsUnsignedLong(found));
+        goto done;
+    }
+    if (PyErr_Occurred() || put_byte(e, C_STRUCT_TYPE) ||
+        (PyUnicode_CheckExact(tag) ? put_text(e, tag) : write_tag_object(e, tag)))
+        goto done;
+    PyObject *number = PyLong_FromUnsignedLong(e->struct_entries);
+    if (!number || PyDict_SetItem(e->structs, key, number)) {
+        Py_XDECREF(number);
+        goto done;
+    }
+    Py_DECREF(number);
+    if (quick)
+        *quick = (int32_t)e->struct_entries;
+    e->struct_entries++;
+    rc = put_int(e, count);
+done:
+    Py_DECREF(key);
+    return rc;
+}
