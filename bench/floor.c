@@ -187,7 +187,7 @@ int main(int argc, char **argv)
     tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY",
                               .block_size = (int64_t)(2 * region)};
     tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
-    tape_tailer_options_t to = {sizeof to, 0, (int64_t)region};
+    tape_tailer_options_t to = {.struct_size = sizeof to, .window_size = (int64_t)region};
     tape_queue_t *q;
     tape_appender_t *a;
     tape_tailer_t *t;
