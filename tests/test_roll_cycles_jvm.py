@@ -213,3 +213,24 @@ def test_one_file_for_both(peer: Peer, tmp_path: Path) -> None:
             append = theirs.append if n // 7 % 2 else mine.write
             indexes.append(append(message))
         compare(java, ours, Written(indexes, expected), list(range(0, 300, 3)))
+
+
+def test_weekly_written_by_java(peer: Peer, tmp_path: Path) -> None:
+    """WEEKLY has the names of Java, and what Java wrote is read whole; that Java reads its own is
+    not promised (docs/errata.md)."""
+    cycle = tape.RollCycle.WEEKLY
+    indexes: list[int] = []
+    with peer.open(tmp_path / "q", roll_cycle="WEEKLY", clock=NOW, block_size=BLOCK) as java:
+        appender = java.appender()
+        for when in times(cycle):
+            java.set_clock(when)
+            indexes += appender.append_many(3, SIZES, seed=7, start=len(indexes))
+        names = {java.cycle_file(i >> cycle.shift) for i in indexes}
+    with tape.open(tmp_path / "q", codec=raw, read_only=True) as ours:
+        assert {Path(c.path).name.removesuffix(".cq4") for c in ours.cycles()} == {
+            name.removesuffix(".cq4") for name in names}
+        entries = list(ours.tailer().entries())
+        assert [e.index for e in entries] == indexes
+        assert [e.value for e in entries] == messages(9)
+        assert (ours.first_index, ours.last_index) == (indexes[0], indexes[-1])
+        assert list(ours.tailer(start="end", direction="backward")) == messages(9)[::-1]

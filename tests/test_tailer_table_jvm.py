@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -420,3 +421,21 @@ def test_count_excerpts(places: Callable[[str, str], Place]) -> None:
     # Adjacent cycles: Java consults the file of the lower one only; as for tape, B adds nothing.
     assert p.tape.count(ix(A, 1), ix(B, 1)) == 2
 
+
+
+def test_the_current_file_is_deleted(places: Callable[[str, str], Place]) -> None:
+    """A tailer waits at the end of the newest file when somebody deletes that and a writer makes
+    the next cycle: Java's waits for an end that nobody can write, tape's goes on."""
+    p = places("q", "A-C")
+    theirs, mine = p.java.tailer(), p.tape.tailer(start="end")
+    theirs.to_end()
+    assert theirs.read() is None and mine.read() is None
+    os.unlink(p.tape.locate(ix(C)).path)
+    p.append(b"d0", 5)
+    p.java.refresh()
+    until = time.monotonic() + 2
+    while (got := mine.read()) is None:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert (got, mine.last_read) == (b"d0", ix(START + 5))
+    assert [theirs.read() for _ in range(5)] == [None] * 5
