@@ -10,6 +10,12 @@ out=${FUZZ_OUT:-build-fuzz}
 mkdir -p "$out/package" "$out/corpus"
 rm -rf "$out/package/tape"
 cp -r tape "$out/package/tape"
+python3 - "$out/corpus" <<'END'
+import hashlib, pathlib, sys
+for line in pathlib.Path("tests/fuzz/fressian_corpus.hex").read_text().split():
+    data = bytes.fromhex(line)
+    (pathlib.Path(sys.argv[1]) / hashlib.sha1(data).hexdigest()).write_bytes(data)
+END
 find "$out/package" -name '*.so' -delete            # the instrumented twin is linked in
 config=${PYTHON_CONFIG:-/usr/bin/python3-config}
 clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
@@ -19,4 +25,4 @@ clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recove
 export PYTHONPATH="$out/package:tests/fuzz" PYTHONMALLOC=malloc
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 exec "$out/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 -rss_limit_mb=3000 \
-    -artifact_prefix="$out/" "$@" "$out/corpus" tests/fuzz/fressian_corpus
+    -artifact_prefix="$out/" "$@" "$out/corpus"

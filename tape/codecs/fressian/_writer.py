@@ -186,6 +186,8 @@ class Encoder:
         try:
             opened: _Frame | None = _METHODS[how](self, value)
             return opened
+        except EncodeError:
+            raise                           # of a key that was encoded for sorting
         except (ValueError, TypeError, OverflowError) as error:
             raise _Refused(str(error)) from error
 
