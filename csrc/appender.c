@@ -100,15 +100,17 @@ static int prepare(tape_queue_t *q, uint64_t length, bool *wants_page)
     return tape__roll_make_ready(q, need);
 }
 
-/* The message is published; the entry may be missing for a while without harm (6.2). */
+/* The message is published; the entry may be missing for a while without harm (6.2): the next
+ * append looks at the end again and fills it in. */
 static void index_message(tape__writer_t *w, uint64_t position, int64_t sequence, bool wants_page)
 {
+    int rc = TAPE_OK;
     if (wants_page) {
         int64_t page = sequence / w->store.index_spacing / w->store.index_count;
-        if (tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position) != TAPE_OK)
-            return;
+        rc = tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position);
     }
-    tape__excerpt_index_add(&w->store, sequence, position);
+    if (rc == TAPE_OK) rc = tape__excerpt_index_add(&w->store, sequence, position);
+    if (rc != TAPE_OK) w->doubtful = true;
 }
 
 /* Reserve, copy, publish: nothing here can block, allocate or fault. */
@@ -211,7 +213,7 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
     int rc = tape__queue_check(q);
     if (rc != TAPE_OK) return rc;
     uint64_t limit = tape__queue_body_max(q);
-    tape__message_t m = {.data = data, .size = size};
+    tape__message_t m = {.data = size ? data : "", .size = size}; /* memcpy() wants no NULL */
     if (size <= limit && a->framing == TAPE_FRAMING_BYTES) {
         m.frame_size = tape__wire_frame(m.frame, size);
     } else if (size == 0) {

@@ -10,6 +10,8 @@
  *            claimants of one state wins. It observes when it fails and publishes when it wins.
  *   PEEK     relaxed load: a value that only decides whether to look again, or that a lock guards.
  *   BUMP     atomic add: counters that several processes raise; it publishes.
+ *   COUNT    relaxed add that is no read-modify-write: a counter that a lock guards for those who
+ *            raise it, and that anybody may PEEK.
  *
  * Java's side: volatile loads OBSERVE, ordered stores PUBLISH, compareAndSwap CLAIMs (format.md
  * 8.7). The words lie in mapped files, so several processes see them at different addresses.
@@ -31,6 +33,8 @@ _Static_assert(__atomic_always_lock_free(4, 0) && __atomic_always_lock_free(8, 0
 #define PEEK32(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define PEEK64(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define BUMP64(order, p, n) __atomic_fetch_add((p), (n), __ATOMIC_ACQ_REL)
+#define COUNT64(order, p, n)                                                                       \
+    __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
 
 /* The canary build breaks this one order on purpose, to prove that ThreadSanitizer would see it. */
 #ifdef TAPE_CANARY_RELAXED_PUBLISH

@@ -273,9 +273,7 @@ int tape__populate(uint8_t *base, size_t size)
 
 size_t tape__page_size(void)
 {
-    static size_t size;
-    if (size == 0) size = (size_t)sysconf(_SC_PAGESIZE);
-    return size;
+    return (size_t)sysconf(_SC_PAGESIZE); /* no system call */
 }
 
 /* ---- locks ---- */
@@ -399,13 +397,9 @@ int64_t tape__monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 int64_t tape__coarse_tick_ms(void)
 {
-    static int64_t tick;
-    if (tick == 0) {
-        struct timespec t;
-        clock_getres(CLOCK_REALTIME_COARSE, &t);
-        tick = (t.tv_sec * 1000000000 + t.tv_nsec + 999999) / 1000000 + 1;
-    }
-    return tick;
+    struct timespec t;
+    clock_getres(CLOCK_REALTIME_COARSE, &t);
+    return (t.tv_sec * INT64_C(1000000000) + t.tv_nsec + 999999) / 1000000 + 1;
 }
 
 void tape__sleep_ns(int64_t ns)

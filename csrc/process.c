@@ -8,11 +8,17 @@
 #include "atomics.h"
 #include "platform.h"
 
+typedef struct name {
+    uint64_t hash;
+    struct name *next;
+} name_t;
+
 struct tape__process_entry {
     uint64_t device, inode, generation;
     int references;
     int side_fd, side_slot;
     pthread_mutex_t guard;
+    name_t *names;
     tape__process_entry_t *next;
 };
 
@@ -113,4 +119,26 @@ void tape__process_set_side(tape__process_entry_t *entry, int fd, int slot)
 {
     entry->side_fd = fd;
     entry->side_slot = slot;
+}
+
+bool tape__process_claim_name(tape__process_entry_t *entry, uint64_t name)
+{
+    for (const name_t *n = entry->names; n; n = n->next)
+        if (n->hash == name) return false;
+    name_t *n = tape__alloc(sizeof *n);
+    if (!n) return false;
+    *n = (name_t){name, entry->names};
+    entry->names = n;
+    return true;
+}
+
+void tape__process_give_name(tape__process_entry_t *entry, uint64_t name)
+{
+    for (name_t **at = &entry->names; *at; at = &(*at)->next)
+        if ((*at)->hash == name) {
+            name_t *n = *at;
+            *at = n->next;
+            tape__free(n);
+            return;
+        }
 }

@@ -28,6 +28,10 @@ void tape__process_release(tape__process_entry_t *entry);
 bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended);
 void tape__process_unguard(tape__process_entry_t *entry);
 
+/* Names of tailers that are in use in this process, by hash. Guarded by the guard. */
+bool tape__process_claim_name(tape__process_entry_t *entry, uint64_t name);
+void tape__process_give_name(tape__process_entry_t *entry, uint64_t name);
+
 /* The side file's descriptor and slot of this process (side_file.c), kept here because they are one
  * per process; -1 when not open. Guarded by the guard. */
 int tape__process_side(const tape__process_entry_t *entry, int *slot);

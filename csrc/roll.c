@@ -67,7 +67,7 @@ static int move_aside(tape_queue_t *q, const char *path)
     snprintf(aside, sizeof aside, "%s-%" PRId64 ".discard", path, tape__now_ms());
     int rc = tape__rename(path, aside);
     if (rc < 0) return tape__fail_errno(-rc, path, "moving a half-made cycle file aside");
-    q->repairs++;
+    COUNT64(counters, &q->repairs, 1);
     return TAPE_OK;
 }
 
@@ -81,7 +81,9 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
     if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
     if (rc == TAPE__NOT_READY) return move_aside(q, path);
     if (rc != TAPE_OK) return rc;
-    rc = tape__cycle_store_seal(&store, &window, &q->repairs);
+    int64_t repaired = 0;
+    rc = tape__cycle_store_seal(&store, &window, &repaired);
+    if (repaired) COUNT64(counters, &q->repairs, repaired);
     tape__window_close(&window);
     tape__cycle_store_close(&store);
     if (rc < 0) tape__while(rc, "while ending cycle %" PRId64 ", which is over", cycle);
@@ -109,7 +111,7 @@ static int end_cycles(tape_queue_t *q, int64_t from, int64_t below)
 {
     if (below - from <= FEW_CYCLES) {
         for (int64_t c = from; c < below; c++) {
-            int rc = tape__listing_exists(&q->listing, c) ? end_cycle(q, c) : TAPE_OK;
+            int rc = end_cycle(q, c);
             if (rc != TAPE_OK) return rc;
         }
         return TAPE_OK;
@@ -307,7 +309,7 @@ static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
     if (d.actions & TAPE__DO_SET_PAIR)
         tape__cycle_store_set_pair(&w->store, end->last_position, w->next.sequence - 1);
     if (d.actions & TAPE__DO_INDEX) rc = index_the_rest(q);
-    if (d.actions) q->repairs++;
+    if (d.actions) COUNT64(counters, &q->repairs, 1);
     return rc;
 }
 
@@ -319,8 +321,9 @@ static int find_the_end(tape_queue_t *q)
     if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
-    w->doubtful = false;
-    return repair_end(q, &end);
+    rc = repair_end(q, &end);
+    w->doubtful = rc < 0; /* half repaired: once more before the next message */
+    return rc;
 }
 
 int tape__roll_catch_up(tape_queue_t *q)
@@ -346,7 +349,9 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    return index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_rest(q) : TAPE_OK;
+    if (rc < 0) w->doubtful = true;
+    return rc;
 }
 
 /* ---- entering a cycle ---- */
@@ -431,7 +436,21 @@ static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
     if (rc < 0) return tape__fail_errno(-rc, path, "linking a new cycle file into place");
     SYNC_POINT(cycle_file_linked);
     tape__listing_add(&q->listing, cycle);
-    q->rolls++;
+    COUNT64(counters, &q->rolls, 1);
+    return TAPE_OK;
+}
+
+/* A creator may have died between linking a file and listing it, and we may be about to roll past
+ * it: Java opens no cycle outside of the listing words. */
+static int list_the_unlisted(tape_queue_t *q)
+{
+    int64_t first, last;
+    int rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+    if (rc != TAPE_OK || first == TAPE__NO_CYCLE) return rc;
+    int64_t lowest = tape__listing_lowest_word(&q->listing);
+    int64_t highest = tape__listing_highest_word(&q->listing);
+    if (lowest == TAPE__NO_CYCLE || lowest > first) tape__listing_add(&q->listing, first);
+    if (highest == TAPE__NO_CYCLE || highest < last) tape__listing_add(&q->listing, last);
     return TAPE_OK;
 }
 
@@ -449,7 +468,8 @@ static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
 {
     tape__writer_t *w = &q->writer;
     bool first_time = w->sealed_below == TAPE__NO_CYCLE;
-    int rc = end_older(q, cycle);
+    int rc = first_time ? list_the_unlisted(q) : TAPE_OK;
+    if (rc == TAPE_OK) rc = end_older(q, cycle);
     if (rc != TAPE_OK) return rc;
     if (first_time) tape__list_directory(q->path, remove_temporary, q);
     rc = enter_existing(q, cycle);
@@ -487,7 +507,7 @@ int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
     int rc = newest_cycle(q, &newest);
     if (rc != TAPE_OK) return rc;
     if (cycle < newest) { /* 9.6: never into an older cycle, whose messages would come too late */
-        q->clock_went_back++;
+        COUNT64(counters, &q->clock_went_back, 1);
         cycle = newest;
     }
     if (w->open && w->store.cycle == cycle) return w->doubtful ? find_the_end(q) : TAPE_OK;

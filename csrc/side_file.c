@@ -10,6 +10,7 @@
 
 enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64 };
 #define LOCKS_AT (UINT64_C(1) << 40)
+#define NAMES_AT (UINT64_C(1) << 41)
 
 typedef struct {
     int64_t pid;
@@ -119,4 +120,18 @@ tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
         if (!e.dead_here || e.dead_start == tape__process_start(pid)) return TAPE__HOLDER_NOT_SEEN;
     }
     return e.dead_here ? TAPE__HOLDER_DEAD : TAPE__HOLDER_NOT_SEEN;
+}
+
+static uint64_t byte_of_name(uint64_t name) { return NAMES_AT + (name & (NAMES_AT - 1)); }
+
+bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name)
+{
+    int slot, fd = tape__process_side(entry, &slot);
+    return fd < 0 || tape__lock_range(fd, byte_of_name(name), 1, true) != -EAGAIN;
+}
+
+void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name)
+{
+    int slot, fd = tape__process_side(entry, &slot);
+    if (fd >= 0) tape__unlock_range(fd, byte_of_name(name), 1);
 }

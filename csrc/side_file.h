@@ -4,7 +4,8 @@
  *     0040  slots of 64 bytes: pid, start time of the process, pid namespace (three i64, rest 0)
  *
  * Validity: slot n tells of a live process exactly as long as some process holds the kernel's lock
- * on byte 2^40 + n, which the kernel drops when that process dies, however it dies.
+ * on byte 2^40 + n, which the kernel drops when that process dies, however it dies. Likewise bytes
+ * from 2^41 on stand for names of tailers, by their hash.
  * Writers: a process takes the lock of a slot before it first takes the write lock, and writes the
  * slot; it never touches a slot whose lock it does not hold.
  * Readers: a waiter looks for the pid that it found in chronicle.write.lock.
@@ -32,5 +33,11 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
  * the table store mapped, so one that has not is somebody else who got the pid later. */
 tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
                                      uint64_t table_inode);
+
+/* Marks the name of a tailer (by hash) as in use on this host, until it is given back or the
+ * process dies. False when another live process has it. Without a side file every claim
+ * succeeds. */
+bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name);
+void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name);
 
 #endif

@@ -270,6 +270,29 @@ void tape__table_store_close(tape__table_store_t *table)
 
 /* ---- cells ---- */
 
+/* One entry of the chain. */
+typedef struct {
+    tape__text_t key;
+    uint64_t *cell; /* NULL: not an entry that we know how to read */
+} entry_t;
+
+/* Reads the entry at *at and steps over it. 1, 0 at the zero word, -1 when the chain is damaged. */
+static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
+{
+    e->cell = NULL;
+    if (!tape__window_has(&t->window, *at, 4)) return -1;
+    uint32_t word = OBSERVE32(table_entry, tape__window_u32(&t->window, *at));
+    if (word == 0) return 0;
+    uint64_t length = tape__word_length(word), cell;
+    if (length == 0 || !tape__window_has(&t->window, *at, 4 + length)) return -1;
+    tape__wire_t w = {tape__window_at(&t->window, *at + 4), (size_t)length, 0, *at + 4};
+    if (tape__word_kind(word) == TAPE__WORD_DATA && tape__wire_name(&w, &e->key) &&
+        tape__wire_bound(&w, &cell))
+        e->cell = tape__window_u64(&t->window, cell);
+    *at = tape__next_position(*at, (uint32_t)length, true);
+    return 1;
+}
+
 /* What tape__table_store_cell() found out on its way. */
 typedef struct {
     uint64_t *cell;
@@ -280,27 +303,34 @@ static search_t search(tape__table_store_t *t, const char *key)
 {
     search_t s = {NULL, 0};
     uint64_t at = t->first_entry;
-    while (tape__window_has(&t->window, at, 4)) {
-        uint32_t word = OBSERVE32(table_entry, tape__window_u32(&t->window, at));
-        if (word == 0) {
-            s.end = at;
-            return s;
-        }
-        uint64_t length = tape__word_length(word);
-        if (length == 0 || !tape__window_has(&t->window, at, 4 + length)) return s;
-        tape__wire_t w = {tape__window_at(&t->window, at + 4), (size_t)length, 0, at + 4};
-        tape__text_t name;
-        uint64_t cell;
-        if (tape__word_kind(word) == TAPE__WORD_DATA && tape__wire_name(&w, &name) &&
-            name.length == strlen(key) &&
-            strncasecmp((const char *)name.text, key, name.length) == 0 &&
-            tape__wire_bound(&w, &cell)) {
-            s.cell = tape__window_u64(&t->window, cell);
-            return s;
-        }
-        at = tape__next_position(at, (uint32_t)length, true);
+    const size_t length = strlen(key);
+    entry_t e;
+    int rc;
+    while ((rc = next_entry(t, &at, &e)) == 1) {
+        if (!e.cell || e.key.length != length) continue;
+        if (strncasecmp((const char *)e.key.text, key, length) != 0) continue;
+        s.cell = e.cell;
+        return s;
     }
+    if (rc == 0) s.end = at;
     return s;
+}
+
+int64_t tape__table_store_value(const uint64_t *cell)
+{
+    return (int64_t)OBSERVE64(tailer_position, cell);
+}
+
+uint64_t *tape__table_store_entry(tape__table_store_t *table, size_t n, char *key, size_t size)
+{
+    uint64_t at = table->first_entry;
+    entry_t e;
+    while (next_entry(table, &at, &e) == 1) {
+        if (!e.cell || n-- > 0) continue;
+        snprintf(key, size, "%.*s", (int)e.key.length, (const char *)e.key.text);
+        return e.cell;
+    }
+    return NULL;
 }
 
 uint64_t *tape__table_store_cell(tape__table_store_t *table, const char *key)

@@ -46,5 +46,9 @@ uint64_t *tape__table_store_cell(tape__table_store_t *table, const char *key);
 /* As above; when there is none, adds it with `initial`. NULL: failed, see the trail. */
 uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *key,
                                       uint64_t initial);
+/* The `n`th entry's cell, with its key; NULL when there are not so many. */
+uint64_t *tape__table_store_entry(tape__table_store_t *table, size_t n, char *key, size_t size);
+/* A cell's value, for showing it. */
+int64_t tape__table_store_value(const uint64_t *cell);
 
 #endif

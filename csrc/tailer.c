@@ -15,44 +15,20 @@
 #include "error.h"
 #include "excerpt_index.h"
 #include "platform.h"
-#include "queue.h"
+#include "tailer.h"
 #include "wire.h"
 
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
 #define WINDOW_LEAST (INT64_C(64) << 10)
+enum { ID_MAX = 256 };
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
 
-enum { TRAIL_MAX = 1024 };
-
-/* Positions of messages first .. first + count - 1 of the tailer's cycle: a chain can only be walked
- * forward, so going backward one walks a stretch once and keeps it. */
-typedef struct {
-    int64_t first;
-    int64_t count;
-    uint64_t *positions; /* TRAIL_MAX of them; NULL until the first step backward */
-} tape__trail_t;
-
-struct tape_tailer {
-    tape_queue_t *queue;
-    tape_tailer_t *next_sibling;
-    uint32_t busy;
-    bool shut;
-    bool open;                 /* `store` is */
-    tape__cycle_store_t store;
-    tape__window_t window;
-    uint64_t window_size;
-    bool backward;
-    tape__cursor_t at;         /* of the next read; backward only its sequence counts */
-    tape__trail_t trail;       /* where the messages before it are, for going backward */
-    int64_t last_read;         /* TAPE_ENOINDEX: none */
-    tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
-    int64_t before_last_read;
-    bool can_unread;
-    bool delivered;            /* the caller may still look at what the last call gave */
-    int64_t looked_ns;
-};
-
 tape_tailer_t **tape__tailer_link(tape_tailer_t *t) { return &t->next_sibling; }
+
+int64_t tape__tailer_index(const tape_tailer_t *t)
+{
+    return tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+}
 
 static void leave_cycle(tape_tailer_t *t)
 {
@@ -66,13 +42,16 @@ static void leave_cycle(tape_tailer_t *t)
 /* ---- one thread at a time ---- */
 
 /* order[busy]: what the last thread left in the tailer is seen by the next one. */
-static int enter(tape_tailer_t *t)
+int tape__tailer_enter(tape_tailer_t *t)
 {
     if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
     int rc = tape__queue_check(t->queue);
     if (rc != TAPE_OK) return rc;
-    if (!CLAIM32(busy, &t->busy, 0, 1))
+    if (!CLAIM32(busy, &t->busy, 0, 1)) {
+        rc = tape__queue_check(t->queue); /* it may be tape_queue_shutdown() that is using it */
+        if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    }
     t->can_unread = false;
     if (!t->shut) {
         t->delivered = false;
@@ -82,15 +61,16 @@ static int enter(tape_tailer_t *t)
     return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
 }
 
-static void leave(tape_tailer_t *t) { (void)CLAIM32(busy, &t->busy, 1, 0); }
+void tape__tailer_leave(tape_tailer_t *t) { (void)CLAIM32(busy, &t->busy, 1, 0); }
 
 int tape__tailer_shut(tape_tailer_t *t)
 {
     if (!CLAIM32(busy, &t->busy, 0, 1))
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     t->shut = true;
+    tape__tailer_unbind(t);
     if (!t->delivered) leave_cycle(t); /* else when the tailer is closed */
-    leave(t);
+    tape__tailer_leave(t);
     return TAPE_OK;
 }
 
@@ -104,6 +84,8 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
     if (options) {
         if (options->struct_size < sizeof *options || options->window_size < 0)
             return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
+        if (options->id && strlen(options->id) > ID_MAX)
+            return tape__fail(TAPE_EINVAL, queue->path, -1, "a name of more than %d bytes", ID_MAX);
         if (options->window_size) window = options->window_size;
     }
     int rc = tape__queue_enter(queue);
@@ -113,8 +95,16 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
         t->queue = queue;
         t->window_size = (uint64_t)(window < WINDOW_LEAST ? WINDOW_LEAST : window);
         t->last_read = TAPE_ENOINDEX;
-        tape__queue_add_child(queue, t);
-        *out = t;
+        t->name.gap_from = -1;
+        if (options && options->id)
+            rc = tape__tailer_bind(t, options->id, (options->flags & TAPE_TAILER_STEAL) != 0);
+        if (rc == TAPE_OK) {
+            tape__queue_add_child(queue, t);
+            *out = t;
+        } else {
+            leave_cycle(t);
+            tape__free(t);
+        }
     } else {
         rc = tape__fail(TAPE_ENOMEM, queue->path, -1, "out of memory");
     }
@@ -161,7 +151,7 @@ static void enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
     t->at = (tape__cursor_t){t->store.first_document, 0, 0};
 }
 
-static int open_and_enter(tape_tailer_t *t, int64_t cycle)
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
 {
     tape__cycle_store_t store;
     int rc = open_cycle(t->queue, cycle, &store);
@@ -212,7 +202,7 @@ static int stand_at_start(tape_tailer_t *t)
     int64_t cycle;
     if (t->open) return 1;
     int rc = first_cycle(t, &cycle);
-    return rc == 1 ? open_and_enter(t, cycle) : rc;
+    return rc == 1 ? tape__tailer_open_cycle(t, cycle) : rc;
 }
 
 /* ---- reading ---- */
@@ -227,7 +217,7 @@ static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
     out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;
     out->reserved = 0;
     t->delivered = true;
-    out->index = tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+    out->index = tape__tailer_index(t);
 }
 
 /* Walks to the next message without passing it. 1, 0 or a code. */
@@ -238,19 +228,21 @@ static int find_message(tape_tailer_t *t)
         int64_t cycle;
         int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
         if (code != TAPE_OK) {
-            tape__error_index(tape__index(t->queue->settings.roll_cycle, t->store.cycle,
-                                          t->at.sequence));
+            tape__error_index(tape__tailer_index(t));
             return code;
         }
         switch (tape__word_kind(t->at.word)) {
         case TAPE__WORD_DATA:
-            return 1;
+            if (t->at.sequence >= t->name.not_before) return 1;
+            tape__cycle_store_step(&t->store, &t->at); /* a stored position ahead of the queue */
+            break;
         case TAPE__WORD_META:
             tape__cycle_store_step(&t->store, &t->at);
             break;
         case TAPE__WORD_EOF:
             rc = find_cycle(t, t->store.cycle + 1, &cycle);
-            if (rc == 1) rc = open_and_enter(t, cycle);
+            if (rc == 1) rc = tape__tailer_open_cycle(t, cycle);
+            if (rc == 1) t->name.not_before = 0;
             break;
         default:
             return 0;
@@ -296,14 +288,15 @@ static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, 
 
 /* ---- backward ---- */
 
-/* Walks to message `sequence` and keeps where it and those shortly before it are. 1 found, 0 when it
- * does not exist (*end: how many messages there are), or a code. */
+/* Walks to message `sequence` and keeps where it and those shortly before it are. 1 found, 0 when
+ * there is none (*end: how many messages there are), or a code. */
 static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
 {
     tape__cursor_t c;
     if (!t->trail.positions) {
-        t->trail.positions = tape__alloc(TRAIL_MAX * sizeof *t->trail.positions);
-        if (!t->trail.positions) return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+        t->trail.positions = tape__alloc(TAPE__TRAIL_MAX * sizeof *t->trail.positions);
+        if (!t->trail.positions)
+            return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
     }
     t->trail.count = 0;
     int rc = tape__excerpt_index_find(&t->store, sequence, &c);
@@ -312,7 +305,7 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
         if (rc != TAPE_OK) break;
         tape__word_kind_t kind = tape__word_kind(c.word);
         if (kind == TAPE__WORD_DATA) {
-            if (t->trail.count == TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
+            if (t->trail.count == TAPE__TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
             if (t->trail.count == 0) t->trail.first = c.sequence;
             t->trail.positions[t->trail.count++] = c.position;
             if (c.sequence == sequence) return 1;
@@ -335,7 +328,7 @@ static int enter_earlier_cycle(tape_tailer_t *t)
         if (!tape__listing_exists(&t->queue->listing, cycle))
             rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        rc = open_and_enter(t, cycle);
+        rc = tape__tailer_open_cycle(t, cycle);
         if (rc != 0) return rc;
         below = cycle;
     }
@@ -354,7 +347,7 @@ static int find_message_before(tape_tailer_t *t)
             if (rc == 1) t->at.sequence = INT64_MAX;
             continue;
         }
-        if (trail->count > 0 && sequence >= trail->first && sequence < trail->first + trail->count) {
+        if (sequence >= trail->first && sequence < trail->first + trail->count) {
             t->at.position = trail->positions[sequence - trail->first];
             rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
             return rc == TAPE_OK ? 1 : rc;
@@ -382,23 +375,23 @@ static int turn_forward(tape_tailer_t *t)
 
 int tape_tailer_set_direction(tape_tailer_t *t, int direction)
 {
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (direction != TAPE_FORWARD && direction != TAPE_BACKWARD)
         rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "%d is no direction", direction);
     else if (t->backward && direction == TAPE_FORWARD)
         rc = turn_forward(t);
     if (rc == TAPE_OK) t->backward = direction == TAPE_BACKWARD;
-    leave(t);
+    tape__tailer_leave(t);
     return rc;
 }
 
 int tape_tailer_direction(tape_tailer_t *t)
 {
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
-    leave(t);
+    tape__tailer_leave(t);
     return rc;
 }
 
@@ -415,19 +408,24 @@ static void step_over(tape_tailer_t *t)
     else tape__cycle_store_step(&t->store, &t->at);
 }
 
+static int no_place(void)
+{
+    return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
+}
+
 int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
+    int rc = out ? tape__tailer_enter(t) : no_place();
     if (rc != TAPE_OK) return rc;
     rc = find_next(t);
     if (rc == 1) fill_excerpt(t, out);
-    leave(t);
+    tape__tailer_leave(t);
     return rc;
 }
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    int rc = out ? enter(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
+    int rc = out ? tape__tailer_enter(t) : no_place();
     if (rc != TAPE_OK) return rc;
     rc = find_next(t);
     if (rc == 1) {
@@ -438,14 +436,14 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
         t->last_read = out->index;
         step_over(t);
     }
-    leave(t);
+    tape__tailer_leave(t);
     return rc;
 }
 
 int tape_tailer_unread(tape_tailer_t *t)
 {
     bool can = t && t->can_unread; /* enter() forgets it */
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (can) {
         t->at = t->before;
@@ -453,46 +451,46 @@ int tape_tailer_unread(tape_tailer_t *t)
     } else {
         rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
     }
-    leave(t);
+    tape__tailer_leave(t);
     return rc;
 }
 
 int64_t tape_tailer_index(tape_tailer_t *t)
 {
-    int64_t index = enter(t);
+    int64_t index = tape__tailer_enter(t);
     if (index != TAPE_OK) return index;
     int rc = stand_at_start(t);
     index = rc < 0 ? rc : 0;
-    if (rc == 1) index = tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
-    leave(t);
+    if (rc == 1) index = tape__tailer_index(t);
+    tape__tailer_leave(t);
     return index;
 }
 
 int64_t tape_tailer_last_read(tape_tailer_t *t)
 {
     bool can = t && t->can_unread;
-    int64_t index = enter(t);
+    int64_t index = tape__tailer_enter(t);
     if (index != TAPE_OK) return index;
     index = t->last_read;
     t->can_unread = can; /* looking changes nothing */
-    leave(t);
+    tape__tailer_leave(t);
     return index;
 }
 
 /* ---- moving ---- */
 
-static int seek(tape_tailer_t *t, int64_t cycle, int64_t sequence)
+int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
 {
     tape__cursor_t c;
     if (t->open && t->store.cycle == cycle) {
         int rc = seek_in(t, &t->store, &t->window, sequence, &c);
         if (rc == 0 || rc == 1) t->at = c;
-        return rc == -1 ? 0 : rc;
+        return rc;
     }
     tape__cycle_store_t store;
     tape__window_t window = {0};
     int rc = open_cycle(t->queue, cycle, &store);
-    if (rc != 1) return rc;
+    if (rc != 1) return rc == 0 ? -1 : rc;
     rc = seek_in(t, &store, &window, sequence, &c);
     if (rc == 0 || rc == 1) {
         enter_cycle(t, &store);
@@ -502,30 +500,33 @@ static int seek(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     }
     tape__window_close(&window);
     tape__cycle_store_close(&store);
-    return rc == -1 ? 0 : rc;
+    return rc;
 }
 
 int tape_tailer_seek(tape_tailer_t *t, int64_t index)
 {
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
     if (index < 0)
         rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "index %" PRId64 " is negative", index);
     else
-        rc = seek(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
-    leave(t);
+        rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
+    t->name.not_before = 0;
+    if (rc == -1) rc = 0;
+    tape__tailer_leave(t);
     return rc;
 }
 
 int tape_tailer_seek_start(tape_tailer_t *t)
 {
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     leave_cycle(t);
+    t->name.not_before = 0;
     t->looked_ns = 0;
     rc = stand_at_start(t);
-    leave(t);
+    tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -536,7 +537,7 @@ static int open_last(tape_tailer_t *t, int64_t below)
         int64_t cycle;
         int rc = tape__listing_scan(&t->queue->listing, 0, below - 1, NULL, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        rc = open_and_enter(t, cycle);
+        rc = tape__tailer_open_cycle(t, cycle);
         if (rc != 0) return rc;
         below = cycle; /* half-made: the end is in the one before it */
     }
@@ -556,11 +557,18 @@ static int seek_end(tape_tailer_t *t, tape__chain_end_t *end)
 int tape_tailer_seek_end(tape_tailer_t *t)
 {
     tape__chain_end_t end;
-    int rc = enter(t);
+    int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
+    t->name.not_before = 0;
     rc = seek_end(t, &end);
-    leave(t);
+    tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;
+}
+
+int tape__tailer_move_to_end(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    return seek_end(t, &end);
 }
 
 /* ---- first and last, by a tailer of their own ---- */

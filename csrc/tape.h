@@ -178,8 +178,8 @@ TAPE_API int tape_queue_open(const char *path, const tape_queue_options_t *optio
                              tape_queue_t **out);
 
 /* Ends all use of the queue and its children: every later call on them gives TAPE_ECLOSED, also in
- * other threads, and their mappings and descriptors are given back, but for the excerpt that a tailer
- * delivered last: that stays until the tailer is closed. The handle stays valid memory until
+ * other threads, and their mappings and descriptors are given back, but for the excerpt that a
+ * tailer delivered last: that stays until the tailer is closed. The handle stays valid memory until
  * tape_queue_close(). Idempotent. */
 TAPE_API int tape_queue_shutdown(tape_queue_t *queue);
 
@@ -194,6 +194,35 @@ TAPE_API void tape_queue_release(tape_queue_t *queue);
  * reading: TAPE_ECORRUPT, TAPE_EIO, TAPE_ECLOSED, TAPE_EFORKED. */
 TAPE_API int64_t tape_queue_first_index(tape_queue_t *queue);
 TAPE_API int64_t tape_queue_last_index(tape_queue_t *queue);
+
+/* How many messages there are with a <= index < b; the order of a and b counts (a >= b: 0). As for
+ * reading. Cost: a few system calls for each cycle between them. */
+TAPE_API int64_t tape_queue_count(tape_queue_t *queue, int64_t a, int64_t b);
+
+/* States of a cycle file. */
+#define TAPE_CYCLE_OPEN 0      /* messages may still be appended */
+#define TAPE_CYCLE_FINISHED 1  /* it has its END_OF_DATA */
+#define TAPE_CYCLE_HALF_MADE 2 /* being created, or left by a dead creator */
+
+typedef struct tape_cycle_info {
+    int64_t cycle;
+    int64_t first_index;   /* of sequence 0, whether there is such a message or not */
+    int64_t count;         /* messages */
+    int64_t bytes;         /* length of the file */
+    int64_t bytes_on_disk;
+    int32_t state;
+    int32_t data_format;   /* 1, or 0 for files of before 5.19.11 */
+} tape_cycle_info_t;
+
+/* Facts about the file of `cycle`. TAPE_ENOTFOUND when there is none; else as for reading. */
+TAPE_API int tape_queue_cycle_info(tape_queue_t *queue, int64_t cycle, tape_cycle_info_t *out);
+/* The cycle of a file name (without directory), or TAPE_EINVAL when it is not that of a cycle. */
+TAPE_API int64_t tape_queue_cycle_of_name(tape_queue_t *queue, const char *name);
+
+/* The `n`th word of the table store (from 0): its key, cut to `size` and NUL-terminated, and value.
+ * 1, 0 when there are not so many, or a code. */
+TAPE_API int tape_queue_table_word(tape_queue_t *queue, size_t n, char *key, size_t size,
+                                   int64_t *value);
 
 /* The file name (without directory) of a cycle. TAPE_EINVAL when it does not fit or is no cycle. */
 TAPE_API int tape_queue_cycle_name(tape_queue_t *queue, int64_t cycle, char *buffer, size_t size);
@@ -250,10 +279,14 @@ TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
 
 /* ---- tailer --------------------------------------------------------------------------------- */
 
+/* Flags of tape_tailer_options_t. */
+#define TAPE_TAILER_STEAL 1  /* take the name even if a live tailer on this host has it */
+
 typedef struct tape_tailer_options {
     uint32_t struct_size;
-    uint32_t reserved;
+    uint32_t flags;
     int64_t window_size;     /* bytes of a cycle file mapped at a time, 0: 16 MiB */
+    const char *id;          /* a name, at most 256 bytes of ISO-8859-1; NULL: none */
 } tape_tailer_options_t;
 
 typedef struct tape_excerpt {
@@ -264,8 +297,13 @@ typedef struct tape_excerpt {
     uint32_t reserved;
 } tape_excerpt_t;
 
-/* Makes a tailer that stands before the first message.
- * Errors: TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM. */
+/* Makes a tailer that stands before the first message. A named one stands where its position was
+ * stored last, by whatever language, under Java's key `index.<id>`; the queue keeps it (Java
+ * ignores the case of names). When the cycle of a stored position is gone it stands before the next
+ * one that exists, and tape_tailer_gap() tells.
+ * Errors: TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM; named also TAPE_EBUSY (a live
+ * tailer on this host has the name), TAPE_EREADONLY (it is new and the queue is read-only),
+ * TAPE_EIO, TAPE_ECORRUPT. */
 TAPE_API int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options,
                               tape_tailer_t **out);
 TAPE_API int tape_tailer_close(tape_tailer_t *tailer);
@@ -294,9 +332,19 @@ TAPE_API int tape_tailer_seek(tape_tailer_t *tailer, int64_t index);
 TAPE_API int tape_tailer_seek_start(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);
 
-/* The direction of reading. Turned backward, the next read gives the message at tape_tailer_index(),
- * or the last one when there is none (yet); beyond the first message it gives nothing, and turned
- * forward again the first. Set: TAPE_OK, TAPE_EINVAL, or as for tape_tailer_next(). */
+/* Stores the position of a named tailer: the index of its next read. Nothing else does.
+ * TAPE_OK, TAPE_ESTATE (it has no name), TAPE_EREADONLY, or as for tape_tailer_next(). */
+TAPE_API int tape_tailer_commit(tape_tailer_t *tailer);
+/* What is stored: the index, 0 when nothing is; TAPE_ESTATE when it has no name. */
+TAPE_API int64_t tape_tailer_committed(tape_tailer_t *tailer);
+/* 1 when messages from *first_gone up to, not including, *next are gone that the tailer had yet to
+ * read: the file of their cycle does not exist any more. It is told once. 0 otherwise. */
+TAPE_API int tape_tailer_gap(tape_tailer_t *tailer, int64_t *first_gone, int64_t *next);
+
+/* The direction of reading. Turned backward, the next read gives the message at
+ * tape_tailer_index(), or the last one when there is none (yet); beyond the first message it gives
+ * nothing, and turned forward again the first. Set: TAPE_OK, TAPE_EINVAL, or as for
+ * tape_tailer_next(). */
 #define TAPE_FORWARD 1
 #define TAPE_BACKWARD 2
 TAPE_API int tape_tailer_set_direction(tape_tailer_t *tailer, int direction);

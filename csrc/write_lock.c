@@ -91,7 +91,7 @@ static int wait_for_it(tape__write_lock_t *lock)
         if (now - s.since_ns >= JUDGE_AFTER_NS &&
             (s.judged_ns == s.since_ns || now - s.judged_ns >= JUDGE_EVERY_NS)) {
             if (may_break(lock, &s, now) && claim(lock, s.word)) {
-                lock->broken++;
+                COUNT64(counters, &lock->broken, 1);
                 return TAPE__LOCK_TAKEN_OVER;
             }
             if (s.judged_ns == s.since_ns) s.judged_ns++;
@@ -139,8 +139,8 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         tape__process_unguard(lock->entry);
         return outcome;
     }
-    lock->acquired++;
-    lock->contended += contended;
+    COUNT64(counters, &lock->acquired, 1);
+    if (contended) COUNT64(counters, &lock->contended, 1);
     return outcome;
 }
 
@@ -150,7 +150,7 @@ int tape__write_lock_try(tape__write_lock_t *lock)
     if (!tape__process_guard(lock->entry, 0, &contended)) return TAPE_ELOCKED;
     if (!enter(lock)) return refuse_closed(lock);
     if (claim(lock, TAPE__MIN64)) {
-        lock->acquired++;
+        COUNT64(counters, &lock->acquired, 1);
         return TAPE__LOCK_TAKEN;
     }
     uint64_t word = OBSERVE64(write_lock, lock->word);
@@ -158,8 +158,8 @@ int tape__write_lock_try(tape__write_lock_t *lock)
         tape__side_file_judge(lock->entry, (int64_t)(word & 0xFFFFFFFF), lock->table_inode) ==
             TAPE__HOLDER_DEAD &&
         claim(lock, word)) {
-        lock->acquired++;
-        lock->broken++;
+        COUNT64(counters, &lock->acquired, 1);
+        COUNT64(counters, &lock->broken, 1);
         return TAPE__LOCK_TAKEN_OVER;
     }
     tape__process_unguard(lock->entry);
@@ -171,7 +171,7 @@ bool tape__write_lock_release(tape__write_lock_t *lock)
     /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
      * broke the lock, the word is not ours to change. */
     bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
-    if (!ours) lock->lost++;
+    if (!ours) COUNT64(counters, &lock->lost, 1);
     tape__process_unguard(lock->entry);
     return ours;
 }

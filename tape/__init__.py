@@ -14,9 +14,10 @@ from ._ffi import lib as _lib
 from ._ffi import text as _text
 from .appender import Appender
 from .codecs import Codec
+from .deletion import delete
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
-from .info import AppenderInfo, Entry, Location, QueueInfo, TailerInfo
+from .info import AppenderInfo, CycleFile, Entry, Location, QueueInfo, TailerInfo
 from .queue import Clock, Queue
 from .queue import open_queue as open  # noqa: A004
 from .roll_cycles import RollCycle
@@ -24,5 +25,5 @@ from .tailer import Tailer
 
 __version__ = _text(_lib.tape_version())
 
-__all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "Entry", "Location", "Queue", "QueueInfo",
-           "RollCycle", "Tailer", "TailerInfo", "codecs", "open", *_errors]
+__all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Location", "Queue",
+           "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs", "delete", "open", *_errors]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-__all__ = ["AppenderInfo", "Entry", "Location", "QueueInfo", "TailerInfo"]
+__all__ = ["AppenderInfo", "CycleFile", "Entry", "Location", "QueueInfo", "TailerInfo"]
 
 
 class Entry(NamedTuple):
@@ -14,6 +14,18 @@ class Entry(NamedTuple):
     index: int  # type: ignore[assignment]  # hides tuple.index on purpose
     value: Any
     raw: bytes
+
+
+class CycleFile(NamedTuple):
+    """One cycle file; ``state`` is ``"open"``, ``"finished"`` or ``"half-made"``."""
+
+    path: str
+    cycle: int
+    first_index: int
+    count: int  # type: ignore[assignment]  # hides tuple.count on purpose
+    bytes: int
+    bytes_on_disk: int
+    state: str
 
 
 class Location(NamedTuple):
@@ -45,6 +57,8 @@ class QueueInfo(_Info):
     closed: bool
     first_index: int | None
     last_index: int | None
+    messages: int
+    tailers: dict[str, int]
     lowest_cycle: int | None
     highest_cycle: int | None
     listing_mod_count: int
@@ -74,8 +88,11 @@ class TailerInfo(_Info):
     """Facts about a tailer."""
 
     queue: str
+    id: str | None
     codec: str
+    direction: str | None
     index: int | None
     last_read: int | None
+    committed: int | None
     closed: bool
     poll_interval: float

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from . import appender as _appender
@@ -12,11 +14,15 @@ from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
 from .codecs import Codec, fressian
-from .errors import InvalidArgument, RollCycleMismatch
-from .info import Location, QueueInfo
+from .errors import DecodeError, InvalidArgument, RollCycleMismatch
+from .info import CycleFile, Location, QueueInfo
 from .roll_cycles import RollCycle
 
 __all__ = ["Clock", "Queue", "open_queue"]
+
+
+_STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
+           lib.TAPE_CYCLE_HALF_MADE: "half-made"}
 
 
 class Clock(Protocol):
@@ -38,6 +44,12 @@ def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
     if not value >= 0:
         raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
     return max(1, int(value * 1e9))
+
+
+def _handler(on_error: str | Callable[[DecodeError], Any]) -> Callable[[DecodeError], Any] | None:
+    if callable(on_error):
+        return on_error
+    return None if on_error == "raise" else lambda error: None
 
 
 class Queue(Handle):
@@ -104,15 +116,43 @@ class Queue(Handle):
         self._children.add(child)
         return child
 
-    def tailer(self, *, codec: Codec[Any] | None = None,
-               poll_interval: float = 0.05) -> _tailer.Tailer:
-        """Makes a tailer that stands before the first message.
+    def tailer(self, id: str | None = None, *,  # noqa: A002
+               start: str | int | datetime.datetime | None = None,
+               direction: str = "forward", codec: Codec[Any] | None = None,
+               commit: str = "auto", poll_interval: float = 0.05, steal: bool = False,
+               on_error: str | Callable[[DecodeError], Any] = "raise",
+               on_gap: str = "raise") -> _tailer.Tailer:
+        """Makes a tailer.
 
         Args:
+            id: a name: its position is kept in the queue, under the key that Java and Clojure
+                use, and survives restarts. At most 256 characters of ISO-8859-1; case is ignored.
+            start: ``"start"`` (the default), ``"end"``, an index or a time; for a named tailer
+                only while nothing is stored under its name.
+            direction: ``"forward"`` or ``"backward"``.
             codec: for its messages; the queue's by default.
+            commit: for a named tailer: ``"auto"``: reading stores the position; ``"manual"``: only
+                :meth:`tape.Tailer.commit` does.
             poll_interval: seconds between looks while waiting, 0 to 3600.
+            steal: take the name although a live tailer on this host has it.
+            on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
+                next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
+                raise; when it returns, the message is skipped).
+            on_gap: ``"raise"``: the first read raises :class:`tape.Gap` when the file of a stored
+                position is gone, and reading goes on behind it; ``"skip"``: it just goes on.
 
-        Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.InvalidArgument`.
+        Raises: :class:`tape.TailerBusy` when a live tailer has the name,
+            :class:`tape.ReadOnlyQueue` for a new name in a read-only queue,
+            :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.InvalidArgument`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i, j = [q.appender().write(m) for m in "ab"]
+        ...     with q.tailer("billing") as t:
+        ...         t.read()
+        ...     q.tailer("billing").read(), q.tailers() == {"billing": j + 1}
+        'a'
+        ('b', True)
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -121,8 +161,21 @@ class Queue(Handle):
         """
         if not 0 <= poll_interval <= 3600:
             raise InvalidArgument("poll_interval is out of range", hint="0 to 3600 seconds")
-        child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval)
+        for name, value, allowed in (("commit", commit, ("auto", "manual")),
+                                     ("on_gap", on_gap, ("raise", "skip")),
+                                     ("on_error", on_error, ("raise", "skip"))):
+            if value not in allowed and not (name == "on_error" and callable(value)):
+                raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
+        child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
+                               id=id, auto_commit=commit == "auto", steal=steal,
+                               tell_gap=on_gap == "raise",
+                               on_error=_handler(on_error))
         self._children.add(child)
+        try:
+            child._begin(start, direction)
+        except BaseException:
+            child.close()
+            raise
         return child
 
     def _index_or_none(self, index: int) -> int | None:
@@ -137,6 +190,64 @@ class Queue(Handle):
     def last_index(self) -> int | None:
         """The index of the last message, or ``None`` when there is none."""
         return self._index_or_none(lib.tape_queue_last_index(self._handle))
+
+    def count(self, a: int, b: int) -> int:
+        """The number of messages with a <= index < b, by the index, without reading them.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i, j, k = [q.appender().write(m) for m in "abc"]
+        ...     q.count(i, k), q.count(k, i), len(q)
+        (2, 0, 3)
+        """
+        for index in (a, b):
+            if not 0 <= index < 1 << 63:
+                raise InvalidArgument(f"{index} is no index", hint="0 to 2**63-1")
+        return self._check(lib.tape_queue_count(self._handle, a, b))
+
+    def __len__(self) -> int:
+        return self._check(lib.tape_queue_count(self._handle, 0, (1 << 63) - 1))
+
+    def cycles(self) -> list[CycleFile]:
+        """The cycle files, oldest first, as :class:`tape.CycleFile`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("a")
+        ...     [(c.first_index == i, c.count, c.state) for c in q.cycles()]
+        [(True, 1, 'open')]
+        """
+        handle, found = self._open_handle(), []
+        for name in os.listdir(self.path):
+            cycle = lib.tape_queue_cycle_of_name(handle, os.fsencode(name))
+            info = ffi.new("tape_cycle_info_t *")
+            if cycle < 0:
+                continue
+            code = lib.tape_queue_cycle_info(handle, cycle, info)
+            if code == lib.TAPE_ENOTFOUND:
+                continue  # deleted meanwhile
+            self._check(code)
+            found.append(CycleFile(os.path.join(self.path, name), cycle, info.first_index,
+                                   info.count, info.bytes, info.bytes_on_disk,
+                                   _STATES[info.state]))
+        return sorted(found, key=lambda c: c.cycle)
+
+    def table(self) -> dict[str, int]:
+        """All words of the table store by key: listing, locks, positions of named tailers."""
+        words: dict[str, int] = {}
+        handle, n = self._open_handle(), 0
+        key, value = ffi.new("char[1024]"), ffi.new("int64_t *")
+        while self._check(lib.tape_queue_table_word(handle, n, key, 1024, value)) == 1:
+            words.setdefault(ffi.string(key).decode("latin-1"), int(value[0]))
+            n += 1
+        return words
+
+    def tailers(self) -> dict[str, int]:
+        """Named tailers and the index of the next read of each; 0: nothing read yet."""
+        return {key[6:]: value for key, value in self.table().items()
+                if key.lower().startswith("index.")
+                and not (key.lower().startswith("index.replicated:")
+                         and key.lower().endswith((".version", ".lock")))}
 
     def index_of(self, cycle: int, sequence: int) -> int:
         """The index of message number ``sequence`` (from 0) of a cycle; it need not exist.
@@ -175,6 +286,12 @@ class Queue(Handle):
             self._fail(lib.TAPE_ECLOSED)
         return self._handle
 
+    def _cycle_of(self, time_: datetime.datetime) -> int:
+        """The cycle of a time, as a writer would choose it."""
+        since = time_ - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+        ms = since // datetime.timedelta(milliseconds=1)
+        return (ms - self._effective_epoch()) // self.roll_cycle.length_ms
+
     def _effective_epoch(self) -> int:
         weekly = 259_200_000 if self.roll_cycle.name == "WEEKLY" else 0
         return self.epoch or weekly
@@ -189,7 +306,7 @@ class Queue(Handle):
             path=self.path, roll_cycle=self.roll_cycle.name, epoch=self.epoch,
             source_id=self.source_id, block_size=i.block_size, codec=self.codec.name,
             read_only=self.read_only, closed=self.closed, first_index=self.first_index,
-            last_index=self.last_index,
+            last_index=self.last_index, messages=len(self), tailers=self.tailers(),
             lowest_cycle=None if i.lowest_cycle < 0 else i.lowest_cycle,
             highest_cycle=None if i.highest_cycle < 0 else i.highest_cycle,
             listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,

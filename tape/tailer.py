@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
+import datetime
+import itertools
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._ffi import check, ffi, lib
 from ._handle import Handle
 from .appender import framing_of
 from .codecs import Codec
-from .errors import (DecodeError, Empty, IndexNotFound, InvalidArgument, QueueClosed, StateError,
-                     TailerBusy)
-from .info import Entry, TailerInfo
+from .errors import (DecodeError, Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed,
+                     StateError, TailerBusy)
+from .info import CycleFile, Entry, TailerInfo
 
 if TYPE_CHECKING:
     from .queue import Queue
@@ -45,6 +48,24 @@ def _deadline(timeout: float | None) -> float | None:
     return time.monotonic() + timeout
 
 
+def _name(id: str) -> bytes:  # noqa: A002
+    """A tailer's name as Java stores it: one byte a character."""
+    try:
+        name = id.encode("latin-1")
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"the name {id!r} has characters beyond U+00FF",
+                              hint="names are ISO-8859-1") from None
+    if len(name) > 256 or b"\0" in name:
+        raise InvalidArgument("a name of more than 256 characters, or with NUL", hint="shorten it")
+    return name
+
+
+def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
+    """The index of message ``number`` (from 0); ``ends``: messages up to each cycle's end."""
+    place = bisect.bisect_right(ends, number)
+    return cycles[place].first_index + number - (ends[place - 1] if place else 0)
+
+
 class Tailer(Handle):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
@@ -59,14 +80,23 @@ class Tailer(Handle):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("_decode", "_framing", "_outs", "codec", "poll_interval", "queue")
+    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_outs", "_tell_gap", "codec",
+                 "id", "poll_interval", "queue")
 
     codec: Codec[Any]
     queue: Queue
+    id: str | None
     poll_interval: float
 
-    def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float) -> None:
+    def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
+                 id: str | None = None, auto_commit: bool = False,  # noqa: A002
+                 steal: bool = False, tell_gap: bool = False,
+                 on_error: Callable[[DecodeError], Any] | None = None) -> None:
         self._closed_by = None
+        self._on_error = on_error
+        self.id = id
+        self._auto_commit = id is not None and auto_commit and not queue.read_only
+        self._tell_gap = id is not None and tell_gap
         self.queue = queue
         self.codec = codec
         self.poll_interval = poll_interval
@@ -77,9 +107,27 @@ class Tailer(Handle):
         # operations are atomic, and what is decoded lies in a mapping that another call may move.
         self._outs = [ffi.new("tape_excerpt_t *")]
         out = ffi.new("tape_tailer_t **")
+        options = ffi.new("tape_tailer_options_t *")
+        options.struct_size = ffi.sizeof("tape_tailer_options_t")
+        options.flags = lib.TAPE_TAILER_STEAL if steal else 0
+        if id is not None:
+            name = ffi.new("char[]", _name(id))
+            options.id = name
         handle = queue._open_handle()
-        check(lib.tape_tailer_open(handle, ffi.NULL, out))
+        check(lib.tape_tailer_open(handle, options, out))
         self._handle = ffi.gc(out[0], lib.tape_tailer_close)
+
+    def _begin(self, start: str | int | datetime.datetime | None, direction: str) -> None:
+        """Goes where a new tailer shall stand, unless a position was stored."""
+        fresh = self.id is None or self._call(lib.tape_tailer_committed) == 0
+        if fresh and start == "end":
+            self._call(lib.tape_tailer_seek_end)
+        elif fresh and isinstance(start, (int, datetime.datetime)):
+            self._move_to(start)
+        elif start not in (None, "start") and fresh:
+            raise InvalidArgument(f"start={start!r}", hint="'start', 'end', an index, a datetime")
+        if direction != "forward":
+            self.direction = direction
 
     def _take(self) -> Any:
         """Takes the token; it is given back by ``self._outs.append(out)``."""
@@ -133,13 +181,32 @@ class Tailer(Handle):
                              hint="decode() must copy what it keeps")
         return value
 
-    def _read_now(self, as_entry: bool = False) -> Any:
+    def _raise_gap(self, handle: Any) -> None:
+        """Tells once that the file of the stored position is gone."""
+        self._tell_gap = False
+        ends = ffi.new("int64_t[2]")
+        if lib.tape_tailer_gap(handle, ends, ends + 1) == 1:
+            raise Gap(f"messages {ends[0]:#x} to {ends[1]:#x} of {self.queue.path} are gone",
+                      from_index=int(ends[0]), to_index=int(ends[1]),
+                      hint="read again to go on behind the gap")
+
+    def _read_now(self, as_entry: bool = False, commit: bool = True) -> Any:
         out = self._take()
         try:
             handle = self._handle
-            code = _next(handle, out)
-            if code == 1:
-                value = self._value(out, handle)
+            if self._tell_gap:
+                self._raise_gap(handle)
+            while (code := _next(handle, out)) == 1:
+                try:
+                    value = self._value(out, handle)
+                except DecodeError as error:
+                    if self._on_error is None:
+                        raise
+                    self._on_error(error)
+                    _next(handle, out)  # the message is next again: pass it
+                    continue
+                if self._auto_commit and commit:
+                    check(lib.tape_tailer_commit(handle))
                 if as_entry:
                     return Entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
                 return value
@@ -149,8 +216,9 @@ class Tailer(Handle):
             self._fail(code)
         return _NOTHING
 
-    def _read_until(self, deadline: float | None, as_entry: bool = False) -> Any:
-        while (value := self._read_now(as_entry)) is _NOTHING:
+    def _read_until(self, deadline: float | None, as_entry: bool = False,
+                    commit: bool = True) -> Any:
+        while (value := self._read_now(as_entry, commit)) is _NOTHING:
             pause = self.poll_interval
             if deadline is not None:
                 left = deadline - time.monotonic()
@@ -193,70 +261,197 @@ class Tailer(Handle):
                  else self._read_until(_deadline(timeout), True))
         return None if entry is _NOTHING else entry
 
+    def _done(self) -> None:
+        """The loop's body is done with what it was given: now its position may be stored."""
+        if self._auto_commit and self.last_read is not None:
+            self.commit()
+
     def __iter__(self) -> Iterator[Any]:
-        while (value := self._read_now()) is not _NOTHING:
+        while (value := self._read_now(commit=False)) is not _NOTHING:
             yield value
+            self._done()
+
+    def __reversed__(self) -> Iterator[Any]:
+        """The messages before this place, newest first, by a tailer of its own."""
+        other = Tailer(self.queue, self.codec, self.poll_interval)
+        if (index := self.index) > 0:
+            at_message = other.seek(index)
+            other.direction = "backward"
+            if at_message and self.direction == "forward":
+                other.skip()
+        return iter(other)
 
     def entries(self, limit: int | None = None) -> Iterator[Entry]:
         """What is there now, as :class:`tape.Entry` objects, at most ``limit``."""
         while limit is None or limit > 0:
-            entry = self.read_entry()
-            if entry is None:
+            entry = self._read_now(True, commit=False)
+            if entry is _NOTHING:
                 return
             yield entry
+            self._done()
             limit = None if limit is None else limit - 1
 
     def follow(self, timeout: float | None = None) -> Iterator[Any]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
         while True:
             try:
-                value = self._read_until(_deadline(timeout))
+                value = self._read_until(_deadline(timeout), commit=False)
             except QueueClosed:
                 return
             if value is _NOTHING:
                 return
             yield value
+            if self._closed_by is None:
+                self._done()
+
+    def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
+        """Up to ``n`` messages as a list; waits for the first as :meth:`read` does."""
+        if n <= 0:
+            return []
+        first = (self._read_now() if timeout == 0 else self._read_until(_deadline(timeout)))
+        messages = [] if first is _NOTHING else [first]
+        while messages and len(messages) < n:
+            if (value := self._read_now()) is _NOTHING:
+                break
+            messages.append(value)
+        return messages
 
     def skip(self, n: int = 1) -> int:
         """Moves over up to ``n`` messages without decoding them; returns how many there were."""
         done = 0
         out = self._take()
         try:
-            while done < n and self._check(_next(self._handle, out)) == 1:
+            handle = self._handle
+            while done < n and self._check(_next(handle, out)) == 1:
                 done += 1
+            if done and self._auto_commit:
+                check(lib.tape_tailer_commit(handle))
         finally:
             self._outs.append(out)
         return done
 
+    def commit(self) -> None:
+        """Stores the position of a named tailer: the index of its next read.
+
+        With ``commit="manual"`` nothing else does.
+
+        Raises: :class:`tape.StateError` without a name, :class:`tape.ReadOnlyQueue`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("work")
+        ...     t = q.tailer("worker", commit="manual")
+        ...     t.read(), q.tailers()["worker"] == 0
+        ...     t.commit()
+        ...     q.tailers()["worker"] == i + 1
+        ('work', True)
+        True
+        """
+        self._call(lib.tape_tailer_commit)
+
     # ---- moving ----
 
-    def seek(self, index: int, *, strict: bool = False) -> bool:
+    def _move_to(self, target: int | datetime.datetime) -> bool:
+        if isinstance(target, datetime.datetime):
+            return self._move_to_time(target)
+        if not 0 <= target < 1 << 63:
+            raise InvalidArgument(f"{target} is no index", hint="0 to 2**63-1")
+        return self._call(lib.tape_tailer_seek, target) == 1
+
+    def _move_to_time(self, time_: datetime.datetime) -> bool:
+        """To the first message of the cycle of that time, or of the next one that exists."""
+        if time_.tzinfo is None:
+            raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
+        wanted = self.queue._cycle_of(time_)
+        for cycle in self.queue.cycles():
+            if cycle.cycle >= wanted and cycle.count > 0:
+                return self._call(lib.tape_tailer_seek, cycle.first_index) == 1
+        self._call(lib.tape_tailer_seek_end)
+        return False
+
+    def seek(self, index: int | datetime.datetime, *, strict: bool = False) -> bool:
         """Moves so that the next read gives ``index``.
 
-        Returns: ``True``; ``False`` when there is no such message: the tailer then waits there
-            for it if it is the one after the last of its cycle, and otherwise stays where it was.
-
         Args:
-            index: of a message, not negative.
+            index: of a message, not negative; or a time (with a time zone): then the first message
+                of its cycle, or of the next cycle that has one, since messages bear no time.
             strict: raise :class:`tape.IndexNotFound` instead of returning ``False``.
+
+        Returns: ``True``; ``False`` when there is no such message: the tailer then waits there
+            for it if it is the one after the last of its cycle (or of the queue, by time), and
+            otherwise stays where it was.
         """
-        if not 0 <= index < 1 << 63:
-            raise InvalidArgument(f"{index} is no index", hint="0 to 2**63-1")
-        found = self._call(lib.tape_tailer_seek, index) == 1
+        found = self._move_to(index)
+        if self._auto_commit:
+            self.commit()
         if strict and not found:
-            raise IndexNotFound(f"no message {index:#x} in {self.queue.path}", index=index,
+            number = index if isinstance(index, int) else None
+            raise IndexNotFound(f"no message {index if number is None else hex(number)} in "
+                                f"{self.queue.path}", index=number,
                                 hint="see first_index and last_index of the queue")
         return found
 
     def seek_start(self) -> Tailer:
         """Moves before the first message."""
         self._call(lib.tape_tailer_seek_start)
+        if self._auto_commit:
+            self.commit()
         return self
 
     def seek_end(self) -> Tailer:
-        """Moves behind the last message."""
+        """Moves behind the last message (backward: before it, so that it is read next)."""
         self._call(lib.tape_tailer_seek_end)
+        if self._auto_commit:
+            self.commit()
         return self
+
+    def seek_by(self, key: Callable[[Any], Any], target: Any) -> bool:
+        """Moves to the first message with ``key(message) >= target``, by binary search.
+
+        The messages must be ordered by ``key``. Reads about log2(messages) of them.
+
+        Returns: ``True``; ``False`` when there is none: the tailer then stands at the end.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     a = q.appender()
+        ...     indexes = [a.write({"at": n * 10}) for n in range(100)]
+        ...     t = q.tailer()
+        ...     t.seek_by(lambda m: m["at"], 555), t.read()
+        (True, {'at': 560})
+        """
+        cycles = [c for c in self.queue.cycles() if c.count > 0]
+        ends = list(itertools.accumulate(c.count for c in cycles))
+        with Tailer(self.queue, self.codec, self.poll_interval) as other:
+            low, high = 0, ends[-1] if ends else 0
+            while low < high:
+                middle = (low + high) // 2
+                other.seek(_index_of(cycles, ends, middle), strict=True)
+                if key(other.read()) < target:
+                    low = middle + 1
+                else:
+                    high = middle
+        if not ends or low == ends[-1]:
+            self.seek_end()
+            return False
+        return self.seek(_index_of(cycles, ends, low))
+
+    @property
+    def direction(self) -> str:
+        """``"forward"`` or ``"backward"``; may be set.
+
+        Turned backward, the next read gives the message at :attr:`index`, or the last one if there
+        is none; beyond the first message it gives nothing, and turned forward again the first.
+        """
+        code = self._call(lib.tape_tailer_direction)
+        return "backward" if code == lib.TAPE_BACKWARD else "forward"
+
+    @direction.setter
+    def direction(self, direction: str) -> None:
+        if direction not in ("forward", "backward"):
+            raise InvalidArgument(f"direction={direction!r}", hint="'forward' or 'backward'")
+        self._call(lib.tape_tailer_set_direction,
+                   lib.TAPE_FORWARD if direction == "forward" else lib.TAPE_BACKWARD)
 
     @property
     def index(self) -> int:
@@ -278,10 +473,13 @@ class Tailer(Handle):
     def info(self) -> TailerInfo:
         """Facts about the tailer."""
         closed = self.closed
-        return TailerInfo(queue=self.queue.path, codec=self.codec.name,
+        committed = (None if closed or self.id is None
+                     else self._call(lib.tape_tailer_committed))
+        return TailerInfo(queue=self.queue.path, id=self.id, codec=self.codec.name,
+                          direction=None if closed else self.direction,
                           index=None if closed else self.index,
-                          last_read=None if closed else self.last_read, closed=closed,
-                          poll_interval=self.poll_interval)
+                          last_read=None if closed else self.last_read, committed=committed,
+                          closed=closed, poll_interval=self.poll_interval)
 
     def close(self) -> None:
         """Closes the tailer and gives its mapping back; the queue stays open.
@@ -294,4 +492,5 @@ class Tailer(Handle):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"Tailer({self.queue.path!r}, codec={self.codec.name}, {state})"
+        name = "" if self.id is None else f"id={self.id!r}, "
+        return f"Tailer({self.queue.path!r}, {name}codec={self.codec.name}, {state})"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 USE = re.compile(r"\b(OBSERVE32|OBSERVE64|OBSERVE32_UNALIGNED|PUBLISH64|CLAIM32|CLAIM64|PEEK32|PEEK64"
-                 r"|BUMP64)\((\w+),")
-PUBLISHES = {"PUBLISH64", "CLAIM32", "CLAIM64", "BUMP64"}
+                 r"|BUMP64|COUNT64)\((\w+),")
+PUBLISHES = {"PUBLISH64", "CLAIM32", "CLAIM64", "BUMP64", "COUNT64"}
 OBSERVES = {"OBSERVE32", "OBSERVE64", "OBSERVE32_UNALIGNED", "CLAIM32", "CLAIM64", "PEEK32",
             "PEEK64", "BUMP64"}
 

@@ -1,0 +1,125 @@
+/* census.c - counting messages and describing cycle files, for queue.c's callers.
+ *
+ * A cycle's count is its last sequence plus one, which the write position or the index gives
+ * without a walk over the messages (format.md 6.4).
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "error.h"
+#include "platform.h"
+#include "queue.h"
+
+static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_info_t *out)
+{
+    tape__window_t window = {0};
+    tape__chain_end_t end;
+    int rc = tape__cycle_store_find_end(s, &window, &end);
+    tape__window_close(&window);
+    if (rc != TAPE_OK) return rc;
+    bool finished = tape__word_kind(end.end.word) == TAPE__WORD_EOF;
+    out->first_index = tape__index(q->settings.roll_cycle, s->cycle, 0);
+    out->count = end.end.sequence;
+    out->state = finished ? TAPE_CYCLE_FINISHED : TAPE_CYCLE_OPEN;
+    out->data_format = s->aligned;
+    return TAPE_OK;
+}
+
+/* What is in the file of `cycle`, which must exist. */
+static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
+{
+    char path[1024];
+    tape__cycle_store_t store;
+    tape__stat_t st;
+    memset(out, 0, sizeof *out);
+    out->cycle = cycle;
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
+        return tape__fail(TAPE_EINVAL, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    int rc = tape__stat_path(path, &st);
+    if (rc < 0) return tape__fail_errno(-rc, path, "looking at a cycle file");
+    out->bytes = (int64_t)st.size;
+    out->bytes_on_disk = (int64_t)st.allocated;
+    rc = tape__cycle_store_open(&store, path, cycle, false);
+    if (rc == TAPE__NOT_READY) {
+        out->first_index = tape__index(q->settings.roll_cycle, cycle, 0);
+        out->state = TAPE_CYCLE_HALF_MADE;
+        return TAPE_OK;
+    }
+    if (rc != TAPE_OK) return rc;
+    rc = describe(q, &store, out);
+    tape__cycle_store_close(&store);
+    return rc;
+}
+
+int tape_queue_cycle_info(tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    rc = look(q, cycle, out);
+    tape__queue_leave(q);
+    return rc;
+}
+
+int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
+{
+    int64_t cycle;
+    if (!q || !name || !tape__cycle_of_file_name(q->settings.roll_cycle, q->listing.epoch_ms, name,
+                                                 &cycle))
+        return tape__fail(TAPE_EINVAL, name, -1, "not the name of a cycle file of this queue");
+    return cycle;
+}
+
+typedef struct {
+    const tape_queue_t *q;
+    int64_t cycle_a, sequence_a, cycle_b, sequence_b;
+    int64_t count;
+    int code;
+} counting_t;
+
+static int count_named(void *user, const char *name)
+{
+    counting_t *c = user;
+    int64_t cycle;
+    tape_cycle_info_t info;
+    const tape__listing_t *l = &c->q->listing;
+    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
+    if (cycle < c->cycle_a || cycle > c->cycle_b) return 0;
+    c->code = look(c->q, cycle, &info);
+    if (c->code == TAPE_ENOTFOUND) c->code = TAPE_OK; /* deleted meanwhile */
+    if (c->code != TAPE_OK) return 1;
+    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to = info.count;
+    if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
+    if (to > from) c->count += to - from;
+    return 0;
+}
+
+int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    counting_t c = {.q = q};
+    if (a < 0 || b < 0) {
+        rc = tape__fail(TAPE_EINVAL, q->path, -1, "an index is not negative");
+    } else if (a < b) {
+        c.cycle_a = tape__index_cycle(r, a);
+        c.sequence_a = tape__index_sequence(r, a);
+        c.cycle_b = tape__index_cycle(r, b);
+        c.sequence_b = tape__index_sequence(r, b);
+        rc = tape__list_directory(q->path, count_named, &c);
+        rc = rc < 0 ? tape__fail_errno(-rc, q->path, "listing the directory") : c.code;
+    }
+    tape__queue_leave(q);
+    return rc == TAPE_OK ? c.count : rc;
+}
+
+int tape_queue_table_word(tape_queue_t *q, size_t n, char *key, size_t size, int64_t *value)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    const uint64_t *cell =
+        q->has_table ? tape__table_store_entry(&q->table, n, key, size) : NULL;
+    if (cell) *value = tape__table_store_value(cell);
+    tape__queue_leave(q);
+    return cell != NULL;
+}

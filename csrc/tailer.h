@@ -1,0 +1,66 @@
+/* tailer.h - the tailer object, shared by the files that make up its verbs. */
+#ifndef TAPE_TAILER_H
+#define TAPE_TAILER_H
+
+#include "cycle_store.h"
+#include "queue.h"
+
+/* What makes a tailer a named one. */
+typedef struct {
+    char *id;              /* NULL: it has no name */
+    uint64_t *cell;        /* `index.<id>` in the table store */
+    bool ours;             /* this process has marked the name as in use */
+    int64_t not_before;    /* messages of the cycle below this sequence were read already */
+    int64_t gap_from, gap_to; /* a gap not yet told; gap_from -1: none */
+} tape__name_t;
+
+enum { TAPE__TRAIL_MAX = 1024 };
+
+/* Positions of messages first .. first + count - 1 of the tailer's cycle: a chain can only be
+ * walked forward, so going backward one walks a stretch once and keeps it. */
+typedef struct {
+    int64_t first;
+    int64_t count;
+    uint64_t *positions; /* TAPE__TRAIL_MAX of them; NULL until the first step backward */
+} tape__trail_t;
+
+struct tape_tailer {
+    tape_queue_t *queue;
+    tape_tailer_t *next_sibling;
+    uint32_t busy;
+    bool shut;
+    bool open;                 /* `store` is */
+    tape__cycle_store_t store;
+    tape__window_t window;
+    uint64_t window_size;
+    bool backward;
+    tape__cursor_t at;         /* of the next read; backward only its sequence counts */
+    tape__trail_t trail;       /* where the messages before it are, for going backward */
+    int64_t last_read;         /* TAPE_ENOINDEX: none */
+    tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
+    int64_t before_last_read;
+    bool can_unread;
+    bool delivered;            /* the caller may still look at what the last call gave */
+    int64_t looked_ns;
+    tape__name_t name;
+};
+
+/* Begins and ends a call: one thread at a time. */
+int tape__tailer_enter(tape_tailer_t *t);
+void tape__tailer_leave(tape_tailer_t *t);
+
+/* Opens a cycle and stands before its first message; 1, 0 when there is no such file, or a code. */
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
+/* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
+ * the tailer stayed where it was, or a code. */
+int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
+int tape__tailer_move_to_end(tape_tailer_t *t);
+/* The index of the next read, when the tailer stands in a cycle. */
+int64_t tape__tailer_index(const tape_tailer_t *t);
+
+/* named_tailer.c: finds the stored position and goes there. */
+int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal);
+void tape__tailer_unbind(tape_tailer_t *t);
+
+#endif

@@ -1,0 +1,125 @@
+/* helpers.c - see helpers.h. */
+#include "helpers.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { DIRECTORIES = 64 };
+static char made[DIRECTORIES][128];
+static int count;
+static pid_t owner;
+
+void t_empty(const char *directory)
+{
+    mkdir(directory, 0777);
+    DIR *dir = opendir(directory);
+    CHECK(dir != NULL);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/%s", directory, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(path);
+    }
+    closedir(dir);
+}
+
+static void remove_all(void)
+{
+    if (getpid() != owner) return;
+    for (int i = 0; i < count; i++) {
+        t_empty(made[i]);
+        rmdir(made[i]);
+    }
+}
+
+const char *t_directory(void)
+{
+    const char *base = getenv("TMPDIR");
+    CHECK(count < DIRECTORIES);
+    if (count == 0) {
+        owner = getpid();
+        atexit(remove_all);
+    }
+    snprintf(made[count], sizeof made[count], "%.90s/tape-test-XXXXXX", base ? base : "/tmp");
+    CHECK(mkdtemp(made[count]) != NULL);
+    return made[count++];
+}
+
+const char *t_path(const char *directory, const char *name)
+{
+    static char paths[4][1024];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", directory, name);
+    return path;
+}
+
+uint8_t *t_read_file(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) CHECK_FAILED("%s: %s", path, strerror(errno));
+    fseek(f, 0, SEEK_END);
+    *size = (size_t)ftell(f);
+    rewind(f);
+    uint8_t *bytes = malloc(*size + 1);
+    CHECK(bytes && fread(bytes, 1, *size, f) == *size);
+    fclose(f);
+    return bytes;
+}
+
+int t_wait(pid_t child)
+{
+    int status;
+    while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int t_descriptors(const char *directory)
+{
+    int n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    CHECK(dir != NULL);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        char path[64], target[1024];
+        snprintf(path, sizeof path, "/proc/self/fd/%.20s", e->d_name);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        if (length < 0) continue;
+        target[length] = 0;
+        n += strncmp(target, directory, strlen(directory)) == 0;
+    }
+    closedir(dir);
+    return n;
+}
+
+int t_mappings(const char *directory)
+{
+    char line[2048];
+    int n = 0;
+    FILE *f = fopen("/proc/self/maps", "r");
+    CHECK(f != NULL);
+    while (fgets(line, sizeof line, f)) n += strstr(line, directory) != NULL;
+    fclose(f);
+    return n;
+}
+
+int64_t t_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+int64_t t_clock(void *ms) { return *(int64_t *)ms; }
+
+tape_queue_options_t t_options(const char *roll_cycle, int64_t *ms)
+{
+    return (tape_queue_options_t){
+        .struct_size = sizeof(tape_queue_options_t),
+        .roll_cycle = roll_cycle,
+        .block_size = 128 << 10,
+        .clock = ms ? t_clock : NULL,
+        .clock_user = ms,
+    };
+}

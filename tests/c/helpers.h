@@ -1,0 +1,36 @@
+/* helpers.h - directories, files, processes and counts for the C tests. */
+#ifndef TAPE_HELPERS_H
+#define TAPE_HELPERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "check.h"
+#include "tape.h"
+
+/* A new empty directory; it and all in it are removed when the program (not a child) ends. */
+const char *t_directory(void);
+/* A path in static memory, one of four in turn: "<directory>/<name>". */
+const char *t_path(const char *directory, const char *name);
+/* Reads a whole file; the caller frees. */
+uint8_t *t_read_file(const char *path, size_t *size);
+/* Removes the files of a directory, not its subdirectories; creates it when there is none. */
+void t_empty(const char *directory);
+
+/* Waits for a child; its exit code, or 128 + signal. */
+int t_wait(pid_t child);
+/* Descriptors and mappings of regular files under `directory` that this process has. */
+int t_descriptors(const char *directory);
+int t_mappings(const char *directory);
+
+int64_t t_now_ns(void);
+
+/* A clock that a test sets: pass &ms as clock_user. */
+int64_t t_clock(void *ms);
+
+/* Options with struct_size set, block size 128 KiB, and a clock at `ms` when that is not NULL. */
+tape_queue_options_t t_options(const char *roll_cycle, int64_t *ms);
+
+#endif
