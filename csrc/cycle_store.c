@@ -14,6 +14,7 @@
 enum {
     HEADER_MAX = 65536, /* Java refuses a longer first document (9.3) */
     PAIR_TRIES = 128,   /* as Java (4.3) */
+    SHIFT_MAX = 56,     /* built-in roll cycles have up to 48; keeps sequences far from 2^63 */
     WALK_WINDOW = 4 << 20
 };
 
@@ -107,6 +108,7 @@ static int check_header(tape__cycle_store_t *s, const header_t *h)
         return bad(s, 4, "impossible indexCount or indexSpacing");
     s->aligned = h->data_format == 1; /* larger values are taken as 0 by Java (2.2) */
     int shift = 2 * log2_floor((uint64_t)s->index_count) + log2_floor((uint64_t)s->index_spacing);
+    if (shift > SHIFT_MAX) return bad(s, 4, "an index for more messages than have a number");
     s->sequence_shift = shift < 32 ? 32 : shift;
     return TAPE_OK;
 }
@@ -195,7 +197,9 @@ static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *seque
         uint64_t word = OBSERVE64(write_position, pair + 1);
         if (word == 0) return;
         if (*position << shift >> shift == word >> shift) {
-            *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+            int64_t found = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+            /* One that so many messages do not fit before is nonsense: counted from the index. */
+            if (tape__cycle_store_has_room(s, *position, found)) *sequence = found;
             return;
         }
     }
@@ -222,6 +226,8 @@ static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain
     if (out->pair_position == 0) return TAPE_OK;
     if (out->pair_position < s->first_document)
         return bad(s, s->write_position_at, "the write position lies inside the header");
+    if (s->aligned && out->pair_position % 4 != 0)
+        return bad(s, s->write_position_at, "the write position is not a multiple of 4");
     if (out->pair_matches) {
         tape__cursor_t c = {out->pair_position, sequence, 0};
         int rc = tape__cycle_store_observe(s, w, &c, WALK_WINDOW);
