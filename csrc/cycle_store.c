@@ -255,14 +255,80 @@ int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
     return rc;
 }
 
+/* ---- the same for those who will write there ---- */
+
+/* Walks on to the header at `place`: 1 it is one, 0 there is none in this chain (c is then behind
+ * `place` or at the end), or a code. *last is the last message passed. */
+static int walk_to(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *c, uint64_t place,
+                   uint64_t *last)
+{
+    while (c->position < place) {
+        int rc = tape__cycle_store_observe(s, w, c, WALK_WINDOW);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return 0;
+        if (kind == TAPE__WORD_DATA) *last = c->position;
+        tape__cycle_store_step(s, c);
+    }
+    return c->position == place;
+}
+
+/* Whether the chain leads from one index entry over the next (`entry`) and the write position to
+ * the end that these gave: then none of them is wrong. */
+static bool end_is_reached(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *entry,
+                           const tape__chain_end_t *found)
+{
+    tape__cursor_t c;
+    uint64_t last, pair = found->pair_position ? found->pair_position : entry->position;
+    if (tape__excerpt_index_find(s, entry->sequence - 1, &c) != TAPE_OK) return false;
+    return walk_to(s, w, &c, tape__min_u64(pair, entry->position), &last) == 1 &&
+           walk_to(s, w, &c, tape__max_u64(pair, entry->position), &last) == 1 &&
+           walk_to(s, w, &c, found->end.position, &last) == 1;
+}
+
+/* The long way, when something is wrong: from the first document. */
+static int walk_it_all(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *entry,
+                       tape__chain_end_t *found)
+{
+    tape__cursor_t c = {s->first_document, 0, 0};
+    uint64_t last = 0;
+    int rc = walk_to(s, w, &c, found->pair_position, &last);
+    if (rc == 0 && found->pair_position != 0)
+        return bad(s, c.position, "the messages do not lead to the write position");
+    if (rc >= 0) rc = walk_to(s, w, &c, UINT64_MAX, &last);
+    if (rc < 0) return rc;
+    if (entry->position > c.position)
+        return bad(s, c.position, "the messages end here, but there are indexed ones behind");
+    if (!found->pair_matches) { /* it was an entry that found the end, and that was wrong */
+        found->end = c;
+        found->last_position = last;
+    }
+    return TAPE_OK;
+}
+
+int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
+                                       tape__chain_end_t *out)
+{
+    tape__cursor_t entry;
+    tape__window_t own = {0};
+    int rc = tape__cycle_store_find_end(s, w, out);
+    if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
+    rc = tape__excerpt_index_find(s, out->end.sequence - 1, &entry);
+    if (rc == TAPE_OK && !end_is_reached(s, &own, &entry, out))
+        rc = walk_it_all(s, &own, &entry, out);
+    tape__window_close(&own);
+    return rc == TAPE_OK ? tape__cycle_store_observe(s, w, &out->end, WALK_WINDOW) : rc;
+}
+
 int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
 {
     tape__chain_end_t end;
     for (;;) {
-        int rc = tape__cycle_store_find_end(s, w, &end);
+        int rc = tape__cycle_store_find_certain_end(s, w, &end);
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(end.end.word);
         if (kind == TAPE__WORD_EOF) return TAPE_OK;
+        if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) continue;
         if (!s->aligned && end.end.position % 4 != 0) {
 #if !defined(__x86_64__)
             return tape__fail(TAPE_EUNSUPPORTED, s->file.path, (int64_t)end.end.position,

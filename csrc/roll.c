@@ -146,7 +146,9 @@ static void note_ended(tape_queue_t *q, int64_t cycle, bool first_time)
 static int end_older(tape_queue_t *q, int64_t cycle)
 {
     bool first_time = q->writer.sealed_below == TAPE__NO_CYCLE;
-    int rc = end_cycles(q, first_unsure_cycle(q), cycle);
+    int64_t from = first_unsure_cycle(q);
+    if (from > cycle) from = 0; /* more than there can be: the word is wrong */
+    int rc = end_cycles(q, from, cycle);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(older_cycles_ended);
     note_ended(q, cycle, first_time);
@@ -253,15 +255,17 @@ static int add_missing_page(tape_queue_t *q, int64_t sequence)
     return tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position);
 }
 
-/* Entries for messages from lastIndex on that a dead writer published and did not index. */
+/* Entries for messages from lastIndex on that a dead writer published and did not index. Only up to
+ * the end as it was found: if lastIndex is wrong, the walk may begin anywhere. */
 static int index_the_rest(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
     tape__window_t window = {0};
     tape__cursor_t c;
+    const tape__cursor_t end = w->next;
     int64_t from = tape__excerpt_index_next(&w->store);
     int rc = tape__excerpt_index_find(&w->store, from, &c);
-    while (rc == TAPE_OK) {
+    while (rc == TAPE_OK && c.position < end.position && c.sequence < end.sequence) {
         rc = tape__cycle_store_observe(&w->store, &window, &c, WINDOW_SIZE);
         tape__word_kind_t kind = tape__word_kind(c.word);
         if (rc != TAPE_OK || (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)) break;
@@ -317,7 +321,7 @@ static int find_the_end(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
     tape__chain_end_t end;
-    int rc = tape__cycle_store_find_end(&w->store, &w->window, &end);
+    int rc = tape__cycle_store_find_certain_end(&w->store, &w->window, &end);
     if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
