@@ -313,7 +313,7 @@ int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w
     tape__window_t own = {0};
     int rc = tape__cycle_store_find_end(s, w, out);
     if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
-    rc = tape__excerpt_index_find(s, out->end.sequence - 1, &entry);
+    rc = tape__excerpt_index_find(s, INT64_MAX, &entry); /* the last: also of what a hole hides */
     if (rc == TAPE_OK && !end_is_reached(s, &own, &entry, out))
         rc = walk_it_all(s, &own, &entry, out);
     tape__window_close(&own);
