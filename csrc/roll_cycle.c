@@ -195,7 +195,6 @@ bool tape__cycle_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t
                            size_t size)
 {
     if (cycle < INT32_MIN || cycle > INT32_MAX) return false;
-    if (cycle > INT64_MAX >> r->shift) return false; /* its indexes would be negative */
     int64_t instant = cycle * r->length_ms + name_origin_ms(epoch_ms);
     civil_t c = civil_from_ms(instant);
     if (c.year < 0 || c.year > 9999) return false;

@@ -76,7 +76,7 @@ def test_damage_to_queues_of_java(driver: Path, tmp_path: Path, name: str) -> No
 
 
 def shrink(queue: Path) -> Path:
-    """Cuts the zeros at the end of cycle files, but for some pages: each case looks at all bytes."""
+    """Cuts the zeros at the end of cycle files, but for some: each case looks at all bytes."""
     for path in queue.glob("*.cq4"):
         used = len(path.read_bytes().rstrip(b"\0"))
         os.truncate(path, (used // 65536 + 2) * 65536)

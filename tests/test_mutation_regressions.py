@@ -59,7 +59,7 @@ def poke(path: Path, at: int, value: bytes) -> None:
 
 
 def position(path: Path, message: bytes) -> int:
-    """Of the header word of a message written by ``write``: word, name, block length, bytes code."""
+    """Of the header word of a message: before it come the word, a name, a length and a code."""
     return path.read_bytes().index(message) - 8
 
 
