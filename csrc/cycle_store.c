@@ -15,6 +15,7 @@
 enum {
     HEADER_MAX = 65536, /* Java refuses a longer first document (9.3) */
     PAIR_TRIES = 128,   /* as Java (4.3) */
+    SHIFT_MAX = 56,     /* built-in roll cycles have up to 48; keeps sequences far from 2^63 */
     WALK_WINDOW = 4 << 20
 };
 
@@ -108,6 +109,7 @@ static int check_header(tape__cycle_store_t *s, const header_t *h)
         return bad(s, 4, "impossible indexCount or indexSpacing");
     s->aligned = h->data_format == 1; /* larger values are taken as 0 by Java (2.2) */
     int shift = 2 * log2_floor((uint64_t)s->index_count) + log2_floor((uint64_t)s->index_spacing);
+    if (shift > SHIFT_MAX) return bad(s, 4, "an index for more messages than have a number");
     s->sequence_shift = shift < 32 ? 32 : shift;
     return TAPE_OK;
 }
@@ -201,7 +203,9 @@ static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *seque
         uint64_t word = OBSERVE64(write_position, pair + 1);
         if (word == 0) return;
         if (*position << shift >> shift == word >> shift) {
-            *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+            int64_t found = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
+            /* One that so many messages do not fit before is nonsense: counted from the index. */
+            if (tape__cycle_store_has_room(s, *position, found)) *sequence = found;
             return;
         }
     }
@@ -228,6 +232,8 @@ static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain
     if (out->pair_position == 0) return TAPE_OK;
     if (out->pair_position < s->first_document)
         return bad(s, s->write_position_at, "the write position lies inside the header");
+    if (s->aligned && out->pair_position % 4 != 0)
+        return bad(s, s->write_position_at, "the write position is not a multiple of 4");
     if (out->pair_matches) {
         tape__cursor_t c = {out->pair_position, sequence, 0};
         int rc = tape__cycle_store_observe(s, w, &c, WALK_WINDOW);
@@ -329,14 +335,80 @@ int tape__cycle_store_check_writable(const tape__cycle_store_t *s)
                       "x86-64 can it be written", s->file.path);
 }
 
+/* ---- the same for those who will write there ---- */
+
+/* Walks on to the header at `place`: 1 it is one, 0 there is none in this chain (c is then behind
+ * `place` or at the end), or a code. *last is the last message passed. */
+static int walk_to(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *c, uint64_t place,
+                   uint64_t *last)
+{
+    while (c->position < place) {
+        int rc = tape__cycle_store_observe(s, w, c, WALK_WINDOW);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return 0;
+        if (kind == TAPE__WORD_DATA) *last = c->position;
+        tape__cycle_store_step(s, c);
+    }
+    return c->position == place;
+}
+
+/* Whether the chain leads from one index entry over the next (`entry`) and the write position to
+ * the end that these gave: then none of them is wrong. */
+static bool end_is_reached(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *entry,
+                           const tape__chain_end_t *found)
+{
+    tape__cursor_t c;
+    uint64_t last, pair = found->pair_position ? found->pair_position : entry->position;
+    if (tape__excerpt_index_find(s, entry->sequence - 1, &c) != TAPE_OK) return false;
+    return walk_to(s, w, &c, tape__min_u64(pair, entry->position), &last) == 1 &&
+           walk_to(s, w, &c, tape__max_u64(pair, entry->position), &last) == 1 &&
+           walk_to(s, w, &c, found->end.position, &last) == 1;
+}
+
+/* The long way, when something is wrong: from the first document. */
+static int walk_it_all(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *entry,
+                       tape__chain_end_t *found)
+{
+    tape__cursor_t c = {s->first_document, 0, 0};
+    uint64_t last = 0;
+    int rc = walk_to(s, w, &c, found->pair_position, &last);
+    if (rc == 0 && found->pair_position != 0)
+        return bad(s, c.position, "the messages do not lead to the write position");
+    if (rc >= 0) rc = walk_to(s, w, &c, UINT64_MAX, &last);
+    if (rc < 0) return rc;
+    if (entry->position > c.position)
+        return bad(s, c.position, "the messages end here, but there are indexed ones behind");
+    if (!found->pair_matches) { /* it was an entry that found the end, and that was wrong */
+        found->end = c;
+        found->last_position = last;
+    }
+    return TAPE_OK;
+}
+
+int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
+                                       tape__chain_end_t *out)
+{
+    tape__cursor_t entry;
+    tape__window_t own = {0};
+    int rc = tape__cycle_store_find_end(s, w, out);
+    if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
+    rc = tape__excerpt_index_find(s, INT64_MAX, &entry); /* the last: also of what a hole hides */
+    if (rc == TAPE_OK && !end_is_reached(s, &own, &entry, out))
+        rc = walk_it_all(s, &own, &entry, out);
+    tape__window_close(&own);
+    return rc == TAPE_OK ? tape__cycle_store_observe(s, w, &out->end, WALK_WINDOW) : rc;
+}
+
 int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
 {
     tape__chain_end_t end;
     for (;;) {
-        int rc = tape__cycle_store_find_end(s, w, &end);
+        int rc = tape__cycle_store_find_certain_end(s, w, &end);
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(end.end.word);
         if (kind == TAPE__WORD_EOF) return TAPE_OK;
+        if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) continue;
         rc = tape__cycle_store_check_writable(s);
         if (rc != TAPE_OK) return rc;
         rc = tape__window_cover(w, &s->file, end.end.position, 8, WALK_WINDOW);

@@ -65,6 +65,15 @@ static inline void tape__cycle_store_step(const tape__cycle_store_t *s, tape__cu
     c->position = tape__next_position(c->position, tape__word_length(c->word), s->aligned);
 }
 
+/* Whether `sequence` messages can stand before one at `position`: a message takes 5 bytes or more.
+ * Numbers from damaged words are kept within the size of the file by this. */
+static inline bool tape__cycle_store_has_room(const tape__cycle_store_t *s, uint64_t position,
+                                              int64_t sequence)
+{
+    return position >= s->first_document && sequence >= 0 &&
+           (uint64_t)sequence <= (position - s->first_document) / 5;
+}
+
 /* What is known of the last message: from the pair, else from the index; then walked to the end of
  * the chain, so messages that were published after the pair was set count, too (6.4). */
 typedef struct {
@@ -78,6 +87,14 @@ int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
 /* The number of messages of a finished file, by a few small reads; false when it is not finished or
  * anything is unusual: then open it and find the end. Leaves no trail that matters. */
 bool tape__cycle_store_count_finished(const char *path, int64_t *count);
+
+/* The same for a writer, who would destroy messages if the pair or an index entry had led it into
+ * the middle of one, or if the chain broke off: the end counts only when the messages before it
+ * lead there, from the index entry before the last, or from the first document. Otherwise
+ * TAPE_ECORRUPT. An END_OF_DATA is believed, since nothing will be written. The sequence is the
+ * pair's when that matches: Java's numbers go by it, too. */
+int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
+                                       tape__chain_end_t *out);
 
 /* The sequence word for a message (4.3). */
 uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position, int64_t sequence);

@@ -77,6 +77,7 @@ static int scan_name(void *user, const char *name)
     if (length < 5 || strcmp(name + length - 4, ".cq4") != 0) return 0;
     if (!tape__cycle_of_file_name(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
     if (cycle < s->from || cycle > s->to) return 0;
+    if (cycle > INT64_MAX >> s->l->roll_cycle->shift) return 0; /* its indexes would be negative */
     if (s->first == TAPE__NO_CYCLE || cycle < s->first) s->first = cycle;
     if (s->last == TAPE__NO_CYCLE || cycle > s->last) s->last = cycle;
     return 0;

@@ -192,6 +192,8 @@ int tape__while(int code, const char *format, ...)
     return code;
 }
 
+int tape__error_code(void) { return last_failure.facts.code; }
+
 void tape__error_index(int64_t index) { last_failure.facts.index = index; }
 
 void tape__error_holder(int64_t pid, int alive, int64_t held_for_ns)

@@ -18,6 +18,9 @@ int tape__fail_errno(int system_errno, const char *file, const char *doing);
 /* Appends a line about what was being done; returns `code` so that callers can pass it on. */
 int tape__while(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The code of the failure just set, for callers of what answers NULL. */
+int tape__error_code(void);
+
 /* Adds facts to the failure just set. */
 void tape__error_index(int64_t index);
 void tape__error_holder(int64_t pid, int alive, int64_t held_for_ns);

@@ -9,6 +9,10 @@
 #include "excerpt.h"
 #include "wire.h"
 
+/* So many entries and pages that lead nowhere are tried. A damaged index could have 2^40 of them;
+ * one walks then from the first document, which is slow at worst, and right. */
+enum { TRIES_MAX = 64 };
+
 /* Largest document that an index array of this file can be: event name, padding and counts. */
 static uint64_t array_bound(const tape__cycle_store_t *s)
 {
@@ -20,7 +24,7 @@ static uint64_t array_bound(const tape__cycle_store_t *s)
 static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
                       const char *event, uint64_t *first)
 {
-    if (position < s->first_document) return TAPE__BEYOND_END;
+    if (position < s->first_document || (s->aligned && position % 4 != 0)) return TAPE__BEYOND_END;
     int rc = tape__window_cover(w, &s->file, position, 4, array_bound(s));
     if (rc != TAPE_OK) return rc;
     uint32_t word = tape__excerpt_observe(tape__window_at(w, position), s->aligned);
@@ -51,16 +55,22 @@ static int open_outer(tape__cycle_store_t *s, uint64_t *first)
     return rc;
 }
 
+/* Where index2index says that page `page` is; 0: there is none. */
+static uint64_t page_position(const tape__cycle_store_t *s, uint64_t outer, int64_t page)
+{
+    return OBSERVE64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8));
+}
+
 /* Opens page `page`. */
 static int open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first)
 {
     uint64_t outer;
     *first = s->page_first;
     if (*first && s->page_number == page) return TAPE_OK;
+    if (page < 0 || page >= s->index_count) return TAPE__BEYOND_END;
     int rc = open_outer(s, &outer);
     if (rc != TAPE_OK) return rc;
-    uint64_t position =
-        OBSERVE64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8));
+    uint64_t position = page_position(s, outer, page);
     if (position == 0) return TAPE__BEYOND_END;
     s->page_first = 0; /* the window moves */
     rc = open_array(s, &s->page, position, "index", first);
@@ -70,43 +80,58 @@ static int open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first)
     return TAPE_OK;
 }
 
-/* An entry that can be started from: the position of a complete message. */
-static bool is_message(tape__cycle_store_t *s, uint64_t position)
+/* An entry that can be started from: the position of a complete message, that can have this
+ * sequence. */
+static bool is_message(tape__cycle_store_t *s, uint64_t position, int64_t sequence)
 {
     tape__window_t w = {0};
     tape__cursor_t c = {position, 0, 0};
-    bool ok = position >= s->first_document && (!s->aligned || position % 4 == 0) &&
+    bool ok = tape__cycle_store_has_room(s, position, sequence) &&
+              (!s->aligned || position % 4 == 0) &&
               tape__cycle_store_observe(s, &w, &c, 4096) == TAPE_OK &&
               tape__word_kind(c.word) == TAPE__WORD_DATA;
     tape__window_close(&w);
     return ok;
 }
 
+/* The last entry of the page that `page` shows, from *entry (of the whole index) back, that is the
+ * position of a message. False when *tries are used up, or there is none. */
+static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, int *tries,
+                       uint64_t *position)
+{
+    int64_t column = *entry & (s->index_count - 1);
+    for (; column >= 0; column--, --*entry) {
+        const uint64_t *cell = tape__window_u64(&s->page, first + (uint64_t)column * 8);
+        /* order[index_entry]: the message before its entry. */
+        *position = OBSERVE64(index_entry, cell);
+        if (*position == 0) continue;
+        if (is_message(s, *position, *entry * s->index_spacing)) return true;
+        if (--*tries == 0) return false;
+    }
+    return false;
+}
+
 int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
 {
     *out = (tape__cursor_t){s->first_document, 0, 0};
-    int64_t entry = sequence / s->index_spacing;
-    int64_t page = entry / s->index_count, column = entry % s->index_count;
-    if (page >= s->index_count) {
-        page = s->index_count - 1;
-        column = s->index_count - 1;
-    }
-    for (; page >= 0; page--, column = s->index_count - 1) {
-        uint64_t first;
-        int rc = open_page(s, page, &first);
-        if (rc == TAPE__BEYOND_END) continue;
-        if (rc < 0) return rc;
-        for (; column >= 0; column--) {
-            const uint64_t *cell = tape__window_u64(&s->page, first + (uint64_t)column * 8);
-            /* order[index_entry]: the message before its entry. */
-            uint64_t position = OBSERVE64(index_entry, cell);
-            if (position == 0 || !is_message(s, position)) continue;
+    if (sequence < 0) return TAPE_OK;
+    int64_t entry = sequence / s->index_spacing, page = s->index_count - 1;
+    if (entry / s->index_count < s->index_count) page = entry / s->index_count;
+    else entry = s->index_count * s->index_count - 1;
+    uint64_t outer, first, position;
+    int tries = TRIES_MAX, rc = open_outer(s, &outer);
+    for (; rc == TAPE_OK && page >= 0 && tries > 0; entry = page-- * s->index_count - 1) {
+        if (page_position(s, outer, page) == 0) continue;
+        rc = open_page(s, page, &first);
+        if (rc == TAPE_OK && last_entry(s, first, &entry, &tries, &position)) {
             out->position = position;
-            out->sequence = (page * s->index_count + column) * s->index_spacing;
+            out->sequence = entry * s->index_spacing;
             return TAPE_OK;
         }
+        if (rc == TAPE__BEYOND_END) rc = TAPE_OK;
+        tries--; /* no page there, or one without an entry */
     }
-    return TAPE_OK;
+    return rc < 0 ? rc : TAPE_OK;
 }
 
 /* ---- writing ---- */
@@ -132,6 +157,7 @@ int tape__excerpt_index_needs_page(tape__cycle_store_t *s, int64_t sequence)
 {
     uint64_t outer;
     int64_t page = sequence / s->index_spacing / s->index_count;
+    if (page >= s->index_count) return 0; /* a full index: the caller has refused, or counts on */
     int rc = open_outer(s, &outer);
     if (rc == TAPE__BEYOND_END) return 0; /* no index at all: readers walk (6.2) */
     if (rc < 0) return rc;
@@ -189,8 +215,9 @@ int tape__excerpt_index_add(tape__cycle_store_t *s, int64_t sequence, uint64_t p
         raise_used(&s->page, first, column + 1);
     }
     uint64_t *last = tape__window_u64(&s->head, s->last_index_at);
-    uint64_t next = (uint64_t)(sequence + s->index_spacing);
-    if (PEEK64(index_entry, last) < next) PUBLISH64(index_entry, last, next);
+    int64_t next = sequence + s->index_spacing;
+    /* A signed number, as in Java: a negative one is raised, and not looked for in every append. */
+    if ((int64_t)PEEK64(index_entry, last) < next) PUBLISH64(index_entry, last, (uint64_t)next);
     return TAPE_OK;
 }
 

@@ -82,7 +82,7 @@ static int find_cell(tape_tailer_t *t)
                           "%s has no tailer named \"%s\", and none can be made", q->path,
                           t->name.id);
     t->name.cell = tape__table_store_make_cell(&q->table, key, 0);
-    return t->name.cell ? TAPE_OK : TAPE_ECORRUPT;
+    return t->name.cell ? TAPE_OK : tape__error_code();
 }
 
 /* The cycle of the stored position has no file: stands before the next one that has. When all that

@@ -92,7 +92,9 @@ uint64_t tape__alloc_count(void) { return PEEK64(allocations, &allocations); }
 int tape__open_file(const char *path, int flags)
 {
     FAULT(TAPE__OP_OPEN);
-    int how = O_CLOEXEC | ((flags & (TAPE__RDWR | TAPE__CREATE_NEW)) ? O_RDWR : O_RDONLY);
+    /* O_NONBLOCK: a pipe or a terminal under a file's name must not make us wait or be ours. */
+    int how = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    how |= (flags & (TAPE__RDWR | TAPE__CREATE_NEW)) ? O_RDWR : O_RDONLY;
     if (flags & TAPE__CREATE_NEW) how |= O_CREAT | O_EXCL;
     int fd = open(path, how, 0666);
     return fd < 0 ? -errno : fd;

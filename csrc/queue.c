@@ -284,7 +284,7 @@ static int bind_words(tape_queue_t *q, const tape_queue_options_t *o)
     q->append_lock = tape__table_store_make_cell(t, "chronicle.append.lock", TAPE__MIN64);
     uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
     if (!l->highest || !l->lowest || !l->mod_count || !word || !q->append_lock)
-        return TAPE_ECORRUPT;
+        return tape__error_code();
     l->may_repair = true;
     tape__stat_t st;
     int rc = tape__stat_fd(t->file.fd, &st);

@@ -52,16 +52,19 @@ static void trust_coarse_clock(tape_queue_t *q)
 
 /* ---- index entries that a dead writer left out ---- */
 
-/* Calls `add` for each message from lastIndex on that should have an entry. */
+/* Calls `add` for each message from lastIndex on that should have an entry. Only up to the end as
+ * it was found (a copy: adding a page moves it): if lastIndex is wrong, the walk may begin
+ * anywhere. */
 typedef int add_entry_t(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message);
 
-static int index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, add_entry_t *add)
+static int index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, tape__cursor_t end,
+                          add_entry_t *add)
 {
     tape__window_t window = {0};
     tape__cursor_t c;
     int64_t from = tape__excerpt_index_next(s);
     int rc = tape__excerpt_index_find(s, from, &c);
-    while (rc == TAPE_OK) {
+    while (rc == TAPE_OK && c.position < end.position && c.sequence < end.sequence) {
         rc = tape__cycle_store_observe(s, &window, &c, WINDOW_SIZE);
         tape__word_kind_t kind = tape__word_kind(c.word);
         if (rc != TAPE_OK || (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)) break;
@@ -109,12 +112,12 @@ static int add_in_older(tape_queue_t *q, tape__cycle_store_t *s, const tape__cur
 static void finish_index(tape_queue_t *q, tape__cycle_store_t *s, tape__window_t *window)
 {
     tape__chain_end_t end;
-    int rc = tape__cycle_store_find_end(s, window, &end);
+    int rc = tape__cycle_store_find_certain_end(s, window, &end);
     if (rc != TAPE_OK || tape__word_kind(end.end.word) == TAPE__WORD_EOF || !s->aligned) return;
     int64_t count = end.end.sequence;
     if (tape__excerpt_index_next(s) >= count || tape__excerpt_index_full(s, count - 1)) return;
     COUNT64(counters, &q->repairs, 1);
-    (void)index_the_rest(q, s, add_in_older);
+    (void)index_the_rest(q, s, end.end, add_in_older);
 }
 
 static int end_cycle(tape_queue_t *q, int64_t cycle)
@@ -195,7 +198,9 @@ static void note_ended(tape_queue_t *q, int64_t cycle, bool first_time)
 static int end_older(tape_queue_t *q, int64_t cycle)
 {
     bool first_time = q->writer.sealed_below == TAPE__NO_CYCLE;
-    int rc = end_cycles(q, first_unsure_cycle(q), cycle);
+    int64_t from = first_unsure_cycle(q);
+    if (from > cycle) from = 0; /* more than there can be: the word is wrong */
+    int rc = end_cycles(q, from, cycle);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(older_cycles_ended);
     note_ended(q, cycle, first_time);
@@ -339,7 +344,7 @@ static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
     }
     if (d.actions & TAPE__DO_SET_PAIR)
         tape__cycle_store_set_pair(&w->store, end->last_position, w->next.sequence - 1);
-    if (d.actions & TAPE__DO_INDEX) rc = index_the_rest(q, &w->store, add_in_current);
+    if (d.actions & TAPE__DO_INDEX) rc = index_the_rest(q, &w->store, w->next, add_in_current);
     if (d.actions) COUNT64(counters, &q->repairs, 1);
     return rc;
 }
@@ -348,7 +353,7 @@ static int find_the_end(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
     tape__chain_end_t end;
-    int rc = tape__cycle_store_find_end(&w->store, &w->window, &end);
+    int rc = tape__cycle_store_find_certain_end(&w->store, &w->window, &end);
     if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
@@ -380,7 +385,7 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    int rc = index_is_behind(w) ? index_the_rest(q, &w->store, add_in_current) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_rest(q, &w->store, w->next, add_in_current) : TAPE_OK;
     if (rc < 0) w->doubtful = true;
     return rc;
 }

@@ -17,8 +17,11 @@ const tape_roll_cycle_t *tape__roll_cycle_with_pattern(const char *pattern, size
 /* The first built-in cycle that can have made this file name (with ".cq4"), or NULL. */
 const tape_roll_cycle_t *tape__roll_cycle_of_file(const char *name);
 
+/* A sequence for which an index has no room (from damaged bytes) is shown as the largest: it would
+ * run into the next cycles, or below 0. */
 static inline int64_t tape__index(const tape_roll_cycle_t *r, int64_t cycle, int64_t sequence)
 {
+    if (sequence >> r->shift > 0) sequence = (INT64_C(1) << r->shift) - 1;
     return (int64_t)(((uint64_t)cycle << r->shift) + (uint64_t)sequence);
 }
 static inline int64_t tape__index_cycle(const tape_roll_cycle_t *r, int64_t index)

@@ -23,6 +23,7 @@ enum {
     KEY_MAX = 512
 };
 #define LOCK_BYTE UINT64_C(0x7FFFFFFFFFFFFFFE)
+#define EPOCH_MAX INT64_C(315569520000000) /* 10000 years: arithmetic with it cannot overflow */
 #define CREATION_TIMEOUT_NS INT64_C(10000000000)
 #define ABANDONED_AFTER_NS INT64_C(500000000)
 
@@ -54,13 +55,21 @@ static int bad_header(const tape__table_store_t *t, uint64_t at, const char *wha
                       at, what);
 }
 
+static int bad_entry(const tape__table_store_t *t, uint64_t at, const char *what)
+{
+    return tape__fail(TAPE_ECORRUPT, t->file.path, (int64_t)at,
+                      "%s at offset %" PRIu64 ": %s in the table store", t->file.path, at, what);
+}
+
+/* "21:00" or "21:00:30"; -1 when it is no time. */
 static int64_t time_of_day_ms(tape__text_t text)
 {
-    int hour = 0, minute = 0, second = 0;
+    unsigned hour = 0, minute = 0, second = 0;
     char copy[32] = "";
     memcpy(copy, text.text, text.length < sizeof copy ? text.length : sizeof copy - 1);
-    if (sscanf(copy, "%d:%d:%d", &hour, &minute, &second) < 2) return -1;
-    return ((hour * 60 + minute) * 60 + second) * INT64_C(1000);
+    if (sscanf(copy, "%2u:%2u:%2u", &hour, &minute, &second) < 2) return -1;
+    if (hour > 23 || minute > 59 || second > 59) return -1;
+    return (int64_t)((hour * 60 + minute) * 60 + second) * 1000;
 }
 
 typedef struct {
@@ -112,6 +121,8 @@ static int apply_roll(tape__table_store_t *t, const roll_t *roll)
     bool other_zone = roll->has_zone && !tape__text_is(roll->zone, "UTC") &&
                       !tape__text_is(roll->zone, "Z");
     t->settings.other_roll_time = roll->roll_time_ms != 0 || other_zone;
+    if (roll->epoch_ms < -EPOCH_MAX || roll->epoch_ms > EPOCH_MAX)
+        return bad_header(t, 4, "an epoch of more than 10000 years");
     t->settings.roll_cycle = r;
     t->settings.epoch_ms = roll->epoch_ms;
     if (roll->epoch_ms == 0 && roll->roll_time_ms > 0 && roll->has_zone)
@@ -179,6 +190,71 @@ static int read_header(tape__table_store_t *t, uint32_t word)
     }
     if (!seen) return bad_header(t, 4, "no settings");
     t->first_entry = tape__next_position(0, (uint32_t)length, true);
+    return TAPE_OK;
+}
+
+/* ---- the chain of entries ---- */
+
+/* One entry of the chain. */
+typedef struct {
+    tape__text_t key;
+    uint64_t *cell; /* NULL: not an entry that we know how to read */
+    size_t rest;    /* bytes behind the cell */
+} entry_t;
+
+/* Reads the entry at *at and steps over it. 1, 0 at the zero word, -1 when the chain is damaged. */
+static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
+{
+    e->cell = NULL;
+    if (!tape__window_has(&t->window, *at, 4)) return -1;
+    uint32_t word = OBSERVE32(table_entry, tape__window_u32(&t->window, *at));
+    if (word == 0) return 0;
+    uint64_t length = tape__word_length(word), cell;
+    if (length == 0 || !tape__window_has(&t->window, *at, 4 + length)) return -1;
+    tape__wire_t w = {tape__window_at(&t->window, *at + 4), (size_t)length, 0, *at + 4};
+    if (tape__word_kind(word) == TAPE__WORD_DATA && tape__wire_name(&w, &e->key) &&
+        tape__wire_bound(&w, &cell))
+        e->cell = tape__window_u64(&t->window, cell);
+    e->rest = w.size - w.at;
+    *at = tape__next_position(*at, (uint32_t)length, true);
+    return 1;
+}
+
+/* Whether an entry stands behind the zero word at `at`, complete and with another one following: a
+ * word was lost. A writer that died over its entry leaves one at most, with nothing behind it. */
+static bool entry_is_hidden(const tape__table_store_t *t, uint64_t at)
+{
+    uint64_t rest = tape__min_u64(t->window.size, TABLE_SIZE), cell;
+    if (at + 8 > rest) return false;
+    tape__wire_t w = {tape__window_at(&t->window, at + 4), (size_t)(rest - at - 4), 0, at + 4};
+    tape__text_t key;
+    if (!tape__wire_name(&w, &key) || key.length == 0 || !tape__wire_bound(&w, &cell)) return false;
+    return cell + 12 <= rest && tape__get_u32(tape__window_at(&t->window, cell + 8)) != 0;
+}
+
+static bool being_added(const tape__table_store_t *t, uint64_t at)
+{
+    return tape__window_has(&t->window, at, 4) &&
+           OBSERVE32(table_entry, tape__window_u32(&t->window, at)) == TAPE__NOT_COMPLETE;
+}
+
+/* A key that cannot be read, or one that is lost, would be added again with the value of a new
+ * queue, and two processes would then lock different words. */
+static int check_entries(tape__table_store_t *t)
+{
+    uint64_t at = t->first_entry, last = at;
+    entry_t e;
+    int rc;
+    if (t->file.size < ENTRIES_END)
+        return bad_entry(t, t->file.size, "the file is cut off; it has 64 KiB or more");
+    while ((rc = next_entry(t, &at, &e)) == 1) {
+        if (!e.cell || e.rest >= 8)
+            return bad_entry(t, last, "an entry that is not a key and a number");
+        last = at;
+    }
+    if (rc < 0 && being_added(t, at)) return TAPE_OK;
+    if (rc < 0) return bad_entry(t, at, "an entry with a length beyond the end");
+    if (entry_is_hidden(t, at)) return bad_entry(t, at, "the chain ends, but entries follow");
     return TAPE_OK;
 }
 
@@ -257,6 +333,7 @@ int tape__table_store_open(tape__table_store_t *table, const char *directory, bo
     uint32_t word = 0;
     rc = await_birth(table, &word);
     if (rc == TAPE_OK) rc = read_header(table, word);
+    if (rc == TAPE_OK) rc = check_entries(table);
     if (rc == TAPE_OK) rc = enlarge(table);
     if (rc != TAPE_OK) tape__table_store_close(table);
     return rc;
@@ -269,29 +346,6 @@ void tape__table_store_close(tape__table_store_t *table)
 }
 
 /* ---- cells ---- */
-
-/* One entry of the chain. */
-typedef struct {
-    tape__text_t key;
-    uint64_t *cell; /* NULL: not an entry that we know how to read */
-} entry_t;
-
-/* Reads the entry at *at and steps over it. 1, 0 at the zero word, -1 when the chain is damaged. */
-static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
-{
-    e->cell = NULL;
-    if (!tape__window_has(&t->window, *at, 4)) return -1;
-    uint32_t word = OBSERVE32(table_entry, tape__window_u32(&t->window, *at));
-    if (word == 0) return 0;
-    uint64_t length = tape__word_length(word), cell;
-    if (length == 0 || !tape__window_has(&t->window, *at, 4 + length)) return -1;
-    tape__wire_t w = {tape__window_at(&t->window, *at + 4), (size_t)length, 0, *at + 4};
-    if (tape__word_kind(word) == TAPE__WORD_DATA && tape__wire_name(&w, &e->key) &&
-        tape__wire_bound(&w, &cell))
-        e->cell = tape__window_u64(&t->window, cell);
-    *at = tape__next_position(*at, (uint32_t)length, true);
-    return 1;
-}
 
 /* What tape__table_store_cell() found out on its way. */
 typedef struct {
@@ -362,12 +416,14 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
             return NULL;
         }
         if (length == 0 || s.end >= ENTRIES_END ||
-            !tape__window_has(&t->window, s.end, 4 + length + 4)) {
+            !tape__window_has(&t->window, s.end, 4 + length + 8)) {
             tape__fail(TAPE_EIO, t->file.path, (int64_t)s.end, "%s: the table store is full",
                        t->file.path);
             return NULL;
         }
         memcpy(tape__window_at(&t->window, s.end + 4), body, length);
+        /* The next word may hold what a process left that died over a longer entry. */
+        memset(tape__window_at(&t->window, s.end + 4 + length), 0, 8);
         /* order[table_entry]: key and value before the header word */
         if (CLAIM32(table_entry, tape__window_u32(&t->window, s.end), 0, (uint32_t)length))
             return tape__window_u64(&t->window, cell);

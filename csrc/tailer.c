@@ -355,6 +355,15 @@ static int enter_earlier_cycle(tape_tailer_t *t)
     }
 }
 
+/* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
+ * Java's; if that is damaged, as far as the index leads. */
+static void stand_at_last(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
+    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
+}
+
 /* Stands on the message that is next backward: at->sequence, or the nearest before it. 1, 0 or a
  * code. Beyond the start the sequence is -1, and index() the number before the first one. */
 static int find_message_before(tape_tailer_t *t)
@@ -365,7 +374,7 @@ static int find_message_before(tape_tailer_t *t)
         const tape__trail_t *trail = &t->trail;
         if (sequence < 0) {
             rc = enter_earlier_cycle(t);
-            if (rc == 1) t->at.sequence = INT64_MAX;
+            if (rc == 1) stand_at_last(t);
             continue;
         }
         if (sequence >= trail->first && sequence < trail->first + trail->count) {
