@@ -490,3 +490,18 @@ def test_files_set_aside_and_made_early(tmp_path: Path) -> None:
     after = digest(path)
     assert {name: after[name] for name in beside} == {name: before[name] for name in beside}
     assert errors(path) == []
+
+
+@pytest.mark.jvm
+def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, jvm) -> None:
+    """Java renames a .precreated file only into a cycle that does not exist: what tape wrote into
+    the cycle stays, and Java appends behind it."""
+    path = write_queue(tmp_path / "q", {CYCLE - 1: [b"a"]})
+    shutil.copy(cycle_file(path, CYCLE - 1), path / f"{cycle_file(path).stem}.precreated")
+    with opened(path) as q:
+        q.appender().write(b"b")
+        with jvm.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
+            assert java.appender().append(b"c") == q.index_of(CYCLE, 1)
+            assert [m.data for m in java.tailer().read_all()] == [b"a", b"b", b"c"]
+        q.appender().write(b"d")
+        assert list(q.tailer()) == [b"a", b"b", b"c", b"d"]
