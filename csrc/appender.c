@@ -219,7 +219,7 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
     int rc = tape__queue_check(q);
     if (rc != TAPE_OK) return rc;
     uint64_t limit = tape__queue_body_max(q);
-    tape__message_t m = {.data = data, .size = size};
+    tape__message_t m = {.data = data ? data : "", .size = size}; /* memcpy() takes no NULL */
     if (size <= limit && a->framing == TAPE_FRAMING_BYTES) {
         m.frame_size = tape__wire_frame(m.frame, size);
     } else if (size == 0) {
