@@ -152,6 +152,7 @@ static void enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
     t->window = (tape__window_t){0};
     t->open = true;
     t->at = (tape__cursor_t){t->store.first_document, 0, 0};
+    t->looked_ns = 0; /* at this cycle's end the directory is looked at at once */
 }
 
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)

@@ -10,8 +10,7 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from .reference.check import check_queue
 from .reference.cycle_file import CycleFile
 from .reference.queue import Queue as Reference
 from .reference.roll_cycles import BY_NAME
-from .reference.table_store import TableStore
 from .reference.writer import (FORM_5_17, FORM_5_26, FORM_5_27, STANDARD_KEYS, CycleWriter,
                                Form, QueueSpec, write_queue)
 
@@ -104,8 +102,8 @@ def test_a_4x_cycle_file_in_a_5x_directory(tmp_path: Path) -> None:
             pytest.raises(tape.UnsupportedQueue, match="Chronicle Queue 4"):
         q.appender().write(b"not behind a cycle that cannot be ended")
     assert digest(path).keys() == before.keys()
-    assert digest(path)[old.name and cycle_file(path, 18956).name] == \
-        before[cycle_file(path, 18956).name]
+    name = cycle_file(path, 18956).name
+    assert digest(path)[name] == before[name]
 
 
 @pytest.mark.parametrize("listing", [True, False])
@@ -137,7 +135,7 @@ def test_another_roll_length_than_the_patterns(tmp_path: Path) -> None:
     (75_600_000, "21:00", "UTC"), (0, "21:00", "UTC"), (75_600_000, "21:00", "America/New_York"),
     (0, "00:00", "Europe/Berlin")])
 def test_other_roll_times_are_only_read(tmp_path: Path, epoch: int, time_: str, zone: str) -> None:
-    """Roll times other than midnight and zones other than UTC: read, refused for writing by name."""
+    """Roll times but midnight and zones but UTC: read, and refused for writing by name."""
     effective = 75_600_000 if zone == "UTC" else epoch
     spec = QueueSpec(epoch=effective)
     path = write_queue(tmp_path / "q", {CYCLE: [b"a"], CYCLE + 1: [b"b"]}, spec)
@@ -492,3 +490,18 @@ def test_files_set_aside_and_made_early(tmp_path: Path) -> None:
     after = digest(path)
     assert {name: after[name] for name in beside} == {name: before[name] for name in beside}
     assert errors(path) == []
+
+
+@pytest.mark.jvm
+def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, jvm) -> None:
+    """Java renames a .precreated file only into a cycle that does not exist: what tape wrote into
+    the cycle stays, and Java appends behind it."""
+    path = write_queue(tmp_path / "q", {CYCLE - 1: [b"a"]})
+    shutil.copy(cycle_file(path, CYCLE - 1), path / f"{cycle_file(path).stem}.precreated")
+    with opened(path) as q:
+        q.appender().write(b"b")
+        with jvm.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
+            assert java.appender().append(b"c") == q.index_of(CYCLE, 1)
+            assert [m.data for m in java.tailer().read_all()] == [b"a", b"b", b"c"]
+        q.appender().write(b"d")
+        assert list(q.tailer()) == [b"a", b"b", b"c", b"d"]

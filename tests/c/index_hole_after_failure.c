@@ -1,5 +1,5 @@
-/* Description: mapping an index page fails when its message is published already. The append has
- * succeeded; the entry must not stay missing: the next append fills it in. */
+/* Description: index pages are mapped before their message is published, so a mapping that would fail
+ * afterwards is never asked for, and no entry stays missing behind an append that succeeded. */
 #include <errno.h>
 
 #include "helpers.h"
@@ -36,6 +36,6 @@ int main(void)
         CHECK_OK(tape_appender_close(a));
         CHECK_OK(tape_queue_close(q));
     }
-    CHECK(hits > 0);
+    CHECK_EQ(hits, 0);
     return 0;
 }
