@@ -167,6 +167,7 @@ static int look(tape__listing_t *l, int64_t *first, int64_t *last)
     PUBLISH64(look, &l->last, (uint64_t)*last);
     PUBLISH64(look, &l->looked_at, too_fresh(&st, now_ms) ? 0 : st.modified_ns);
     PUBLISH64(look, &l->looked_ns, began);
+    PUBLISH64(look, &l->scanned, 1);
     repair(l, low, high, *first, *last);
     return TAPE_OK;
 }
@@ -196,6 +197,12 @@ int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
     int64_t highest;
     *cycle = TAPE__NO_CYCLE;
     int rc = tape__listing_ends(l, NULL, &highest);
+    /* A file may have been there, unlisted, when the queue was opened: before a tailer is told that
+     * there is nothing further on, the directory has been read once. */
+    if (rc == TAPE_OK && highest < from && !OBSERVE64(look, &l->scanned)) {
+        int64_t lowest;
+        rc = look(l, &lowest, &highest);
+    }
     if (rc != TAPE_OK || highest == TAPE__NO_CYCLE || highest < from) return rc;
     if (from < 0) from = 0;
     for (int64_t c = from; c <= highest && c < from + FEW_NAMES; c++)

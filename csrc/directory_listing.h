@@ -23,6 +23,7 @@ typedef struct {
     bool may_repair;       /* words that a look finds wrong are set right, as Java does */
     /* The last look: by whichever thread. */
     uint64_t looked_ns;    /* when; 0: never */
+    uint64_t scanned;  /* the directory itself was read, not only its listing words */
     uint64_t looked_at;    /* the directory's modification time then; 0: it was too fresh to tell */
     uint64_t first, last;  /* what it found, as int64 */
 } tape__listing_t;
