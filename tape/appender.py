@@ -95,8 +95,10 @@ class Appender(Handle):
 
     def info(self) -> AppenderInfo:
         """Facts about the appender."""
+        last = None if self.closed else self.last_index
+        cycle = None if last is None else last >> self.queue.roll_cycle.shift
         return AppenderInfo(queue=self.queue.path, codec=self.codec.name, framing=self.framing,
-                            last_index=None if self.closed else self.last_index,
+                            last_index=last, cycle=cycle, source_id=self.queue.source_id,
                             closed=self.closed)
 
     def close(self) -> None:

@@ -45,7 +45,12 @@ class _Info:
 
 @dataclasses.dataclass(frozen=True)
 class QueueInfo(_Info):
-    """Facts about a queue; the ``lock_...`` counts are those of this Queue object."""
+    """Facts about a queue; the ``lock_...`` counts are those of this Queue object.
+
+    ``cycle`` is the one of the clock now; ``bytes`` the length of the ``files`` cycle files, mostly
+    holes, and ``bytes_on_disk`` what they take; the replicated indexes are Java's, ``None`` when
+    replication never stored one.
+    """
 
     path: str
     roll_cycle: str
@@ -59,8 +64,17 @@ class QueueInfo(_Info):
     last_index: int | None
     messages: int
     tailers: dict[str, int]
+    files: int
+    bytes: int
+    bytes_on_disk: int
+    cycle: int
     lowest_cycle: int | None
     highest_cycle: int | None
+    index_count: int
+    index_spacing: int
+    durability: str
+    last_index_replicated: int | None
+    last_acknowledged_index_replicated: int | None
     listing_mod_count: int
     lock_holder: int | None
     lock_acquired: int
@@ -80,6 +94,8 @@ class AppenderInfo(_Info):
     codec: str
     framing: str
     last_index: int | None
+    cycle: int | None
+    source_id: int
     closed: bool
 
 
@@ -92,6 +108,8 @@ class TailerInfo(_Info):
     codec: str
     direction: str | None
     index: int | None
+    cycle: int | None
+    source_id: int
     last_read: int | None
     committed: int | None
     closed: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import time
 import warnings
 import weakref
 from collections.abc import Callable
@@ -119,7 +120,8 @@ class Queue(Handle):
     def tailer(self, id: str | None = None, *,  # noqa: A002
                start: str | int | datetime.datetime | None = None,
                direction: str = "forward", codec: Codec[Any] | None = None,
-               commit: str = "auto", poll_interval: float = 0.05, steal: bool = False,
+               commit: str = "auto", poll_interval: float = 0.05, max_mapped: int | None = None,
+               steal: bool = False,
                on_error: str | Callable[[DecodeError], Any] = "raise",
                on_gap: str = "raise") -> _tailer.Tailer:
         """Makes a tailer.
@@ -134,6 +136,9 @@ class Queue(Handle):
             commit: for a named tailer: ``"auto"``: reading stores the position; ``"manual"``: only
                 :meth:`tape.Tailer.commit` does.
             poll_interval: seconds between looks while waiting, 0 to 3600.
+            max_mapped: bytes of a cycle file that it keeps mapped at a time, by default 16 MiB, at
+                least 64 KiB; a larger message is mapped whole while it is read. Of cycles that it
+                left nothing stays mapped or open.
             steal: take the name although a live tailer on this host has it.
             on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
                 next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
@@ -161,6 +166,8 @@ class Queue(Handle):
         """
         if not 0 <= poll_interval <= 3600:
             raise InvalidArgument("poll_interval is out of range", hint="0 to 3600 seconds")
+        if max_mapped is not None and not 0 < max_mapped <= 1 << 40:
+            raise InvalidArgument("max_mapped is out of range", hint="1 to 2**40 bytes")
         for name, value, allowed in (("commit", commit, ("auto", "manual")),
                                      ("on_gap", on_gap, ("raise", "skip")),
                                      ("on_error", on_error, ("raise", "skip"))):
@@ -168,7 +175,7 @@ class Queue(Handle):
                 raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
                                id=id, auto_commit=commit == "auto", steal=steal,
-                               tell_gap=on_gap == "raise",
+                               max_mapped=max_mapped or 0, tell_gap=on_gap == "raise",
                                on_error=_handler(on_error))
         self._children.add(child)
         try:
@@ -306,12 +313,24 @@ class Queue(Handle):
 
         Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
         """
-        i = self._info()
+        i, files, words = self._info(), self.cycles(), self.table()
+        now = time.time_ns() // 1_000_000 if self._clock is None else self._clock.now_ms()
+
+        def replicated(key: str) -> int | None:
+            index = words.get(f"chronicle.{key}", -1)
+            return None if index < 0 else index
+
         return QueueInfo(
             path=self.path, roll_cycle=self.roll_cycle.name, epoch=self.epoch,
             source_id=self.source_id, block_size=i.block_size, codec=self.codec.name,
             read_only=self.read_only, closed=self.closed, first_index=self.first_index,
-            last_index=self.last_index, messages=len(self), tailers=self.tailers(),
+            last_index=self.last_index, messages=sum(f.count for f in files),
+            tailers=self.tailers(), files=len(files), bytes=sum(f.bytes for f in files),
+            bytes_on_disk=sum(f.bytes_on_disk for f in files),
+            cycle=(now - self._effective_epoch()) // self.roll_cycle.length_ms,
+            index_count=self.roll_cycle.index_count, index_spacing=self.roll_cycle.index_spacing,
+            durability="os", last_index_replicated=replicated("lastIndexReplicated"),
+            last_acknowledged_index_replicated=replicated("lastAcknowledgedIndexReplicated"),
             lowest_cycle=None if i.lowest_cycle < 0 else i.lowest_cycle,
             highest_cycle=None if i.highest_cycle < 0 else i.highest_cycle,
             listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,

@@ -90,7 +90,7 @@ class Tailer(Handle):
 
     def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
                  id: str | None = None, auto_commit: bool = False,  # noqa: A002
-                 steal: bool = False, tell_gap: bool = False,
+                 max_mapped: int = 0, steal: bool = False, tell_gap: bool = False,
                  on_error: Callable[[DecodeError], Any] | None = None) -> None:
         self._closed_by = None
         self._on_error = on_error
@@ -109,6 +109,7 @@ class Tailer(Handle):
         out = ffi.new("tape_tailer_t **")
         options = ffi.new("tape_tailer_options_t *")
         options.struct_size = ffi.sizeof("tape_tailer_options_t")
+        options.window_size = max_mapped
         options.flags = lib.TAPE_TAILER_STEAL if steal else 0
         if self._framing == lib.TAPE_FRAMING_DOCUMENT:
             options.flags |= lib.TAPE_TAILER_DOCUMENTS
@@ -478,9 +479,11 @@ class Tailer(Handle):
         closed = self.closed
         committed = (None if closed or self.id is None
                      else self._call(lib.tape_tailer_committed))
+        index = None if closed else self.index
         return TailerInfo(queue=self.queue.path, id=self.id, codec=self.codec.name,
-                          direction=None if closed else self.direction,
-                          index=None if closed else self.index,
+                          direction=None if closed else self.direction, index=index,
+                          cycle=index >> self.queue.roll_cycle.shift if index else None,
+                          source_id=self.queue.source_id,
                           last_read=None if closed else self.last_read, committed=committed,
                           closed=closed, poll_interval=self.poll_interval)
 

@@ -377,3 +377,34 @@ def test_delete(filled: Filled, tmp_path: Path) -> None:
     for bad in (path, path / "none"):
         with pytest.raises(tape.QueueNotFound):
             tape.delete(bad)
+
+
+# ---- info ----
+
+def test_info_counts_files(filled: Filled) -> None:
+    """The facts of info() agree with cycles(), the clock and the table store."""
+    info = filled.q.info()
+    files = filled.q.cycles()
+    assert (info.files, info.messages, info.bytes_on_disk) == (
+        5, 493, sum(f.bytes_on_disk for f in files))
+    assert info.cycle == START + 9 and info.durability == "os"
+    assert (info.index_count, info.index_spacing) == (32, 4)
+    assert info.last_index_replicated is None
+    t = filled.q.tailer(start=filled.indexes[300])
+    assert t.info().cycle == START + 1 and filled.a.info().cycle == START + 9
+
+
+def test_max_mapped_bounds_the_window(tmp_path: Path) -> None:
+    """A tailer with a small window reads all, and messages larger than it whole."""
+    with tape.open(tmp_path / "q", codec=raw) as q:
+        a = q.appender()
+        for n in range(40):
+            a.write(bytes([n]) * (100_000 if n % 7 else 900_000))
+        t = q.tailer(max_mapped=1)
+        for n in range(40):
+            assert t.read() == bytes([n]) * (100_000 if n % 7 else 900_000)
+            maps = Path("/proc/self/maps").read_text().splitlines()
+            mine = [m.split()[0].split("-") for m in maps if str(tmp_path) in m and "r--s" in m]
+            assert sum(int(end, 16) - int(begin, 16) for begin, end in mine) < 1_300_000
+        with pytest.raises(ValueError):
+            q.tailer(max_mapped=0)

@@ -30,7 +30,8 @@ def append_for(path: str, seconds: float) -> int:
             read_array(cycle, cycle.index2index, "index2index").entries_at), "index").entries_at
     with open(path, "r+b") as file, mmap.mmap(file.fileno(), 0) as shared:
         sequence, stop = 1, time.monotonic() + seconds
-        while time.monotonic() < stop:
+        room = head.index_count * head.index_spacing  # of the one index page there is
+        while time.monotonic() < stop and sequence < room:
             body = payload.frame(b"%d" % sequence)
             struct.pack_into("<I", shared, end, 0x80000000 | len(body))
             shared[end + 4:end + 4 + len(body)] = body
