@@ -14,6 +14,7 @@ import importlib
 import io
 import pathlib
 import pickle
+import random
 import re
 import uuid
 
@@ -323,3 +324,18 @@ def test_the_kept_corpus_of_the_fuzzer():
     assert len(inputs) > 100
     for line in inputs:
         fressian_target.one(bytes.fromhex(line))
+
+
+def test_names_known_from_earlier_messages_change_nothing():
+    rng = random.Random(7)
+    codec, python = fressian.Fressian(), fressian.Fressian(engine="python")
+    parts = ["", "a", "id", "seven__", "eight___", "\xe9", "\U0001f600", "x" * 36, "x" * 37,
+             "y" * 63, "y" * 64, "z" * 70_000, *(f"n{i}" for i in range(900))]
+    for size in (1, 5, 20, 40, 700, 3, 60, 2000, 2):
+        names = [fressian.Keyword(rng.choice([None, *parts]), rng.choice(parts))
+                 for _ in range(size)]
+        value = [names, [fressian.Cached((n.name + '!')[:-1]) for n in names],
+                 [fressian.Cached(n) for n in names],
+                 [fressian.Symbol(n.name, n.name) for n in names[:50]], names]
+        assert codec.encode(value) == python.encode(value)
+        assert codec.decode(codec.encode(names)) == names
