@@ -17,6 +17,7 @@ import pickle
 import random
 import re
 import uuid
+import weakref
 
 import pytest
 
@@ -339,3 +340,30 @@ def test_names_known_from_earlier_messages_change_nothing():
                  [fressian.Symbol(n.name, n.name) for n in names[:50]], names]
         assert codec.encode(value) == python.encode(value)
         assert codec.decode(codec.encode(names)) == names
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_keywords_in_an_order_that_changes(engine):
+    """Readers may remember which keyword came after which; what they read stays the same."""
+    rng = random.Random(3)
+    codec = Fressian(engine=engine)
+    names = [kw(t) for t in ("a", "x/a", "y/a", "x/b", "a/a", "x/\xe9", "\xe9/a", "x", "b/x", "b")]
+    names += [Keyword("", "a"), Keyword("a", ""), Keyword(None, "k" * 50), Keyword("b", "k" * 300)]
+    for _ in range(300):
+        value = [{name: rng.randrange(3) for name in rng.sample(names, rng.randrange(12))}
+                 for _ in range(rng.randrange(4))]
+        data = codec.encode([rng.choice(["x", Cached("x"), Cached("a"), Cached(5)]), value])
+        found = codec.decode(data)[1]
+        assert found == value
+        assert all(key is Keyword(key.ns, key.name) for each in found for key in each)
+
+
+def test_dicts_of_keywords_are_collected():
+    """Whatever is put into a decoded dict later is found by the garbage collector."""
+    found = fressian.decode(fressian.encode({kw.a: 1, kw.b: "x"}))
+    found[kw.c] = made = [found]
+    made.append(Marked := type("Marked", (), {}))
+    ref = weakref.ref(Marked)
+    del found, made, Marked
+    gc.collect()
+    assert ref() is None
