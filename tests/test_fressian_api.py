@@ -14,8 +14,10 @@ import importlib
 import io
 import pathlib
 import pickle
+import random
 import re
 import uuid
+import weakref
 
 import pytest
 
@@ -323,3 +325,45 @@ def test_the_kept_corpus_of_the_fuzzer():
     assert len(inputs) > 100
     for line in inputs:
         fressian_target.one(bytes.fromhex(line))
+
+
+def test_names_known_from_earlier_messages_change_nothing():
+    rng = random.Random(7)
+    codec, python = fressian.Fressian(), fressian.Fressian(engine="python")
+    parts = ["", "a", "id", "seven__", "eight___", "\xe9", "\U0001f600", "x" * 36, "x" * 37,
+             "y" * 63, "y" * 64, "z" * 70_000, *(f"n{i}" for i in range(900))]
+    for size in (1, 5, 20, 40, 700, 3, 60, 2000, 2):
+        names = [fressian.Keyword(rng.choice([None, *parts]), rng.choice(parts))
+                 for _ in range(size)]
+        value = [names, [fressian.Cached((n.name + '!')[:-1]) for n in names],
+                 [fressian.Cached(n) for n in names],
+                 [fressian.Symbol(n.name, n.name) for n in names[:50]], names]
+        assert codec.encode(value) == python.encode(value)
+        assert codec.decode(codec.encode(names)) == names
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_keywords_in_an_order_that_changes(engine):
+    """Readers may remember which keyword came after which; what they read stays the same."""
+    rng = random.Random(3)
+    codec = Fressian(engine=engine)
+    names = [kw(t) for t in ("a", "x/a", "y/a", "x/b", "a/a", "x/\xe9", "\xe9/a", "x", "b/x", "b")]
+    names += [Keyword("", "a"), Keyword("a", ""), Keyword(None, "k" * 50), Keyword("b", "k" * 300)]
+    for _ in range(300):
+        value = [{name: rng.randrange(3) for name in rng.sample(names, rng.randrange(12))}
+                 for _ in range(rng.randrange(4))]
+        data = codec.encode([rng.choice(["x", Cached("x"), Cached("a"), Cached(5)]), value])
+        found = codec.decode(data)[1]
+        assert found == value
+        assert all(key is Keyword(key.ns, key.name) for each in found for key in each)
+
+
+def test_dicts_of_keywords_are_collected():
+    """Whatever is put into a decoded dict later is found by the garbage collector."""
+    found = fressian.decode(fressian.encode({kw.a: 1, kw.b: "x"}))
+    found[kw.c] = made = [found]
+    made.append(Marked := type("Marked", (), {}))
+    ref = weakref.ref(Marked)
+    del found, made, Marked
+    gc.collect()
+    assert ref() is None

@@ -8,6 +8,7 @@ from zlib import adler32 as _adler32
 
 from . import codes
 from ._options import Options
+from ._pack import pack_text
 from ._reader import Decoder as _PyDecoder
 from ._streams import Reader, Writer, read_one
 from ._writer import Encoder as _PyEncoder
@@ -101,6 +102,10 @@ class Fressian:
 
     def encode(self, obj: Any) -> bytes:
         """The bytes of one object. Raises :class:`tape.EncodeError` with ``.path``."""
+        if type(obj) is str:
+            data = pack_text(obj)
+            if len(data) <= self._options.max_size:
+                return data
         return _PyEncoder(self._options).write(obj)
 
     def decode(self, view: Any) -> Any:

@@ -22,16 +22,22 @@ def _pack_int(n: int) -> bytes:
     """The shortest form of a 64-bit integer."""
     if -1 <= n < 64:
         return bytes((n & 0xFF,))
-    for bound, zero, payload in _PACKED_INTS:
-        if -bound <= n < bound:
-            high = zero + (n >> 8 * payload)
-            return bytes((high,)) + (n & (1 << 8 * payload) - 1).to_bytes(payload, "big")
+    if -524288 <= n < 524288:               # the code's zero is added above the payload
+        if -4096 <= n < 4096:
+            return (0x5000 + n).to_bytes(2, "big")
+        return (0x680000 + n).to_bytes(3, "big")
+    if -33554432 <= n < 33554432:
+        return (0x72000000 + n).to_bytes(4, "big")
+    if -8589934592 <= n < 8589934592:
+        return (0x7600000000 + n).to_bytes(5, "big")
+    if -2199023255552 <= n < 2199023255552:
+        return (0x7A0000000000 + n).to_bytes(6, "big")
+    if -562949953421312 <= n < 562949953421312:
+        return (0x7E000000000000 + n).to_bytes(7, "big")
     return b"\xf8" + n.to_bytes(8, "big", signed=True)
 
 
-_PACKED_INTS = ((1 << 12, 0x50, 1), (1 << 19, 0x68, 2), (1 << 25, 0x72, 3),
-                (1 << 33, 0x76, 4), (1 << 41, 0x7A, 5), (1 << 49, 0x7E, 6))
-SMALL = {n: _pack_int(n) for n in range(-1024, 4096)}
+SMALL = {n: _pack_int(n) for n in range(-4096, 4096)}
 
 
 def pack_int(n: int) -> bytes:

@@ -68,7 +68,7 @@ class Decoder(Primitives):
 
     def _object(self) -> Any:
         data, end, options = self._data, self._end, self._options
-        max_depth = options.max_depth
+        max_depth, few, from_bytes = options.max_depth, 2 * _convert.SAME_HASH_MAX, int.from_bytes
         stack: list[Any] = []
         items: list[Any] = []
         extra: Any = None
@@ -79,29 +79,77 @@ class Decoder(Primitives):
         at = self.pos
         while True:
             # -- the next code
-            if code < 0:
+            if code >= 0:
+                now, code = code, -1
+            else:
                 at = self.pos
-                if at >= end:
-                    if left == _OPEN and bare:
-                        code = codes.END_COLLECTION
-                        self.pos -= 1   # nothing is taken for the end of the input
-                    elif kind == _TOP and not stack:
-                        return END
-                    else:
-                        ended(at)
+                if at < end:
+                    now = data[at]
+                    self.pos = at + 1
+                elif left == _OPEN and bare:
+                    now = codes.END_COLLECTION      # nothing is taken for the end of the input
+                elif kind == _TOP and not stack:
+                    return END
                 else:
-                    code = data[at]
-                self.pos += 1
-            now, code = code, -1
+                    ended(at)
 
-            # -- scalars
+            # -- scalars: the usual forms here, the others and all errors in Primitives
             if now < 0x40:
                 value = now
-            elif now < 0x80 or now >= codes.INT:
-                if now <= 0x7F or now == codes.INT or now == codes.INT_MINUS_1:
+            elif 0xDA <= now <= 0xE3:               # STRING_PACKED to STRING
+                start = at + 1
+                size = now - 0xDA
+                if size >= 8:
+                    size = data[start] if now == 0xE3 and start < end else 0xFF
+                    start += 1
+                    if 0x50 <= size < 0x60 and start < end:
+                        size = size - 0x50 << 8 | data[start]
+                        start += 1
+                    elif size >= 0x40:
+                        size = end
+                stop = start + size
+                value = None
+                if stop <= end:
+                    try:
+                        value = str(data[start:stop], "utf-8")
+                    except UnicodeDecodeError:
+                        pass
+                if value is not None and len(value) == size:    # ASCII
+                    self.pos = stop
+                else:
+                    value = self._string(now)
+            elif now < 0x80:
+                if now < 0x60 and at + 1 < end:
+                    value = now - 0x50 << 8 | data[at + 1]
+                    self.pos = at + 2
+                elif at + 6 < end:
+                    if now < 0x70:
+                        stop = at + 3
+                        value = from_bytes(data[at:stop], "big") - 0x680000
+                    elif now < 0x74:
+                        stop = at + 4
+                        value = from_bytes(data[at:stop], "big") - 0x72000000
+                    elif now < 0x78:
+                        stop = at + 5
+                        value = from_bytes(data[at:stop], "big") - 0x7600000000
+                    elif now < 0x7C:
+                        stop = at + 6
+                        value = from_bytes(data[at:stop], "big") - 0x7A0000000000
+                    else:
+                        stop = at + 7
+                        value = from_bytes(data[at:stop], "big") - 0x7E000000000000
+                    self.pos = stop
+                else:
                     value = self._packed(now)
-                elif now == codes.DOUBLE:
-                    value = _double(self._take(8))[0]
+            elif now >= codes.INT:
+                if now == codes.DOUBLE:
+                    if at + 8 < end:
+                        value = _double(data, at + 1)[0]
+                        self.pos = at + 9
+                    else:
+                        value = _double(self._take(8))[0]
+                elif now == codes.INT or now == codes.INT_MINUS_1:
+                    value = self._packed(now)
                 elif now == codes.FLOAT:
                     value = Float32(_float(self._take(4))[0])
                 elif now == codes.DOUBLE_0 or now == codes.DOUBLE_1:
@@ -116,12 +164,8 @@ class Decoder(Primitives):
                     code = -1
                 else:
                     fail("an end of a collection where none is open", at)
-            elif codes.STRING_PACKED <= now <= codes.STRING:
-                value = self._string(now)
-            elif now == codes.NULL:
-                value = None
-            elif now == codes.TRUE or now == codes.FALSE:
-                value = now == codes.TRUE
+            elif now >= 0xF5:                       # TRUE, FALSE, NULL
+                value = None if now == 0xF7 else now == 0xF5
             elif now == codes.KEY or now == codes.SYM:
                 if len(stack) > max_depth:
                     self._too_deep(at)
@@ -135,10 +179,12 @@ class Decoder(Primitives):
                 value = self._named(now, *named, at)
 
             # -- lists, maps, sets
-            elif codes.LIST_PACKED <= now <= codes.BEGIN_OPEN_LIST:
+            elif 0xE4 <= now <= 0xEE:               # LIST_PACKED to BEGIN_OPEN_LIST
                 if len(stack) >= max_depth:
                     self._too_deep(at)
-                count = self._list_count(now)
+                count = now - 0xE4
+                if count >= 8 or count > end - at - 1:
+                    count = self._list_count(now)
                 inner = _inner_flags(kind, items, flags)
                 stack.append((kind, items, left, flags, extra, begun))
                 kind, items, left, flags, extra, begun = _LIST, [], count, inner, at, at
@@ -156,9 +202,11 @@ class Decoder(Primitives):
                     self._reset(self.pos)
                     self.pos += 1
                     follow = data[self.pos] if self.pos < end else 0
-                if codes.LIST_PACKED <= follow <= codes.BEGIN_OPEN_LIST:
+                if 0xE4 <= follow <= 0xEE:          # LIST_PACKED to BEGIN_OPEN_LIST
                     self.pos += 1
-                    count = self._list_count(follow)
+                    count = follow - 0xE4
+                    if count >= 8 or count > end - self.pos:
+                        count = self._list_count(follow)
                     stack.append((kind, items, left, flags, extra, begun))
                     kind = _MAP if now == codes.MAP else _SET
                     items, left, flags, extra, begun = [], count, inner, at, at
@@ -270,6 +318,19 @@ class Decoder(Primitives):
                 left -= 1
                 if left:
                     break
+                if not flags:
+                    if kind == _LIST:
+                        value = items
+                        kind, items, left, flags, extra, begun = stack.pop()
+                        continue
+                    if kind == _MAP and len(items) <= few and not len(items) & 1:
+                        try:
+                            value = dict(zip(items[::2], items[1::2]))
+                        except (TypeError, RecursionError):
+                            value = ()
+                        if 2 * len(value) == len(items):
+                            kind, items, left, flags, extra, begun = stack.pop()
+                            continue
                 if kind == _TAG:
                     tag, begun_at = value, begun
                     kind, items, left, flags, extra, begun = stack.pop()

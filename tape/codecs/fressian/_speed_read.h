@@ -27,6 +27,7 @@ typedef struct {
     int64_t pending, expanded, budget, prealloc;
     PyObject *memo;
     int checksum, top_open;
+    uint32_t followed;          /* of memo_followed: the last keyword */
 } dec_t;
 
 static PyObject *read_value(dec_t *d, int64_t depth, int flags);

@@ -251,9 +251,44 @@ static PyObject *set_of(dec_t *d, PyObject *items, int flags, const uint8_t *at)
 
 static PyObject *read_key(dec_t *d, int64_t depth, int flags)
 {
-    if (d->p < d->end && *d->p >= C_STRING_PACKED && *d->p <= C_STRING)
-        return read_key_text(d, *d->p++);
+    if (d->p < d->end) {
+        unsigned code = *d->p;
+        if (code >= C_STRING_PACKED && code <= C_STRING)
+            return read_key_text(d, *d->p++);
+        if (code == C_KEY) {
+            d->p++;
+            return read_name(d, code, d->p - 1, depth, flags | F_HASHED);
+        }
+    }
     return read_value(d, depth, flags | F_HASHED);
+}
+
+/* A dict of names and scalars need not be looked at by the garbage collector: CPython leaves those
+ * with str keys out by itself, and takes them up again when something else is put into them. Since
+ * 3.14 it does neither. */
+static void leave_to_counting(PyObject *dict)
+{
+#if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+    if (PyObject_GC_IsTracked(dict))
+        PyObject_GC_UnTrack(dict);
+#else
+    (void)dict;
+#endif
+}
+
+/* A dict that keywords are about to be put into; others grow well enough. As for lists, room is
+ * taken only for as many elements as the whole input has bytes. */
+static PyObject *dict_for(dec_t *d, int64_t pairs)
+{
+#if PY_VERSION_HEX < 0x030D0000
+    if (pairs > 5 && pairs <= 10 && d->p < d->end && *d->p == C_KEY && d->prealloc >= 2 * pairs) {
+        d->prealloc -= 2 * pairs;
+        return _PyDict_NewPresized((Py_ssize_t)pairs);
+    }
+#endif
+    (void)d;
+    (void)pairs;
+    return PyDict_New();
 }
 
 /* The usual case: a counted list of few keys and values goes straight into a dict. */
@@ -261,18 +296,23 @@ static PyObject *read_entries(dec_t *d, int64_t pairs, int64_t depth, int flags,
                               const uint8_t *at)
 {
     keys_t keys = {NULL, 0, FINE};
-    PyObject *dict = PyDict_New(), *made = NULL;
+    PyObject *dict = dict_for(d, pairs), *made = NULL;
+    int simple = 1;
     if (!dict)
         return NULL;
     for (int64_t i = 0; i < pairs; i++) {
         PyObject *key = read_key(d, depth, flags);
         PyObject *value = key ? read_value(d, depth, flags) : NULL;
+        simple &= value && !PyObject_IS_GC(value) &&
+                  (Py_TYPE(key) == g.Keyword || PyUnicode_CheckExact(key));
         int rc = value ? add_entry(&keys, dict, key, value) : -1;
         Py_XDECREF(key);
         Py_XDECREF(value);
         if (rc)
             goto done;
     }
+    if (simple)
+        leave_to_counting(dict);
     if (keys.trouble)
         fail(d, at, "a map with a key that cannot be hashed");
     else if (PyDict_GET_SIZE(dict) != pairs)

@@ -206,7 +206,23 @@ failed:
 
 #ifndef Py_GIL_DISABLED
 #define MEMO_SIZE 2048
-static PyObject *memo_keys[MEMO_SIZE], *memo_keywords[MEMO_SIZE], *memo_pairs[MEMO_SIZE];
+#define FOLLOWED_MAX 47
+static PyObject *memo_keys[MEMO_SIZE], *memo_keywords[MEMO_SIZE];
+
+/* Keywords by the addresses of their parts in the cache. */
+static struct {
+    PyObject *keyword, *ns, *name;
+} memo_pairs[MEMO_SIZE];
+
+/* Keywords by the one that was read before: messages tend to have their keys in one order. The
+ * bytes tell the keyword if the entries that they refer to have the same texts as then. */
+typedef struct {
+    PyObject *keyword, *ns, *name;      /* ns, name: of a reference, what stood there; or NULL */
+    uint32_t next;
+    uint8_t ns_entry, name_entry, ns_put, name_put, size;
+    uint8_t bytes[FOLLOWED_MAX];        /* behind the code */
+} followed_t;
+static followed_t memo_followed[MEMO_SIZE];      /* the first: of the beginning of an input */
 
 static inline uint32_t memo_hash(const uint8_t *p, Py_ssize_t size, uint64_t seed)
 {
@@ -378,23 +394,123 @@ static PyObject *keyword_by_bytes(dec_t *d, part_t *ns, part_t *name, const uint
         Py_XSETREF(*slot, new_ref(made));
     return made;
 }
-static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+
+static inline uint32_t pair_place(const PyObject *ns, const PyObject *name)
+{
+    uint64_t pair = ((uint64_t)(uintptr_t)ns * 31 + (uint64_t)(uintptr_t)name) *
+                    UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(pair >> 40) % MEMO_SIZE;
+}
+
+/* The keyword of two texts in the cache. */
+static PyObject *keyword_of_pair(dec_t *d, part_t *ns, part_t *name, const uint8_t *at)
+{
+    uint32_t place = pair_place(ns->text, name->text);
+    if (memo_pairs[place].name == name->text && memo_pairs[place].ns == ns->text)
+        return new_ref(memo_pairs[place].keyword);
+    PyObject *found = keyword_by_bytes(d, ns, name, at);
+    Py_ssize_t size = PyUnicode_GET_LENGTH(name->text);
+    if (ns->text != Py_None)
+        size += PyUnicode_GET_LENGTH(ns->text);
+    if (found && size <= 256) {
+        PyObject *old[] = {memo_pairs[place].keyword, memo_pairs[place].ns,
+                           memo_pairs[place].name};
+        memo_pairs[place].keyword = new_ref(found);
+        memo_pairs[place].ns = new_ref(ns->text);
+        memo_pairs[place].name = new_ref(name->text);
+        for (int i = 0; i < 3; i++)
+            Py_XDECREF(old[i]);
+    }
+    return found;
+}
+
+/* The keyword whose parts are references or nil, when it is known. */
+static inline PyObject *keyword_of_entries(dec_t *d)
+{
+    if (d->end - d->p < 2)
+        return NULL;
+    uint32_t first = d->p[0], second = d->p[1] - (uint32_t)C_PRIORITY;
+    if (second >= 32 || second >= d->cached)
+        return NULL;
+    PyObject *ns = Py_None, *name = d->cache[second].value;
+    if (first != C_NULL) {
+        first -= C_PRIORITY;
+        if (first >= 32 || first >= d->cached)
+            return NULL;
+        ns = d->cache[first].value;
+    }
+    uint32_t place = pair_place(ns, name);
+    if (!name || memo_pairs[place].name != name || memo_pairs[place].ns != ns)
+        return NULL;
+    d->p += 2;
+    return new_ref(memo_pairs[place].keyword);
+}
+
+static inline int same_entry(dec_t *d, PyObject *text, uint8_t entry)
+{
+    return !text || (entry < d->cached && d->cache[entry].value == text);
+}
+
+/* The keyword that followed the last one the time before, if its bytes stand here. */
+static inline PyObject *keyword_that_follows(dec_t *d)
+{
+    uint32_t place = memo_followed[d->followed].next;
+    followed_t *f = &memo_followed[place];
+    if (!f->size || f->size > d->end - d->p || memcmp(f->bytes, d->p, f->size) ||
+        !same_entry(d, f->ns, f->ns_entry) || !same_entry(d, f->name, f->name_entry))
+        return NULL;
+    PyObject *keyword = new_ref(f->keyword);
+    d->followed = place;
+    d->p += f->size;
+    if ((f->ns_put && put_name(d, SLOT(keyword, g.o_keyword_ns))) ||
+        (f->name_put && put_name(d, SLOT(keyword, g.o_keyword_name))))
+        Py_CLEAR(keyword);
+    return keyword;
+}
+
+static void remember_following(dec_t *d, PyObject *keyword, const part_t *ns,
+                               const part_t *name, const uint8_t *p, Py_ssize_t size)
+{
+    if (size > FOLLOWED_MAX || (name->p && !PyUnicode_IS_ASCII(SLOT(keyword, g.o_keyword_name))) ||
+        (ns->p && !PyUnicode_IS_ASCII(SLOT(keyword, g.o_keyword_ns))))
+        return;
+    uint32_t place = 1 + memo_hash(p, size, 2) % (MEMO_SIZE - 1);
+    followed_t *f = &memo_followed[place];
+    PyObject *of_ns = ns->p || ns->text == Py_None ? NULL : ns->text;
+    PyObject *of_name = name->p ? NULL : name->text;
+    memo_followed[d->followed].next = place;
+    d->followed = place;
+    if (f->keyword == keyword && f->ns == of_ns && f->name == of_name && f->size == size &&
+        !memcmp(f->bytes, p, (size_t)size))
+        return;
+    PyObject *old[] = {f->keyword, f->ns, f->name};
+    f->keyword = new_ref(keyword);
+    f->ns = xnew_ref(of_ns);
+    f->name = xnew_ref(of_name);
+    f->ns_entry = (uint8_t)(p[0] - C_PRIORITY);
+    f->name_entry = (uint8_t)(p[size - 1] - C_PRIORITY);
+    f->ns_put = (uint8_t)ns->put;
+    f->name_put = (uint8_t)name->put;
+    f->size = (uint8_t)size;
+    memcpy(f->bytes, p, (size_t)size);
+    for (int i = 0; i < 3; i++)
+        Py_XDECREF(old[i]);
+}
+
+static PyObject *fast_keyword(dec_t *d, part_t *ns, part_t *name, const uint8_t *at,
+                              const uint8_t *end)
 {
     if (name->reference >= 0)
         return slow_name(d, C_KEY, ns, name, at);
-    if (ns->text && name->text) {       /* nothing stands here: the same strings, perhaps */
-        uint64_t pair = ((uint64_t)(uintptr_t)ns->text * 31 + (uint64_t)(uintptr_t)name->text) *
-                        UINT64_C(0x9E3779B97F4A7C15);
-        PyObject **place = &memo_pairs[(pair >> 40) % MEMO_SIZE], *had = *place;
-        if (had && SLOT(had, g.o_keyword_name) == name->text &&
-            SLOT(had, g.o_keyword_ns) == ns->text)
-            return new_ref(had);
-        PyObject *found = keyword_by_bytes(d, ns, name, at);
-        if (found)
-            Py_XSETREF(*place, new_ref(found));
-        return found;
-    }
-    return keyword_by_bytes(d, ns, name, at);
+    if (ns->text && name->text)         /* nothing stands here */
+        return keyword_of_pair(d, ns, name, at);
+    PyObject *first = xnew_ref(ns->text), *second = xnew_ref(name->text);
+    PyObject *found = keyword_by_bytes(d, ns, name, at);
+    if (found)
+        remember_following(d, found, ns, name, d->p, end - d->p);
+    Py_XDECREF(first);
+    Py_XDECREF(second);
+    return found;
 }
 #endif
 
@@ -403,12 +519,22 @@ static PyObject *read_name(dec_t *d, unsigned code, const uint8_t *at, int64_t d
     if (depth > d->options->max_depth)
         return too_deep(d, at);
     const uint8_t *p = d->p;
+#ifndef Py_GIL_DISABLED
+    if (code == C_KEY && !d->options->keywords_as_str) {
+        PyObject *keyword = keyword_of_entries(d);
+        if (keyword)
+            return keyword;
+        keyword = keyword_that_follows(d);
+        if (keyword || PyErr_Occurred())
+            return keyword;
+    }
+#endif
     part_t ns, name;
     if (plain_part(d, &p, &ns, NULL) && plain_part(d, &p, &name, &ns)) {
         PyObject *made;
 #ifndef Py_GIL_DISABLED
         if (code == C_KEY && !d->options->keywords_as_str)
-            made = fast_keyword(d, &ns, &name, at);
+            made = fast_keyword(d, &ns, &name, at, p);
         else
 #endif
             made = slow_name(d, code, &ns, &name, at);

@@ -6,21 +6,38 @@
  *
  * Recursion goes as deep as max_depth, which Options limits to 4000 levels. */
 
+#define SPELLED_MAX 39          /* copied at once, whatever the size */
+#define KEYWORDS_KNOWN 256
+#define NAMES_KEPT 512          /* known from message to message, and so many of their bytes */
+#define NAME_BYTES_KEPT 65536
+
 typedef struct {
-    PyObject *key;              /* a str by content; a Keyword or Symbol by address */
+    PyObject *key;              /* a str by content; a Keyword or Symbol by address; or NULL */
     Py_hash_t hash;
-    uint32_t epoch;             /* the slot is taken when it equals the encoder's */
+    uint32_t epoch;             /* the name has an entry when it equals the encoder's */
     uint32_t entry;
+    uint8_t size;               /* of `spelled`, or 0: too long, not ASCII, or no str */
+    uint8_t spelled[SPELLED_MAX];       /* the put of a text */
 } cache_slot_t;
+
+/* The slots of a Keyword's parts, so that it needs no look-up but that of its address. */
+typedef struct {
+    PyObject *keyword;
+    uint32_t ns, name;          /* indices of slots; NO_SLOT for a part that has none */
+} known_t;
+
+#define NO_SLOT UINT32_MAX
 
 typedef struct {
     const options_t *options;
     uint8_t *data;
     size_t size, capacity;
-    /* priority cache: names in an open-addressed table, all else in a dict by cache_key */
+    /* priority cache: names in an open-addressed table, all else in a dict by cache_key. The
+     * table and the known keywords outlive the message, as far as they are small. */
     cache_slot_t *slots;
+    known_t *known;
     uint32_t slot_mask, epoch, entries, in_slots;
-    uint32_t *used;             /* which slots are taken, for emptying them */
+    size_t name_bytes;
     PyObject *others;           /* dict: cache_key to entry, or NULL */
     PyObject *kept;             /* list: what `others` knows by address stays alive */
     PyObject *structs;          /* dict: (tag, count) to entry, or NULL */
@@ -44,47 +61,59 @@ static int enc_init(enc_t *e, const options_t *options)
     e->capacity = 1024;
     e->data = PyMem_Malloc(e->capacity);
     e->slots = PyMem_Calloc(e->slot_mask + 1, sizeof *e->slots);
-    e->used = PyMem_Malloc((e->slot_mask + 1) * sizeof *e->used);
-    if (!e->data || !e->slots || !e->used) {
+    e->known = PyMem_Calloc(KEYWORDS_KNOWN, sizeof *e->known);
+    if (!e->data || !e->slots || !e->known) {
         PyMem_Free(e->data);
         PyMem_Free(e->slots);
-        PyMem_Free(e->used);
+        PyMem_Free(e->known);
         PyErr_NoMemory();
         return -1;
     }
     return 0;
 }
 
+static void forget_keywords(enc_t *e)
+{
+    for (uint32_t i = 0; i < KEYWORDS_KNOWN; i++)
+        Py_CLEAR(e->known[i].keyword);
+}
+
+/* Empties the table of names, and makes it small again. */
+static void forget_names(enc_t *e)
+{
+    forget_keywords(e);
+    for (uint32_t i = 0; i <= e->slot_mask; i++)
+        Py_CLEAR(e->slots[i].key);
+    e->in_slots = 0;
+    e->name_bytes = 0;
+    cache_slot_t *small = e->slot_mask > 63 ? PyMem_Calloc(64, sizeof *small) : NULL;
+    if (small) {
+        PyMem_Free(e->slots);
+        e->slots = small;
+        e->slot_mask = 63;
+    }
+}
+
 static void enc_forget(enc_t *e)
 {
-    for (uint32_t i = 0; i < e->in_slots; i++)
-        Py_CLEAR(e->slots[e->used[i]].key);
-    e->entries = e->in_slots = e->struct_entries = 0;
+    e->entries = e->struct_entries = 0;
     e->ratio2 = e->char1 = e->record2 = -1;
-    if (++e->epoch == 0) {
-        memset(e->slots, 0, (e->slot_mask + 1) * sizeof *e->slots);
-        e->epoch = 1;
+    if (++e->epoch == 0 || e->in_slots > NAMES_KEPT || e->name_bytes > NAME_BYTES_KEPT) {
+        forget_names(e);
+        e->epoch += e->epoch == 0;
     }
     Py_CLEAR(e->others);
     Py_CLEAR(e->kept);
     Py_CLEAR(e->structs);
-    if (e->slot_mask > 4095) {          /* one large message must not keep its table */
-        cache_slot_t *small = PyMem_Calloc(64, sizeof *small);
-        if (small) {
-            PyMem_Free(e->slots);       /* `used` stays larger than need be */
-            e->slots = small;
-            e->slot_mask = 63;
-            e->epoch = 1;
-        }
-    }
 }
 
 static void enc_clear(enc_t *e)
 {
     enc_forget(e);
+    forget_names(e);
     PyMem_Free(e->data);
     PyMem_Free(e->slots);
-    PyMem_Free(e->used);
+    PyMem_Free(e->known);
     Py_CLEAR(e->message);
     Py_CLEAR(e->cause);
     Py_CLEAR(e->path);

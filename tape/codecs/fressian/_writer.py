@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain as _chain
 from itertools import islice as _islice
 from operator import length_hint as _length_hint
+from struct import Struct as _Struct
 from typing import Any, NamedTuple
 
 from ...errors import EncodeError
@@ -43,6 +44,20 @@ def _list_head(count: int) -> bytes:
     if count < 8:
         return bytes((codes.LIST_PACKED + count,))
     return b"\xec" + pack_int(count)
+
+
+def _long(value: int) -> bytes:
+    if codes.LONG_MIN <= value <= codes.LONG_MAX:
+        return pack_int(value)
+    return b"\xc6" + pack_bytes(_convert.bigint_bytes(value))
+
+
+_new: Any = tuple.__new__           # of a _Frame: half the time of calling it
+_double = _Struct(">Bd").pack
+_LIST_HEADS = [_list_head(count) for count in range(64)]
+_MAP_HEADS = [b"\xc0" + _list_head(2 * count) for count in range(64)]
+_TEXT_HEADS = [bytes((0xDA + size,)) if size < 8 else b"\xe3" + pack_int(size)
+               for size in range(256)]
 
 
 class Encoder:
@@ -113,58 +128,91 @@ class Encoder:
 
     def _object(self, root: Any) -> None:
         out, options = self._out, self._options
+        max_depth, max_size = options.max_depth, options.max_size
+        max_count = min(options.max_count, codes.COUNT_MAX // 2)
+        plain = not (options.sort or options.keywords_as_str)
+        small_int, pack_long, double = _SMALL.get, _long, _double
+        new, flatten = _new, _chain.from_iterable
         stack: list[_Frame] = []
         frame = _single(root)
-        iterator = frame.iterator
+        iterator = frame[0]
         value: Any = root
         try:
             while True:
                 for value in iterator:
                     kind = type(value)
                     if kind is str:
-                        raw = value.encode("utf-8", "surrogatepass")
-                        size = len(raw)
-                        if size == len(value) and size <= 0x10000:
-                            if size < 8:
-                                out.append(0xDA + size)
+                        if value.isascii():
+                            size = len(value)
+                            if size < 256:
+                                out += _TEXT_HEADS[size]
+                                out += value.encode()
                             else:
-                                out.append(0xE3)
-                                out += _SMALL.get(size) or pack_int(size)
-                            out += raw
+                                out += pack_text(value)
                         else:
                             out += pack_text(value)
-                    elif kind is int:
-                        small = _SMALL.get(value)
-                        if small is not None:
-                            out += small
-                        else:
-                            self._int(value)
-                    elif kind is Keyword:
+                        continue
+                    if kind is int:
+                        small = small_int(value)
+                        out += small if small is not None else pack_long(value)
+                        continue
+                    if kind is Keyword:
                         self._name(codes.KEY, value.ns, value.name)
+                        continue
+                    if kind is float:
+                        if value == 0.0 or value == 1.0 or value != value:
+                            out += pack_double(value, options.negative_zero)
+                        else:
+                            out += double(0xFA, value)
+                        continue
+                    if value is None:
+                        out.append(0xF7)
+                        continue
+                    if kind is dict and plain:
+                        count = len(value)
+                        if count > max_count:
+                            self._count(value)          # refuses
+                        out += _MAP_HEADS[count] if count < 64 else b"\xc0" + _list_head(2 * count)
+                        items = value.items()
+                        entries = iter(items)
+                        opened: Any = new(_Frame, (flatten(entries), value, count, "map", b"",
+                                                   items, entries))
+                    elif kind is list:
+                        count = len(value)
+                        if count > max_count:
+                            self._count(value)
+                        out += _LIST_HEADS[count] if count < 64 else _list_head(count)
+                        opened = new(_Frame, (iter(value), value, count, "index", b"", None, None))
+                    elif kind is bool:
+                        out.append(0xF5 if value else 0xF6)
+                        continue
                     else:
                         opened = self._other(value, kind)
-                        if opened is not None:
-                            if len(stack) >= options.max_depth:
-                                raise _Refused(f"nested deeper than {options.max_depth} levels"
-                                               " (a value that contains itself?)")
-                            stack.append(frame)
-                            frame = opened
-                            iterator = frame.iterator
-                            break
+                        if opened is None:
+                            continue
+                    if len(stack) >= max_depth:
+                        raise _Refused(f"nested deeper than {max_depth} levels"
+                                       " (a value that contains itself?)")
+                    stack.append(frame)
+                    frame = opened
+                    iterator = frame[0]
+                    break
                 else:
-                    if frame.size >= 0 and len(frame.container) != frame.size:
+                    _, whole, count, _, end, _, _ = frame
+                    if count >= 0 and len(whole) != count:
                         raise _Refused("changed while it was encoded")
-                    out += frame.end
+                    if end:
+                        out += end
                     if not stack:
                         break
-                    value = frame.container
+                    value = whole
                     frame = stack.pop()
-                    iterator = frame.iterator
-                if len(out) > options.max_size:
+                    iterator = frame[0]
+                if len(out) > max_size:
                     break
-            if len(out) > options.max_size:
+            if len(out) > max_size:
                 stack, frame = [], _single(root)
-                raise _Refused(f"more than max_size={options.max_size} bytes")
+                raise _Refused(f"more than max_size={max_size} bytes")
         except _Refused as error:
             raise _error(str(error), stack, frame, value) from error.__cause__
         except RuntimeError as error:
@@ -494,7 +542,9 @@ class _Fields:
 
 def _single(value: Any) -> _Frame:
     """A frame for one value that stands for another: no part of any path."""
-    return _Frame(iter((value,)), (value,), 1)
+    whole = (value,)
+    frame: _Frame = _new(_Frame, (iter(whole), whole, 1, "", b"", None, None))
+    return frame
 
 
 def _key_names(entries: Iterable[tuple[Any, Any]]) -> Iterator[Any]:
