@@ -1,4 +1,4 @@
-/* census.c - counting messages and describing cycle files, for queue.c's callers.
+/* census.c - first and last message, counting, and describing cycle files.
  *
  * A cycle's count is its last sequence plus one, which the write position or the index gives
  * without a walk over the messages (format.md 6.4).
@@ -9,9 +9,7 @@
 
 #include "error.h"
 #include "platform.h"
-#include "queue.h"
-
-enum { FEW_CYCLES = 64 };
+#include "tailer.h"
 
 static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_info_t *out)
 {
@@ -123,7 +121,7 @@ static int count_named(void *user, const char *name)
 static int count_cycles(counting_t *c)
 {
     char path[1024];
-    if (c->cycle_b - c->cycle_a > FEW_CYCLES) {
+    if (c->cycle_b - c->cycle_a > TAPE__FEW_NAMES) {
         int rc = tape__list_directory(c->q->path, count_named, c);
         return rc < 0 ? tape__fail_errno(-rc, c->q->path, "listing the directory") : c->code;
     }
@@ -160,4 +158,43 @@ int tape_queue_table_word(tape_queue_t *q, size_t n, char *key, size_t size, int
     if (cell) *value = tape__table_store_value(cell);
     tape__queue_leave(q);
     return cell != NULL;
+}
+
+/* ---- first and last, by a tailer of their own ---- */
+
+int64_t tape_queue_first_index(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t t = {.queue = q, .window_size = TAPE__TAILER_WINDOW_LEAST};
+    rc = tape__tailer_find_forward(&t);
+    int64_t index = rc;
+    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence);
+    tape__tailer_leave_cycle(&t);
+    tape__queue_leave(q);
+    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    return index;
+}
+
+int64_t tape_queue_last_index(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t t = {.queue = q, .window_size = TAPE__TAILER_WINDOW_LEAST};
+    tape__chain_end_t end = {.last_position = 0};
+    int64_t index = TAPE_ENOINDEX;
+    rc = tape__tailer_seek_end(&t, &end);
+    while (rc == 1 && t.at.sequence == 0) { /* an empty cycle: look into the one before */
+        rc = tape__tailer_open_last(&t, t.store.cycle);
+        if (rc == 1) {
+            int code = tape__cycle_store_find_end(&t.store, &t.window, &end);
+            if (code != TAPE_OK) rc = code;
+            else t.at = end.end;
+        }
+    }
+    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
+    tape__tailer_leave_cycle(&t);
+    tape__queue_leave(q);
+    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    return rc < 0 ? rc : index;
 }

@@ -12,7 +12,6 @@
 #define LOOK_LASTS_NS UINT64_C(60000000000) /* as in Java (format.md 9.4) */
 /* Two changes within one tick of the kernel's clock bear one modification time. */
 #define TOO_FRESH_NS UINT64_C(100000000)
-enum { FEW_NAMES = 64 }; /* so many files are asked for by name; more, and the directory is read */
 
 /* Cycles are 31-bit numbers in an index (format.md 7); anything else is a word that nobody has
  * set. */
@@ -205,7 +204,7 @@ int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
     }
     if (rc != TAPE_OK || highest == TAPE__NO_CYCLE || highest < from) return rc;
     if (from < 0) from = 0;
-    for (int64_t c = from; c <= highest && c < from + FEW_NAMES; c++)
+    for (int64_t c = from; c <= highest && c < from + TAPE__FEW_NAMES; c++)
         if (tape__listing_exists(l, c)) {
             *cycle = c;
             return TAPE_OK;
@@ -219,7 +218,7 @@ int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle)
     *cycle = TAPE__NO_CYCLE;
     int rc = tape__listing_ends(l, &lowest, NULL);
     if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE || lowest > from) return rc;
-    for (int64_t c = from; c >= lowest && c > from - FEW_NAMES; c--)
+    for (int64_t c = from; c >= lowest && c > from - TAPE__FEW_NAMES; c--)
         if (tape__listing_exists(l, c)) {
             *cycle = c;
             return TAPE_OK;

@@ -30,6 +30,9 @@ typedef struct {
 
 #define TAPE__NO_CYCLE INT64_MIN
 
+/* So many files are asked for by name; more, and the directory is read. */
+enum { TAPE__FEW_NAMES = 64 };
+
 /* The word's cycle, or TAPE__NO_CYCLE when there is none or it makes no sense. */
 int64_t tape__listing_lowest_word(const tape__listing_t *l);
 int64_t tape__listing_highest_word(const tape__listing_t *l);

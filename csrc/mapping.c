@@ -1,6 +1,7 @@
 /* mapping.c - see mapping.h. */
 #include "mapping.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,10 @@
 #include "error.h"
 #include "platform.h"
 
-enum { WINDOW_GRAIN = 64 * 1024 }; /* windows begin at multiples of this */
+enum {
+    WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
+    ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
+};
 
 int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
 {
@@ -48,6 +52,22 @@ int tape__mapping_refresh(tape__file_t *file)
     if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the size");
     file->size = st.size;
     return TAPE_OK;
+}
+
+int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
+{
+    int failed, tries = 0;
+    while ((failed = tape__lock_range(file->fd, 0, 0, true)) == -EAGAIN && tries++ < ENLARGE_TRIES)
+        tape__sleep_ns(1000000);
+    if (failed < 0) return tape__fail_errno(-failed, file->path, "locking the file to enlarge it");
+    int rc = tape__mapping_refresh(file);
+    if (rc == TAPE_OK && file->size < size) {
+        failed = tape__file_truncate(file->fd, size);
+        if (failed < 0) rc = tape__fail_errno(-failed, file->path, "enlarging the file");
+        else file->size = size;
+    }
+    tape__unlock_range(file->fd, 0, 0);
+    return rc;
 }
 
 void tape__window_close(tape__window_t *w)

@@ -34,6 +34,11 @@ void tape__mapping_close(tape__file_t *file);
 /* Asks for the file's size again. */
 int tape__mapping_refresh(tape__file_t *file);
 
+/* Makes the file at least `size` bytes long, under the lock on the whole file that every enlarging
+ * process takes (format.md 11.2): one that computed its step from an older size could cut it
+ * otherwise. TAPE_OK or a code. */
+int tape__mapping_enlarge(tape__file_t *file, uint64_t size);
+
 /* Slow half of tape__window_cover(): moves the window. */
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
                       uint64_t prefer);

@@ -94,7 +94,8 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
     int rc = tape__listing_above(&t->queue->listing, cycle, &next);
     if (rc != TAPE_OK) return rc;
     if (next == TAPE__NO_CYCLE) {
-        rc = tape__tailer_move_to_end(t);
+        tape__chain_end_t end;
+        rc = tape__tailer_seek_end(t, &end);
         return rc < 0 ? rc : TAPE_OK;
     }
     rc = tape__tailer_open_cycle(t, next);

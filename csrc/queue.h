@@ -67,6 +67,9 @@ void tape__queue_remove_child(tape_queue_t *q, tape_tailer_t *tailer);
 uint64_t tape__queue_body_max(const tape_queue_t *q);
 uint64_t tape__queue_file_size(const tape_queue_t *q, uint64_t needed);
 
+/* Gives everything back and frees it; nobody uses it any more, or it was never complete. */
+void tape__queue_destroy(tape_queue_t *q);
+
 /* tailer.c: for shutting down; TAPE_EBUSY while another thread is inside. */
 int tape__tailer_shut(tape_tailer_t *tailer);
 tape_tailer_t **tape__tailer_link(tape_tailer_t *tailer);

@@ -1,5 +1,10 @@
 /* roll.h - which cycle is written now, and getting its file and its end ready (format.md 8.5, 9).
  *
+ *     roll.c          the clock, and entering the cycle that it shows
+ *     roll_older.c    ending the cycles before it
+ *     roll_end.c      the end of its chain: found, repaired, caught up with
+ *     roll_room.c     room behind that end
+ *
  * All with the write lock held.
  */
 #ifndef TAPE_ROLL_H
@@ -34,5 +39,25 @@ int tape__roll_catch_up(tape_queue_t *q);
 /* Slow half of making [next, next + need) ready to be written without a system call or page fault:
  * grows the file, reserves blocks, moves the window, faults in. */
 int tape__roll_make_ready(tape_queue_t *q, uint64_t need);
+
+/* ---- between the files above ---- */
+
+#define TAPE__WRITER_WINDOW (UINT64_C(16) << 20)
+#define TAPE__RESERVE_FIRST (UINT64_C(256) << 10)
+
+/* Renames a half-made file out of the way, as Java does (1.1). */
+int tape__roll_move_aside(tape_queue_t *q, const char *path);
+/* END_OF_DATA into every file of a cycle below `cycle` that lacks it. */
+int tape__roll_end_older(tape_queue_t *q, int64_t cycle);
+/* Finds the end of the chain just opened, and applies the row of recovery.h that fits it. TAPE_OK,
+ * TAPE__ROLL_WAIT or a code. */
+int tape__roll_find_the_end(tape_queue_t *q);
+/* Calls `add` for each message from lastIndex on that should have an entry. Only up to the end as
+ * it was found (a copy: adding a page moves it): if lastIndex is wrong, the walk may begin
+ * anywhere. */
+typedef int tape__add_entry_t(tape_queue_t *q, tape__cycle_store_t *s,
+                              const tape__cursor_t *message);
+int tape__roll_index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, tape__cursor_t end,
+                              tape__add_entry_t *add);
 
 #endif

@@ -17,13 +17,10 @@
 #include "wire.h"
 
 enum {
-    TABLE_SIZE = 128 * 1024,
     ENTRIES_END = 64 * 1024, /* Java adds none that begins later (format.md 5.2) */
-    HEADER_MAX = 65536,
     KEY_MAX = 512
 };
 #define LOCK_BYTE UINT64_C(0x7FFFFFFFFFFFFFFE)
-#define EPOCH_MAX INT64_C(315569520000000) /* 10000 years: arithmetic with it cannot overflow */
 #define CREATION_TIMEOUT_NS INT64_C(10000000000)
 #define ABANDONED_AFTER_NS INT64_C(500000000)
 
@@ -46,154 +43,13 @@ static int lock_table(tape__table_store_t *t)
 
 static void unlock_table(tape__table_store_t *t) { tape__unlock_range(t->file.fd, LOCK_BYTE, 1); }
 
-/* ---- reading the header ---- */
-
-static int bad_header(const tape__table_store_t *t, uint64_t at, const char *what)
-{
-    return tape__fail(TAPE_ECORRUPT, t->file.path, (int64_t)at,
-                      "%s at offset %" PRIu64 ": %s in the header of the table store", t->file.path,
-                      at, what);
-}
+/* ---- the chain of entries ---- */
 
 static int bad_entry(const tape__table_store_t *t, uint64_t at, const char *what)
 {
     return tape__fail(TAPE_ECORRUPT, t->file.path, (int64_t)at,
                       "%s at offset %" PRIu64 ": %s in the table store", t->file.path, at, what);
 }
-
-/* "21:00" or "21:00:30"; -1 when it is no time. */
-static int64_t time_of_day_ms(tape__text_t text)
-{
-    unsigned hour = 0, minute = 0, second = 0;
-    char copy[32] = "";
-    memcpy(copy, text.text, text.length < sizeof copy ? text.length : sizeof copy - 1);
-    if (sscanf(copy, "%2u:%2u:%2u", &hour, &minute, &second) < 2) return -1;
-    if (hour > 23 || minute > 59 || second > 59) return -1;
-    return (int64_t)((hour * 60 + minute) * 60 + second) * 1000;
-}
-
-typedef struct {
-    int64_t length_ms, epoch_ms, roll_time_ms;
-    tape__text_t format, zone;
-    bool has_format, has_zone;
-} roll_t;
-
-static bool read_roll(tape__wire_t *w, roll_t *roll)
-{
-    tape__text_t type, name, text;
-    tape__wire_t in;
-    if (!tape__wire_type(w, &type) || !tape__wire_block(w, &in)) return false;
-    while (!tape__wire_at_end(&in)) {
-        bool ok;
-        if (!tape__wire_name(&in, &name)) return false;
-        if (tape__text_is(name, "length")) {
-            ok = tape__wire_int(&in, &roll->length_ms);
-        } else if (tape__text_is(name, "format")) {
-            ok = roll->has_format = tape__wire_text(&in, &roll->format);
-        } else if (tape__text_is(name, "epoch")) {
-            ok = tape__wire_int(&in, &roll->epoch_ms);
-        } else if (tape__text_is(name, "rollTime")) {
-            ok = tape__wire_text(&in, &text);
-            if (ok) roll->roll_time_ms = time_of_day_ms(text);
-        } else if (tape__text_is(name, "rollTimeZone")) {
-            ok = roll->has_zone = tape__wire_text(&in, &roll->zone);
-        } else {
-            ok = tape__wire_skip_value(&in);
-        }
-        if (!ok) return false;
-    }
-    return true;
-}
-
-static int apply_roll(tape__table_store_t *t, const roll_t *roll)
-{
-    if (!roll->has_format) return bad_header(t, 4, "no file name pattern");
-    const tape_roll_cycle_t *r =
-        tape__roll_cycle_with_pattern((const char *)roll->format.text, roll->format.length);
-    if (!r)
-        return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
-                          "%s: the file name pattern \"%.*s\" is none of the 28 built-in ones",
-                          t->file.path, (int)roll->format.length, (const char *)roll->format.text);
-    if (roll->length_ms != r->length_ms)
-        return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
-                          "%s: cycles of %" PRId64 " ms with the pattern of %s", t->file.path,
-                          roll->length_ms, r->name);
-    bool other_zone = roll->has_zone && !tape__text_is(roll->zone, "UTC") &&
-                      !tape__text_is(roll->zone, "Z");
-    t->settings.other_roll_time = roll->roll_time_ms != 0 || other_zone;
-    if (roll->epoch_ms < -EPOCH_MAX || roll->epoch_ms > EPOCH_MAX)
-        return bad_header(t, 4, "an epoch of more than 10000 years");
-    t->settings.roll_cycle = r;
-    t->settings.epoch_ms = roll->epoch_ms;
-    if (roll->epoch_ms == 0 && roll->roll_time_ms > 0 && roll->has_zone)
-        t->settings.epoch_ms = roll->roll_time_ms; /* format.md 1.7 */
-    return TAPE_OK;
-}
-
-static int read_metadata(tape__table_store_t *t, tape__wire_t *w)
-{
-    tape__text_t type, name;
-    tape__wire_t in;
-    roll_t roll = {.epoch_ms = 0};
-    int64_t source = 0;
-    bool seen_roll = false;
-    if (!tape__wire_type(w, &type) || !tape__wire_block(w, &in))
-        return bad_header(t, w->origin + w->at, "no block of settings");
-    while (!tape__wire_at_end(&in)) {
-        bool ok;
-        if (!tape__wire_name(&in, &name)) return bad_header(t, in.origin + in.at, "no field");
-        if (tape__text_is(name, "roll")) {
-            ok = seen_roll = read_roll(&in, &roll);
-        } else if (tape__text_is(name, "sourceId")) {
-            ok = tape__wire_int(&in, &source);
-        } else { /* deltaCheckpointInterval, which 5.27 leaves out, and whatever comes */
-            ok = tape__wire_skip_value(&in);
-        }
-        if (!ok) return bad_header(t, in.origin + in.at, "an unreadable value");
-    }
-    if (!seen_roll) return bad_header(t, in.origin, "no roll settings");
-    t->settings.source_id = (int32_t)source;
-    return apply_roll(t, &roll);
-}
-
-static int read_header(tape__table_store_t *t, uint32_t word)
-{
-    uint64_t length = tape__word_length(word);
-    if (tape__word_kind(word) != TAPE__WORD_META || length > HEADER_MAX)
-        return bad_header(t, 0, "no metadata document");
-    if (4 + length > t->file.size || !tape__window_has(&t->window, 0, 4 + length))
-        return bad_header(t, 0, "a length beyond the end of the file");
-    tape__wire_t w = {tape__window_at(&t->window, 4), (size_t)length, 0, 4}, in;
-    tape__text_t name, type, text;
-    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
-        !tape__wire_type(&w, &type) || !tape__wire_block(&w, &in))
-        return bad_header(t, 4 + w.at, "no \"header\"");
-    if (!tape__text_is(type, "STStore")) return bad_header(t, 4, "a type that is not STStore");
-    int rc = TAPE_ECORRUPT;
-    bool seen = false;
-    while (!tape__wire_at_end(&in)) {
-        if (!tape__wire_name(&in, &name)) return bad_header(t, in.origin + in.at, "no field");
-        if (tape__text_is(name, "wireType")) {
-            if (!tape__wire_type(&in, &type) || !tape__wire_text(&in, &text))
-                return bad_header(t, in.origin + in.at, "no wire type");
-            if (!tape__text_is(text, "BINARY_LIGHT"))
-                return tape__fail(TAPE_EUNSUPPORTED, t->file.path, (int64_t)(in.origin + in.at),
-                                  "%s: wire type %.*s; only BINARY_LIGHT is supported",
-                                  t->file.path, (int)text.length, (const char *)text.text);
-        } else if (tape__text_is(name, "metadata")) {
-            rc = read_metadata(t, &in);
-            if (rc != TAPE_OK) return rc;
-            seen = true;
-        } else if (!tape__wire_skip_value(&in)) {
-            return bad_header(t, in.origin + in.at, "an unreadable value");
-        }
-    }
-    if (!seen) return bad_header(t, 4, "no settings");
-    t->first_entry = tape__next_position(0, (uint32_t)length, true);
-    return TAPE_OK;
-}
-
-/* ---- the chain of entries ---- */
 
 /* One entry of the chain. */
 typedef struct {
@@ -224,7 +80,7 @@ static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
  * word was lost. A writer that died over its entry leaves one at most, with nothing behind it. */
 static bool entry_is_hidden(const tape__table_store_t *t, uint64_t at)
 {
-    uint64_t rest = tape__min_u64(t->window.size, TABLE_SIZE), cell;
+    uint64_t rest = tape__min_u64(t->window.size, TAPE__TABLE_SIZE), cell;
     if (at + 8 > rest) return false;
     tape__wire_t w = {tape__window_at(&t->window, at + 4), (size_t)(rest - at - 4), 0, at + 4};
     tape__text_t key;
@@ -268,7 +124,7 @@ static birth_t birth_state(tape__table_store_t *t, uint32_t *word, int *rc)
     if (*rc != TAPE_OK) return AWAIT_SIZE;
     if (t->file.size < 8) return AWAIT_SIZE;
     *rc = tape__window_cover(&t->window, &t->file, 0,
-                             tape__min_u64(t->file.size, TABLE_SIZE), TABLE_SIZE);
+                             tape__min_u64(t->file.size, TAPE__TABLE_SIZE), TAPE__TABLE_SIZE);
     if (*rc != TAPE_OK) return AWAIT_SIZE;
     *word = OBSERVE32(table_entry, tape__window_u32(&t->window, 0));
     return *word == 0 || *word == TAPE__NOT_COMPLETE ? AWAIT_HEADER : READY;
@@ -303,24 +159,14 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
     }
 }
 
-/* Files from before 5.20.110 have 64 KiB; Java enlarges them on opening, and so do we, under the
- * lock on the whole file that every enlarging process takes (11.2). */
+/* Files from before 5.20.110 have 64 KiB; Java enlarges them on opening, and so do we. */
 static int enlarge(tape__table_store_t *t)
 {
-    if (!t->file.writable || t->file.size >= TABLE_SIZE) return TAPE_OK;
-    int rc, rounds = 0;
-    while ((rc = tape__lock_range(t->file.fd, 0, 0, true)) == -EAGAIN && rounds++ < 10000)
-        tape__sleep_ns(1000000);
-    if (rc < 0) return tape__fail_errno(-rc, t->file.path, "locking the table store");
-    rc = tape__mapping_refresh(&t->file);
-    if (rc == TAPE_OK && t->file.size < TABLE_SIZE) {
-        int failed = tape__file_truncate(t->file.fd, TABLE_SIZE);
-        if (failed < 0) rc = tape__fail_errno(-failed, t->file.path, "enlarging the table store");
-    }
-    tape__unlock_range(t->file.fd, 0, 0);
+    if (!t->file.writable || t->file.size >= TAPE__TABLE_SIZE) return TAPE_OK;
+    int rc = tape__mapping_enlarge(&t->file, TAPE__TABLE_SIZE);
     if (rc != TAPE_OK) return rc;
     tape__window_close(&t->window);
-    return tape__window_cover(&t->window, &t->file, 0, TABLE_SIZE, TABLE_SIZE);
+    return tape__window_cover(&t->window, &t->file, 0, TAPE__TABLE_SIZE, TAPE__TABLE_SIZE);
 }
 
 int tape__table_store_open(tape__table_store_t *table, const char *directory, bool writable)
@@ -332,7 +178,7 @@ int tape__table_store_open(tape__table_store_t *table, const char *directory, bo
     if (rc != TAPE_OK) return rc;
     uint32_t word = 0;
     rc = await_birth(table, &word);
-    if (rc == TAPE_OK) rc = read_header(table, word);
+    if (rc == TAPE_OK) rc = tape__table_read_header(table, word);
     if (rc == TAPE_OK) rc = check_entries(table);
     if (rc == TAPE_OK) rc = enlarge(table);
     if (rc != TAPE_OK) tape__table_store_close(table);
@@ -392,16 +238,6 @@ uint64_t *tape__table_store_cell(tape__table_store_t *table, const char *key)
     return search(table, key).cell;
 }
 
-/* One entry's body, at file offset `origin`; returns its length. */
-static size_t put_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
-                        uint64_t value, uint64_t *cell)
-{
-    tape__wire_out_t o = {body, capacity, 0, origin, false};
-    tape__wire_put_event(&o, key);
-    *cell = tape__wire_put_bound(&o, (int64_t)value);
-    return o.overflow ? 0 : o.at;
-}
-
 static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t initial)
 {
     for (;;) { /* Java may add `normalisedEOFsTo` without the byte lock: then the CLAIM fails */
@@ -409,7 +245,7 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
         if (s.cell) return s.cell;
         uint8_t body[KEY_MAX + 64];
         uint64_t cell;
-        size_t length = put_entry(body, sizeof body, s.end + 4, key, initial, &cell);
+        size_t length = tape__table_put_entry(body, sizeof body, s.end + 4, key, initial, &cell);
         if (s.end == 0) {
             tape__fail(TAPE_ECORRUPT, t->file.path, -1, "%s: the chain of entries has no end",
                        t->file.path);
@@ -443,100 +279,4 @@ uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *ke
     uint64_t *cell = add_entry(table, key, initial);
     unlock_table(table);
     return cell;
-}
-
-/* ---- creating ---- */
-
-static size_t put_header(uint8_t *file, size_t capacity, const tape__settings_t *s)
-{
-    tape__wire_out_t o = {file + 4, capacity - 4, 0, 4, false};
-    tape__wire_put_event(&o, "header");
-    tape__wire_put_type(&o, "STStore");
-    size_t store = tape__wire_begin_block(&o);
-    tape__wire_put_field(&o, "wireType");
-    tape__wire_put_type(&o, "WireType");
-    tape__wire_put_text(&o, "BINARY_LIGHT");
-    tape__wire_put_field(&o, "metadata");
-    tape__wire_put_type(&o, "SCQMeta");
-    size_t meta = tape__wire_begin_block(&o);
-    tape__wire_put_field(&o, "roll");
-    tape__wire_put_type(&o, "SCQSRoll");
-    size_t roll = tape__wire_begin_block(&o);
-    tape__wire_put_field(&o, "length");
-    tape__wire_put_int(&o, s->roll_cycle->length_ms);
-    tape__wire_put_field(&o, "format");
-    tape__wire_put_text(&o, s->roll_cycle->pattern);
-    tape__wire_put_field(&o, "epoch");
-    tape__wire_put_int(&o, s->epoch_ms);
-    tape__wire_end_block(&o, roll);
-    /* 5.26 and older refuse to append without this field; 5.27 ignores it (format.md 5.1). */
-    tape__wire_put_field(&o, "deltaCheckpointInterval");
-    tape__wire_put_int(&o, 64);
-    tape__wire_put_field(&o, "sourceId");
-    tape__wire_put_int(&o, s->source_id);
-    tape__wire_end_block(&o, meta);
-    tape__wire_pad(&o, 4, 0);
-    tape__wire_end_block(&o, store);
-    tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
-    return (size_t)tape__next_position(0, (uint32_t)o.at, true);
-}
-
-static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *settings,
-                       int64_t lowest, int64_t highest)
-{
-    bool any = lowest <= highest;
-    const struct {
-        const char *key;
-        uint64_t value;
-    } cells[] = {
-        {"listing.highestCycle", (uint64_t)(any ? highest : INT32_MIN)},
-        {"listing.lowestCycle", (uint64_t)(any ? lowest : INT32_MAX)},
-        {"listing.modCount", 0},
-        {"chronicle.write.lock", TAPE__MIN64},
-        {"chronicle.append.lock", TAPE__MIN64},
-        {"chronicle.lastIndexReplicated", (uint64_t)-1},
-        {"chronicle.lastAcknowledgedIndexReplicated", (uint64_t)-1},
-        {"chronicle.lastIndexMSynced", (uint64_t)-1},
-    };
-    size_t at = put_header(file, capacity, settings);
-    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
-        uint64_t cell;
-        size_t length = put_entry(file + at + 4, capacity - at - 4, at + 4, cells[i].key,
-                                  cells[i].value, &cell);
-        tape__put_u32(file + at, (uint32_t)length);
-        at = (size_t)tape__next_position(at, (uint32_t)length, true);
-    }
-}
-
-int tape__table_store_create(const char *directory, const tape__settings_t *settings,
-                             int64_t lowest, int64_t highest)
-{
-    char path[1024], temporary[1024];
-    snprintf(path, sizeof path, "%s/" TAPE__TABLE_NAME, directory);
-    /* Several threads may be at it, too: the clock makes the name their own. */
-    snprintf(temporary, sizeof temporary, "%s/.tape-%" PRId64 "-%" PRIx64 ".tmp", directory,
-             tape__pid(), (uint64_t)tape__monotonic_ns());
-    int fd = tape__open_file(temporary, TAPE__CREATE_NEW);
-    if (fd < 0) return tape__fail_errno(-fd, temporary, "creating the table store");
-    uint8_t *file = NULL;
-    const char *doing = "making room for the table store";
-    int rc = tape__file_truncate(fd, TABLE_SIZE);
-    if (rc == 0) {
-        rc = tape__file_reserve(fd, 0, TABLE_SIZE);
-        if (rc == -EOPNOTSUPP || rc == -EINVAL || rc == -ENOSYS) rc = 0;
-    }
-    if (rc == 0) {
-        doing = "mapping the table store";
-        rc = tape__map(fd, 0, TABLE_SIZE, true, &file);
-    }
-    if (rc == 0) {
-        fill_table(file, TABLE_SIZE, settings, lowest, highest);
-        doing = "linking the table store into place";
-        rc = tape__link(temporary, path);
-        if (rc == -EEXIST) rc = 0;
-    }
-    tape__unmap(file, TABLE_SIZE);
-    tape__close_file(fd);
-    tape__unlink(temporary);
-    return rc == 0 ? TAPE_OK : tape__fail_errno(-rc, path, doing);
 }

@@ -1,4 +1,14 @@
-/* tailer.h - the tailer object, shared by the files that make up its verbs. */
+/* tailer.h - the tailer object, shared by the files that make up its verbs.
+ *
+ *     tailer.c           what callers call
+ *     tailer_walk.c      to the next message, forward or backward, and to a given one
+ *     tailer_cycles.c    which cycle file that is in
+ *     named_tailer.c     where one with a name begins
+ *
+ * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
+ *
+ *     at 0 or NOT_COMPLETE: nothing yet        at END_OF_DATA: the next cycle that exists
+ */
 #ifndef TAPE_TAILER_H
 #define TAPE_TAILER_H
 
@@ -15,6 +25,7 @@ typedef struct {
 } tape__name_t;
 
 enum { TAPE__TRAIL_MAX = 1024 };
+#define TAPE__TAILER_WINDOW_LEAST (INT64_C(64) << 10)
 
 /* Positions of messages first .. first + count - 1 of the tailer's cycle: a chain can only be
  * walked forward, so going backward one walks a stretch once and keeps it. */
@@ -50,13 +61,40 @@ struct tape_tailer {
 int tape__tailer_enter(tape_tailer_t *t);
 void tape__tailer_leave(tape_tailer_t *t);
 
-/* Opens a cycle and stands before its first message; 1, 0 when there is no such file, or a code. */
-int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
+/* tailer_walk.c: to the next message in the direction of reading, without passing it: 1, 0 when
+ * there is none now, or a code. Backward that is at->sequence or the nearest before it; beyond the
+ * start the sequence is -1, and the index the number before the first one. */
+int tape__tailer_find_forward(tape_tailer_t *t);
+int tape__tailer_find_backward(tape_tailer_t *t);
+/* Where a forward read goes on after reading backward. */
+int tape__tailer_turn_forward(tape_tailer_t *t);
 /* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
  * the tailer stayed where it was, or a code. */
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
 /* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
-int tape__tailer_move_to_end(tape_tailer_t *t);
+int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
+
+/* tailer_cycles.c: the first existing cycle at or above `from`. 1 found, 0 none, or a code. */
+int tape__tailer_find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle);
+/* Opens the file of a cycle for `t`; 1, 0 when there is no such file (yet, or any more), or a
+ * code. */
+int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store);
+/* Leaves the cycle in hand and stands before the first message of another one. */
+void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
+void tape__tailer_leave_cycle(tape_tailer_t *t);
+/* Both in one. */
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
+/* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
+int tape__tailer_stand_at_start(tape_tailer_t *t);
+/* Enters the newest cycle below the one in hand. 1, 0 when there is none, or a code. */
+int tape__tailer_enter_earlier(tape_tailer_t *t);
+/* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */
+int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
+/* Whether somebody deleted the file in hand, as far as it is time to ask. */
+bool tape__tailer_file_is_gone(tape_tailer_t *t);
+/* Goes on behind such a file: 1, 0 or a code. */
+int tape__tailer_leave_deleted(tape_tailer_t *t);
+
 /* The index of the next read, when the tailer stands in a cycle. */
 int64_t tape__tailer_index(const tape_tailer_t *t);
 

@@ -1,0 +1,134 @@
+/* tailer_cycles.c - which cycle file a tailer reads, and going on to the next (format.md 9.5).
+ *
+ * Without END_OF_DATA a tailer stays, even if newer cycles exist: a late writer may still append
+ * there. A file that was deleted is left at its end all the same: nobody can end it any more.
+ */
+#include "platform.h"
+#include "tailer.h"
+
+#define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
+
+void tape__tailer_leave_cycle(tape_tailer_t *t)
+{
+    if (!t->open) return;
+    tape__window_close(&t->window);
+    tape__cycle_store_close(&t->store);
+    t->open = false;
+    t->trail.count = 0;
+}
+
+int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store)
+{
+    char path[1024];
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return 0;
+    int rc = tape__cycle_store_open(store, path, cycle, false);
+    if (rc == TAPE_OK) return 1;
+    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
+}
+
+void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
+{
+    tape__tailer_leave_cycle(t);
+    t->store = *store;
+    t->window = (tape__window_t){0};
+    t->open = true;
+    t->at = (tape__cursor_t){t->store.first_document, 0, 0};
+    t->looked_ns = 0; /* at this cycle's end the directory is looked at at once */
+}
+
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
+{
+    tape__cycle_store_t store;
+    int rc = tape__tailer_open_file(t->queue, cycle, &store);
+    if (rc == 1) tape__tailer_enter_cycle(t, &store);
+    return rc;
+}
+
+/* The directory is read at most every LOOK_EVERY_NS by one waiting tailer. */
+static bool may_look(tape_tailer_t *t)
+{
+    int64_t now = tape__monotonic_ns();
+    if (t->looked_ns && now - t->looked_ns < LOOK_EVERY_NS) return false;
+    t->looked_ns = now;
+    return true;
+}
+
+int tape__tailer_find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
+{
+    tape__listing_t *l = &t->queue->listing;
+    int64_t highest = tape__listing_highest_word(l);
+    if (tape__listing_exists(l, from)) {
+        *cycle = from;
+        return 1;
+    }
+    /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
+    if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
+    int rc = tape__listing_above(l, from, cycle);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+static int first_cycle(tape_tailer_t *t, int64_t *cycle)
+{
+    tape__listing_t *l = &t->queue->listing;
+    int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
+    if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
+    int rc = tape__listing_ends(l, cycle, NULL);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+int tape__tailer_stand_at_start(tape_tailer_t *t)
+{
+    int64_t cycle;
+    if (t->open) return 1;
+    int rc = first_cycle(t, &cycle);
+    return rc == 1 ? tape__tailer_open_cycle(t, cycle) : rc;
+}
+
+int tape__tailer_enter_earlier(tape_tailer_t *t)
+{
+    int64_t below = t->store.cycle;
+    for (;;) {
+        int64_t cycle;
+        int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = tape__tailer_open_cycle(t, cycle);
+        if (rc != 0) return rc;
+        below = cycle;
+    }
+}
+
+int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
+{
+    for (;;) {
+        int64_t cycle;
+        int rc = below > INT32_MAX ? tape__listing_ends(&t->queue->listing, NULL, &cycle)
+                                   : tape__listing_below(&t->queue->listing, below - 1, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = tape__tailer_open_cycle(t, cycle);
+        if (rc != 0) return rc;
+        below = cycle; /* half-made: the end is in the one before it */
+    }
+}
+
+/* ---- a file that somebody deleted ---- */
+
+/* Whether the file has no name any more, so that nobody will write to it. Asked for at most every
+ * LOOK_EVERY_NS, by a tailer that waits at its end. */
+bool tape__tailer_file_is_gone(tape_tailer_t *t)
+{
+    tape__stat_t st;
+    return may_look(t) && tape__stat_fd(t->store.file.fd, &st) == 0 && st.links == 0;
+}
+
+/* Goes on to the next cycle, as at an END_OF_DATA; a new file of the same cycle is another one. */
+int tape__tailer_leave_deleted(tape_tailer_t *t)
+{
+    int64_t cycle;
+    int rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
+    if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+    rc = tape__tailer_open_cycle(t, cycle);
+    if (rc == 1) t->name.not_before = 0;
+    return rc;
+}

@@ -1,0 +1,186 @@
+/* tailer_walk.c - to the next message, forward or backward, and to a given one (format.md 12). */
+#include "tailer.h"
+
+#include "error.h"
+#include "excerpt_index.h"
+#include "platform.h"
+
+/* ---- forward ---- */
+
+int tape__tailer_find_forward(tape_tailer_t *t)
+{
+    int rc = tape__tailer_stand_at_start(t);
+    while (rc == 1) {
+        int64_t cycle;
+        int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+        if (code != TAPE_OK) {
+            tape__error_index(tape__tailer_index(t));
+            return code;
+        }
+        switch (tape__word_kind(t->at.word)) {
+        case TAPE__WORD_DATA:
+            if (t->at.sequence >= t->name.not_before) return 1;
+            tape__cycle_store_step(&t->store, &t->at); /* a stored position ahead of the queue */
+            break;
+        case TAPE__WORD_META:
+            tape__cycle_store_step(&t->store, &t->at);
+            break;
+        case TAPE__WORD_EOF:
+            rc = tape__tailer_find_cycle(t, t->store.cycle + 1, &cycle);
+            if (rc == 1) rc = tape__tailer_open_cycle(t, cycle);
+            if (rc == 1) t->name.not_before = 0;
+            break;
+        default:
+            if (!tape__tailer_file_is_gone(t)) return 0;
+            rc = tape__tailer_leave_deleted(t);
+        }
+    }
+    return rc;
+}
+
+/* ---- to a given message ---- */
+
+/* A place at or before `sequence` from which the walk is short: an index entry, or where we are. */
+static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *c)
+{
+    int rc = tape__excerpt_index_find(s, sequence, c);
+    if (rc != TAPE_OK) return rc;
+    bool here = s == &t->store && !t->backward;
+    if (here && t->at.sequence <= sequence && t->at.sequence > c->sequence) *c = t->at;
+    return TAPE_OK;
+}
+
+/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
+ * or a code. */
+static int walk_to(tape__cycle_store_t *s, tape__window_t *w, uint64_t prefer, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    for (;;) {
+        int rc = tape__cycle_store_observe(s, w, c, prefer);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
+            return c->sequence == sequence ? 0 : -1;
+        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
+        tape__cycle_store_step(s, c);
+    }
+}
+
+static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    int rc = nearest(t, s, sequence, c);
+    return rc == TAPE_OK ? walk_to(s, w, t->window_size, sequence, c) : rc;
+}
+
+int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
+{
+    tape__cursor_t c;
+    if (t->open && t->store.cycle == cycle) {
+        int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+        if (rc == 0 || rc == 1) t->at = c;
+        return rc;
+    }
+    tape__cycle_store_t store;
+    tape__window_t window = {0};
+    int rc = tape__tailer_open_file(t->queue, cycle, &store);
+    if (rc != 1) return rc == 0 ? -1 : rc;
+    rc = seek_in(t, &store, &window, sequence, &c);
+    if (rc == 0 || rc == 1) {
+        tape__tailer_enter_cycle(t, &store);
+        t->window = window;
+        t->at = c;
+        return rc;
+    }
+    tape__window_close(&window);
+    tape__cycle_store_close(&store);
+    return rc;
+}
+
+int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end)
+{
+    int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);
+    if (rc != 1) return rc;
+    rc = tape__cycle_store_find_end(&t->store, &t->window, end);
+    if (rc != TAPE_OK) return rc;
+    t->at = end->end;
+    if (t->backward) t->at.sequence--; /* the next one backward is the last message */
+    return 1;
+}
+
+/* ---- backward ---- */
+
+/* Walks to message `sequence` and keeps where it and those shortly before it are. 1 found, 0 when
+ * there is none (*end: how many messages there are), or a code. */
+static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
+{
+    tape__cursor_t c;
+    if (!t->trail.positions) {
+        t->trail.positions = tape__alloc(TAPE__TRAIL_MAX * sizeof *t->trail.positions);
+        if (!t->trail.positions)
+            return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+    }
+    t->trail.count = 0;
+    int rc = tape__excerpt_index_find(&t->store, sequence, &c);
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(&t->store, &t->window, &c, t->window_size);
+        if (rc != TAPE_OK) break;
+        tape__word_kind_t kind = tape__word_kind(c.word);
+        if (kind == TAPE__WORD_DATA) {
+            if (t->trail.count == TAPE__TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
+            if (t->trail.count == 0) t->trail.first = c.sequence;
+            t->trail.positions[t->trail.count++] = c.position;
+            if (c.sequence == sequence) return 1;
+        } else if (kind != TAPE__WORD_META) {
+            *end = c.sequence;
+            return 0;
+        }
+        tape__cycle_store_step(&t->store, &c);
+    }
+    return rc;
+}
+
+/* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
+ * Java's; if that is damaged, as far as the index leads. */
+static void stand_at_last(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
+    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
+}
+
+int tape__tailer_find_backward(tape_tailer_t *t)
+{
+    int rc = tape__tailer_stand_at_start(t);
+    while (rc == 1) {
+        int64_t sequence = t->at.sequence, end = 0;
+        const tape__trail_t *trail = &t->trail;
+        if (sequence < 0) {
+            rc = tape__tailer_enter_earlier(t);
+            if (rc == 1) stand_at_last(t);
+            continue;
+        }
+        if (sequence >= trail->first && sequence < trail->first + trail->count) {
+            t->at.position = trail->positions[sequence - trail->first];
+            rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+            return rc == TAPE_OK ? 1 : rc;
+        }
+        rc = walk_trail(t, sequence, &end);
+        if (rc == 0) { /* behind the last message */
+            t->at.sequence = end - 1;
+            rc = 1;
+        }
+    }
+    return rc;
+}
+
+int tape__tailer_turn_forward(tape_tailer_t *t)
+{
+    if (!t->open) return TAPE_OK;
+    tape__cursor_t c;
+    int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
+    int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+    if (rc < -1) return rc;
+    t->at = c;
+    return TAPE_OK;
+}
