@@ -196,6 +196,15 @@ static int64_t holder_of(const tape_queue_t *q)
     return word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF);
 }
 
+int tape_queue_refresh(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__listing_refresh(&q->listing);
+    tape__queue_leave(q);
+    return rc;
+}
+
 int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
 {
     if (!q || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue or no place for the facts");
@@ -218,6 +227,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->repairs = PEEK64(counters, &q->repairs);
     out->rolls = PEEK64(counters, &q->rolls);
     out->clock_went_back = PEEK64(counters, &q->clock_went_back);
+    out->files_lost = PEEK64(counters, &q->files_lost);
     if (rc != TAPE_OK) return TAPE_OK;
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
     rc = tape__listing_ends(&q->listing, &first, &last);

@@ -5,15 +5,38 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-__all__ = ["AppenderInfo", "CycleFile", "Entry", "Location", "QueueInfo", "TailerInfo"]
+__all__ = ["AppenderInfo", "CycleFile", "Entry", "Location", "MetadataEntry",
+           "QueueInfo", "TailerInfo"]
 
 
 class Entry(NamedTuple):
-    """One message with its index and undecoded bytes."""
+    """One message with its index and undecoded bytes.
+
+    >>> i, value, raw = Entry(7, "hello", b"hello")
+    """
 
     index: int  # type: ignore[assignment]  # hides tuple.index on purpose
     value: Any
     raw: bytes
+
+    @property
+    def metadata(self) -> bool:
+        """Whether it is no message: see :class:`tape.MetadataEntry`."""
+        return False
+
+
+class MetadataEntry(Entry):
+    """A metadata document; ``index`` is that of the next message.
+
+    Only a tailer made with ``metadata=True`` gives such.
+    """
+
+    __slots__ = ()
+
+    @property
+    def metadata(self) -> bool:
+        """Whether it is no message: it is not."""
+        return True
 
 
 class CycleFile(NamedTuple):
@@ -45,7 +68,10 @@ class _Info:
 
 @dataclasses.dataclass(frozen=True)
 class QueueInfo(_Info):
-    """Facts about a queue; the ``lock_...`` counts are those of this Queue object.
+    """Facts about a queue; the ``lock_...`` counts are those of this Queue object, as are
+    ``repairs`` (things that dead writers left), ``rolls``, ``clock_went_back`` (appends for which
+    the clock showed an older cycle) and ``files_lost`` (how often somebody had deleted the file
+    that it was writing).
 
     ``cycle`` is the one of the clock now; ``bytes`` the length of the ``files`` cycle files, mostly
     holes, and ``bytes_on_disk`` what they take; the replicated indexes are Java's, ``None`` when
@@ -84,6 +110,7 @@ class QueueInfo(_Info):
     repairs: int
     rolls: int
     clock_went_back: int
+    files_lost: int
 
 
 @dataclasses.dataclass(frozen=True)
