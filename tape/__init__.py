@@ -17,8 +17,7 @@ from .codecs import Codec
 from .deletion import delete
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
-from .info import (AppenderInfo, CycleFile, Entry, Location, MetadataEntry, QueueInfo,
-                   TailerInfo)
+from .info import (AppenderInfo, CycleFile, Entry, Location, MetadataEntry, QueueInfo, TailerInfo)
 from .queue import Clock, Queue
 from .queue import open_queue as open  # noqa: A004
 from .roll_cycles import RollCycle
@@ -27,4 +26,5 @@ from .tailer import Tailer
 __version__ = _text(_lib.tape_version())
 
 __all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Location",
-           "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs", "delete", "open", *_errors]
+           "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs",
+           "delete", "open", *_errors]
