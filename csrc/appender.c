@@ -95,9 +95,10 @@ static int prepare(tape_queue_t *q, uint64_t length, bool *wants_page)
         return cycle_full(q);
     if (tape__excerpt_index_wants(&w->store, sequence)) {
         int rc = tape__excerpt_index_needs_page(&w->store, sequence);
-        if (rc < 0) return rc;
         *wants_page = rc == 1;
         if (rc == 1) need += tape__excerpt_index_page_size(&w->store) + 16;
+        else if (rc == 0) rc = tape__excerpt_index_check_free(&w->store, sequence);
+        if (rc < 0) return rc;
     }
     if (w->next.position + need <= w->ready_to &&
         tape__window_has(&w->window, w->next.position, need))

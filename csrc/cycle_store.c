@@ -386,8 +386,8 @@ static int walk_it_all(tape__cycle_store_t *s, tape__window_t *w, const tape__cu
     return TAPE_OK;
 }
 
-int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
-                                       tape__chain_end_t *out)
+/* The end, at a place that is certain. */
+static int find_certain_place(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
 {
     tape__cursor_t entry;
     tape__window_t own = {0};
@@ -400,11 +400,60 @@ int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w
     return rc == TAPE_OK ? tape__cycle_store_observe(s, w, &out->end, WALK_WINDOW) : rc;
 }
 
+/* Whether a reader that looks for the next message, and so for those behind it, arrives at the end:
+ * 1, 0 or a code. *entry is where the index sends it. */
+static int seek_arrives(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *end,
+                        tape__cursor_t *entry)
+{
+    uint64_t last;
+    int rc = tape__excerpt_index_find_sound(s, end->sequence, entry);
+    if (rc != TAPE_OK) return rc;
+    tape__cursor_t c = *entry;
+    rc = walk_to(s, w, &c, end->position, &last);
+    return rc == 1 ? c.sequence == end->sequence : rc;
+}
+
+/* The place is certain; is the number? Java sets the write position's back to 0 when it finds none
+ * (6.4): with fewer than there are messages it is behind, as after a death, and counting is right.
+ * With more, messages are not seen any more that had a number, or it is wrong: nobody can tell. */
+static int check_number(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+{
+    uint64_t last;
+    tape__cursor_t entry, all = {s->first_document, 0, 0}, *end = &out->end;
+    int rc = seek_arrives(s, w, end, &entry);
+    if (rc != 0) return rc == 1 ? TAPE_OK : rc;
+    rc = walk_to(s, w, &all, end->position, &last);
+    if (rc < 0) return rc;
+    bool counted = rc == 1;
+    tape__cursor_t by_count = {end->position, all.sequence, end->word};
+    rc = seek_arrives(s, w, &by_count, &entry);
+    if (rc < 0) return rc;
+    if (!counted || rc == 0)
+        return bad(s, entry.position, "the index and the messages before it count differently");
+    if (all.sequence < end->sequence)
+        return bad(s, s->write_position_at, "the write position counts more messages than lead "
+                                            "to it");
+    *end = by_count;
+    out->pair_matches = false;
+    return TAPE_OK;
+}
+
+int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
+                                       tape__chain_end_t *out)
+{
+    tape__window_t own = {0};
+    int rc = find_certain_place(s, w, out);
+    if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
+    rc = check_number(s, &own, out);
+    tape__window_close(&own);
+    return rc;
+}
+
 int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
 {
     tape__chain_end_t end;
     for (;;) {
-        int rc = tape__cycle_store_find_certain_end(s, w, &end);
+        int rc = find_certain_place(s, w, &end); /* an end needs no number */
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(end.end.word);
         if (kind == TAPE__WORD_EOF) return TAPE_OK;

@@ -90,9 +90,11 @@ bool tape__cycle_store_count_finished(const char *path, int64_t *count);
 
 /* The same for a writer, who would destroy messages if the pair or an index entry had led it into
  * the middle of one, or if the chain broke off: the end counts only when the messages before it
- * lead there, from the index entry before the last, or from the first document. Otherwise
- * TAPE_ECORRUPT. An END_OF_DATA is believed, since nothing will be written. The sequence is the
- * pair's when that matches: Java's numbers go by it, too. */
+ * lead there, from the index entry before the last, or from the first document; and its number only
+ * when a reader that looks it up in the index arrives there, since a message is not written that
+ * could not be found. Otherwise TAPE_ECORRUPT. An END_OF_DATA is believed, since nothing will be
+ * written. The sequence is the pair's, by which Java's numbers go, too; but where the pair counts
+ * fewer messages than there are, it is counted, and pair_matches is false. */
 int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
                                        tape__chain_end_t *out);
 

@@ -1,6 +1,7 @@
 /* excerpt_index.c - see excerpt_index.h. */
 #include "excerpt_index.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "atomics.h"
@@ -94,24 +95,38 @@ static bool is_message(tape__cycle_store_t *s, uint64_t position, int64_t sequen
     return ok;
 }
 
+/* A look-up on its way. */
+typedef struct {
+    int tries;          /* left; see TRIES_MAX */
+    uint64_t led_nowhere; /* where the first word stands that is neither 0 nor right; 0: none */
+} search_t;
+
+/* Notes a word that leads nowhere; false when that was the last try. */
+static bool may_go_on(search_t *search, uint64_t at)
+{
+    if (search->led_nowhere == 0) search->led_nowhere = at;
+    return --search->tries > 0;
+}
+
 /* The last entry of the page that `page` shows, from *entry (of the whole index) back, that is the
- * position of a message. False when *tries are used up, or there is none. */
-static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, int *tries,
+ * position of a message. False when there is none, or the tries are used up. */
+static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, search_t *search,
                        uint64_t *position)
 {
     int64_t column = *entry & (s->index_count - 1);
     for (; column >= 0; column--, --*entry) {
-        const uint64_t *cell = tape__window_u64(&s->page, first + (uint64_t)column * 8);
+        uint64_t at = first + (uint64_t)column * 8;
         /* order[index_entry]: the message before its entry. */
-        *position = OBSERVE64(index_entry, cell);
+        *position = OBSERVE64(index_entry, tape__window_u64(&s->page, at));
         if (*position == 0) continue;
         if (is_message(s, *position, *entry * s->index_spacing)) return true;
-        if (--*tries == 0) return false;
+        if (!may_go_on(search, at)) return false;
     }
+    search->tries--; /* a page without an entry */
     return false;
 }
 
-int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
+static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape__cursor_t *out)
 {
     *out = (tape__cursor_t){s->first_document, 0, 0};
     if (sequence < 0) return TAPE_OK;
@@ -119,19 +134,42 @@ int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cur
     if (entry / s->index_count < s->index_count) page = entry / s->index_count;
     else entry = s->index_count * s->index_count - 1;
     uint64_t outer, first, position;
-    int tries = TRIES_MAX, rc = open_outer(s, &outer);
-    for (; rc == TAPE_OK && page >= 0 && tries > 0; entry = page-- * s->index_count - 1) {
+    int rc = open_outer(s, &outer);
+    for (; rc == TAPE_OK && page >= 0 && search->tries > 0;
+         entry = page-- * s->index_count - 1) {
         if (page_position(s, outer, page) == 0) continue;
         rc = open_page(s, page, &first);
-        if (rc == TAPE_OK && last_entry(s, first, &entry, &tries, &position)) {
+        if (rc == TAPE_OK && last_entry(s, first, &entry, search, &position)) {
             out->position = position;
             out->sequence = entry * s->index_spacing;
             return TAPE_OK;
         }
-        if (rc == TAPE__BEYOND_END) rc = TAPE_OK;
-        tries--; /* no page there, or one without an entry */
+        if (rc == TAPE__BEYOND_END) {
+            may_go_on(search, outer + (uint64_t)page * 8);
+            rc = TAPE_OK;
+        }
     }
     return rc < 0 ? rc : TAPE_OK;
+}
+
+int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
+{
+    search_t search = {TRIES_MAX, 0};
+    return find(s, sequence, &search, out);
+}
+
+static int misleads(const tape__cycle_store_t *s, uint64_t at, const char *what)
+{
+    return tape__fail(TAPE_ECORRUPT, s->file.path, (int64_t)at, "%s at offset %" PRIu64 ": %s",
+                      s->file.path, at, what);
+}
+
+int tape__excerpt_index_find_sound(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
+{
+    search_t search = {TRIES_MAX, 0};
+    int rc = find(s, sequence, &search, out);
+    if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
+    return misleads(s, search.led_nowhere, "an entry of the index leads to no message");
 }
 
 /* ---- writing ---- */
@@ -162,6 +200,22 @@ int tape__excerpt_index_needs_page(tape__cycle_store_t *s, int64_t sequence)
     if (rc == TAPE__BEYOND_END) return 0; /* no index at all: readers walk (6.2) */
     if (rc < 0) return rc;
     return PEEK64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8)) == 0;
+}
+
+int tape__excerpt_index_check_free(tape__cycle_store_t *s, int64_t sequence)
+{
+    uint64_t first, outer;
+    int64_t entry = sequence / s->index_spacing, page = entry / s->index_count;
+    int rc = open_page(s, page, &first);
+    if (rc == TAPE__BEYOND_END) {
+        rc = open_outer(s, &outer);
+        if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no index at all */
+        return misleads(s, outer + (uint64_t)page * 8, "an entry of index2index leads to no page");
+    }
+    if (rc < 0) return rc;
+    uint64_t at = first + (uint64_t)(entry % s->index_count) * 8;
+    if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
+    return misleads(s, at, "the index has an entry for a message that is not written yet");
 }
 
 static void raise_used(tape__window_t *w, uint64_t first, uint64_t used)

@@ -17,6 +17,10 @@
  * damaged index is ignored: the walk is then longer, not wrong. */
 int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out);
 
+/* The same for those who will write behind: TAPE_ECORRUPT when an entry or page was passed that
+ * leads nowhere. It may lead to a message that is written later. */
+int tape__excerpt_index_find_sound(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out);
+
 /* Whether message `sequence` gets an entry. */
 static inline bool tape__excerpt_index_wants(const tape__cycle_store_t *s, int64_t sequence)
 {
@@ -32,6 +36,9 @@ static inline bool tape__excerpt_index_full(const tape__cycle_store_t *s, int64_
 uint64_t tape__excerpt_index_page_size(const tape__cycle_store_t *s);
 /* Whether message `sequence` needs a page that does not exist; 1, 0 or a code. */
 int tape__excerpt_index_needs_page(tape__cycle_store_t *s, int64_t sequence);
+/* TAPE_ECORRUPT when message `sequence`, which is not written yet, seems to have an entry, or its
+ * page is none: readers would be led astray once it is written. */
+int tape__excerpt_index_check_free(tape__cycle_store_t *s, int64_t sequence);
 /* Puts page number `page` at `position` (reserved room, header word 0) through `w`; returns TAPE_OK
  * and the position of the next header. */
 int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int64_t page,

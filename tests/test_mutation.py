@@ -52,7 +52,8 @@ def hurt(driver: Path, queue: Path, folder: Path, *options: str) -> str:
                          check=False)
     print(queue.name, ran.stdout)
     assert ran.returncode == 0, f"{ran.stdout[-6000:]}\n{ran.stderr[-3000:]}"
-    assert "crashes=0 hangs=0 slow=0 changed=0 worse=0 bad_errors=0 endless=0" in ran.stdout
+    assert ("crashes=0 hangs=0 slow=0 changed=0 worse=0 bad_errors=0 endless=0 "
+            "not_found_by_index=0\n") in ran.stdout
     return ran.stdout
 
 

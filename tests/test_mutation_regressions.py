@@ -122,17 +122,134 @@ def test_a_hole_and_no_write_position(queue: Path) -> None:
 
 
 def test_a_damaged_index_entry_does_not_lead_the_writer(queue: Path) -> None:
-    """The last entry leads into a message and the pair is gone: the chain itself decides."""
+    """The last entry leads into a message and the pair is gone: nothing is written there."""
     file = cycle_file(queue)
-    entry = file.read_bytes().index(struct.pack("<Q", position(file, b"message 16")))
+    entry = entry_of(file, b"message 16")
     inside = position(file, b"message 17")
     poke(file, inside + 8, struct.pack("<I", 4))
     poke(file, entry, struct.pack("<Q", inside + 8))
     poke(file, pair_of(file), bytes(16))
-    index = write(queue, SECOND, 1)[0]
-    assert index & 0xFFFFFFFF == 20
-    assert read_all(queue)[-1] == b"message 0"
+    refuses_the_number(queue, file)
+    assert read_all(queue)[-2:] == [b"message 19", b"message 0"]
 
+
+# ---- what was acknowledged is found by its index ----
+
+def entry_of(file: Path, message: bytes) -> int:
+    """Where the index entry of a message stands."""
+    return file.read_bytes().index(struct.pack("<Q", position(file, message)))
+
+
+def found(path: Path, index: int) -> bytes:
+    """The message that a new tailer finds there."""
+    with tape.open(path, read_only=True, codec=tape.codecs.raw) as q:
+        t = q.tailer()
+        assert t.seek(index)
+        return bytes(t.read())
+
+
+def refuses_the_number(path: Path, file: Path, at: int | None = None) -> None:
+    """Nothing is appended; but as the end is certain, the file is ended when its time is over."""
+    before = file.read_bytes()
+    with pytest.raises(tape.CorruptQueue) as caught:
+        write(path, SECOND, 1)
+    assert caught.value.file == str(file) and caught.value.hint and file.read_bytes() == before
+    assert caught.value.position is not None and at in (None, caught.value.position)
+    index = write(path, SECOND + 1000, 1)[0]
+    assert found(path, index) == b"message 0"
+
+
+@pytest.mark.parametrize("sequence", [0, 3, 15, 18])
+def test_a_pair_that_counts_fewer_messages(queue: Path, sequence: int) -> None:
+    """Java's after a write position of 0: counted on from there, new messages hid behind old ones."""
+    file = cycle_file(queue)
+    pair = pair_of(file)
+    poke(file, pair + 8, struct.pack("<Q", (word(file, pair) << 32) + sequence))
+    indexes = write(queue, SECOND, 6)
+    assert [index & 0xFFFFFFFF for index in indexes] == list(range(20, 26))
+    assert [found(queue, index) for index in indexes] == [b"message %d" % n for n in range(6)]
+
+
+@pytest.mark.parametrize("sequence", [20, 21, 23, 40])
+def test_a_pair_that_counts_more_messages(queue: Path, sequence: int) -> None:
+    """Numbers that no reader counts to; or messages had them that cannot be seen any more."""
+    file = cycle_file(queue)
+    pair = pair_of(file)
+    poke(file, pair + 8, struct.pack("<Q", (word(file, pair) << 32) + sequence))
+    refuses_the_number(queue, file, pair)
+
+
+def test_a_message_that_became_metadata(queue: Path) -> None:
+    """It is not counted any more, and the next message was found under its predecessor's number."""
+    file = cycle_file(queue)
+    poke(file, position(file, b"message 17") + 3, b"\x40")
+    refuses_the_number(queue, file, pair_of(file))
+
+
+def test_the_last_entry_leads_to_another_message(queue: Path) -> None:
+    """All messages behind it were found under wrong numbers."""
+    file = cycle_file(queue)
+    at = position(file, b"message 15")
+    poke(file, entry_of(file, b"message 16"), struct.pack("<Q", at))
+    refuses_the_number(queue, file, at)
+
+
+def test_the_last_entry_leads_to_the_next_message(queue: Path) -> None:
+    """To nothing yet; once something was written there, it led astray."""
+    write(queue, SECOND, 1)
+    file = cycle_file(queue)
+    entry = entry_of(file, b"message 16") + 8
+    poke(file, entry, struct.pack("<Q", word(file, entry) + 20))
+    refuses_the_number(queue, file, entry)
+
+
+@pytest.mark.parametrize("leads_to", [b"message 3", b"message 17"])
+def test_an_entry_for_a_message_that_is_not_written(queue: Path, leads_to: bytes) -> None:
+    """It was left as it was; the append that needs it is refused, those before it are not."""
+    file = cycle_file(queue)
+    write(queue, SECOND, 2)
+    entry = entry_of(file, b"message 16") + 16
+    poke(file, entry, struct.pack("<Q", position(file, leads_to)))
+    with tape.open(queue, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+        a = q.appender()
+        index = [a.write(b"%d" % n) for n in range(2)][-1]
+        with pytest.raises(tape.CorruptQueue) as caught:
+            a.write(b"2")
+        assert caught.value.position == entry and caught.value.file == str(file)
+    assert found(queue, index) == b"1"
+
+
+def test_a_page_for_messages_that_are_not_written(tmp_path: Path) -> None:
+    """An entry of index2index leads to the page before: no entry is put into that."""
+    path = tmp_path / "q"
+    write(path, SECOND, 126)
+    file = cycle_file(path)
+    data = file.read_bytes()
+    outer = data.index(b"\x8d", data.index(b"index2index")) + 17
+    poke(file, outer + 8, data[outer:outer + 8])
+    before = data[word(file, outer):][:300]
+    with tape.open(path, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+        a = q.appender()
+        for n in range(2):
+            a.write(b"%d" % n)
+        with pytest.raises(tape.CorruptQueue) as caught:
+            a.write(b"2")
+        assert caught.value.file == str(file)
+    assert file.read_bytes()[word(file, outer):][:300] == before
+
+
+def test_an_entry_of_index2index_that_leads_nowhere(tmp_path: Path) -> None:
+    """It may lead to a page that comes later."""
+    path = tmp_path / "q"
+    write(path, SECOND, 130)
+    file = cycle_file(path)
+    data = file.read_bytes()
+    outer = data.index(b"\x8d", data.index(b"index2index")) + 17
+    poke(file, outer + 8, struct.pack("<Q", 30000))
+    refuses_the_number(path, file, outer + 8)
+
+
+# ---- other damage ----
 
 def test_a_wrong_last_index_is_harmless(queue: Path) -> None:
     """A negative lastIndex is raised once; before, each append walked over the whole file."""

@@ -13,9 +13,11 @@
  * each one, in a copy of the queue on a memory file system:
  *   1. everything that reads is called on a queue opened read-only; then no byte may have changed;
  *   2. the queue is opened for writing and closed; then only new table entries may have come;
- *   3. two messages are appended in the newest cycle, then, with the damage made anew,
- *   4. one in the next cycle, which ends the older ones; after each every message that could be
- *      read in step 1 must still be readable.
+ *   3. messages are appended in the newest cycle, two or enough to pass the next entry of its index,
+ *      then, with the damage made anew,
+ *   4. one in the next cycle, which ends the older ones; each appended message must be found by its
+ *      index, at once and by a queue opened afterwards; and after each step every message that could
+ *      be read in step 1 must still be readable.
  * Each error must have a known code, a hint and a file; no call may take longer than a second; a
  * crash (or a finding of the sanitizers) is the death of the child that runs the cases, whose
  * number stands in shared memory, and the next child goes on behind it. Each mapping of the library
@@ -48,7 +50,8 @@ enum {
     MESSAGES_MAX = 20000, /* that a damaged queue may seem to have before we call it endless */
     SEEKS_MAX = 14,
     FINDINGS_SHOWN = 40,
-    PATCH_MAX = 40
+    PATCH_MAX = 40,
+    APPENDS_MAX = 10
 };
 #define SLOW_NS INT64_C(1000000000) /* a call that takes longer hangs */
 
@@ -104,6 +107,7 @@ static int file_count;
 static char work[900];
 static const char *roll_name = "";
 static int64_t length_ms, epoch_ms, last_cycle;
+static int appends; /* in the newest cycle: over the next entry of the index, where that is near */
 
 typedef struct {
     int64_t index;
@@ -717,27 +721,53 @@ static void compare(const case_t *c, bool writer)
     }
 }
 
+static const char *body_appended(int i)
+{
+    static char body[] = "appended after damage: ?";
+    body[sizeof body - 2] = (char)('a' + i);
+    return body;
+}
+
+/* An acknowledged message is there for whoever knows its index. */
+static void look_up(tape_queue_t *q, const int64_t *indexes, int count, const char *when)
+{
+    tape_tailer_t *t = NULL;
+    tape_excerpt_t x;
+    for (int i = 0; i < count; i++) {
+        if (indexes[i] < 0 || tape_tailer_open(q, NULL, &t) != TAPE_OK) continue;
+        const char *body = body_appended(i);
+        size_t size = strlen(body);
+        bool found = tape_tailer_seek(t, indexes[i]) == 1 && tape_tailer_peek(t, &x) == 1 &&
+                     x.index == indexes[i] && x.size == size && memcmp(x.data, body, size) == 0;
+        if (!found)
+            finding(&tally->unfound, "message %d (index 0x%" PRIx64 ") is not found %s", i,
+                    indexes[i], when);
+        tape_tailer_close(t);
+    }
+}
+
 static void append(int64_t now_ms, int count)
 {
     tape_appender_t *a = NULL;
-    tape_tailer_t *t = NULL;
-    tape_excerpt_t x;
+    int64_t indexes[APPENDS_MAX];
     clock_now = now_ms;
+    for (int i = 0; i < count; i++) indexes[i] = -1;
     tape_queue_t *q = open_queue(0);
     if (!q) return;
     if (CALL(tape_appender_open, q, NULL, &a) == TAPE_OK) {
         for (int i = 0; i < count; i++) {
-            int64_t index = CALL(tape_appender_write, a, "appended after damage", 21);
-            if (index < 0) tally->refused++;
-            if (index < 0 || tape_tailer_open(q, NULL, &t) != TAPE_OK) continue;
-            tally->appended++;
-            bool found = tape_tailer_seek(t, index) == 1 && tape_tailer_peek(t, &x) == 1 &&
-                         x.size == 21 && memcmp(x.data, "appended after damage", 21) == 0;
-            tally->unfound += !found;
-            tape_tailer_close(t);
+            const char *body = body_appended(i);
+            indexes[i] = CALL(tape_appender_write, a, body, strlen(body));
+            if (indexes[i] < 0) tally->refused++;
+            else tally->appended++;
+            look_up(q, indexes, i + 1, "at once");
         }
         CALL(tape_appender_close, a);
     }
+    CALL(tape_queue_close, q);
+    q = open_queue(TAPE_READ_ONLY);
+    if (!q) return;
+    look_up(q, indexes, count, "by another queue");
     CALL(tape_queue_close, q);
 }
 
@@ -784,7 +814,7 @@ static void run_case(size_t number)
     if (q) CALL(tape_queue_close, q);
     compare(c, true);
     tally->step = 3;
-    append(newest, 2);
+    append(newest, appends);
     compare_messages();
     restore();
     tally->step = 4;
@@ -807,6 +837,8 @@ static void learn_messages(void)
     length_ms = info.roll_cycle->length_ms;
     epoch_ms = info.epoch_ms;
     last_cycle = info.highest_cycle;
+    int64_t spacing = info.roll_cycle->index_spacing;
+    appends = spacing + 2 <= APPENDS_MAX ? (int)spacing + 2 : 2;
     tape_queue_close(q);
     read_all(&pristine);
     if (pristine.end != 0 || pristine.count == 0) die("%s is no sound queue", work);
@@ -854,15 +886,15 @@ static size_t run(size_t sample, size_t offset)
     }
     size_t ran = (case_count + sample - 1 - offset) / sample;
     printf("cases=%zu calls=%" PRIu64 " errors=%" PRIu64 " appended=%" PRIu64 " refused=%" PRIu64
-           " not_found_by_index=%" PRIu64 "\n", ran, tally->calls, tally->errors, tally->appended,
-           tally->refused, tally->unfound);
+           "\n", ran, tally->calls, tally->errors, tally->appended, tally->refused);
     printf("crashes=%zu hangs=%zu slow=%" PRIu64 " changed=%" PRIu64 " worse=%" PRIu64
-           " bad_errors=%" PRIu64 " endless=%" PRIu64 "\n", crashes, hangs, tally->slow,
-           tally->changed, tally->worse, tally->bad_errors, tally->endless);
+           " bad_errors=%" PRIu64 " endless=%" PRIu64 " not_found_by_index=%" PRIu64 "\n", crashes,
+           hangs, tally->slow, tally->changed, tally->worse, tally->bad_errors, tally->endless,
+           tally->unfound);
     printf("slowest_call_ms=%.1f (%s in case %zu)\n", (double)tally->slowest_ns / 1e6,
            tally->slowest_call, tally->slowest_case);
     return crashes + hangs + tally->slow + tally->changed + tally->worse + tally->bad_errors +
-           tally->endless;
+           tally->endless + tally->unfound;
 }
 
 /* ---- queues to hurt ---- */
