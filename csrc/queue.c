@@ -47,6 +47,13 @@ int tape__queue_enter(tape_queue_t *q)
 
 void tape__queue_leave(tape_queue_t *q) { add_user(q, -1); }
 
+/* All writers of a queue must read the same clock: the real-time one, unless a test gives
+ * another. */
+int64_t tape__queue_clock_ms(const tape_queue_t *q)
+{
+    return q->clock ? q->clock(q->clock_user) : tape__now_ms();
+}
+
 /* ---- sizes (format.md 11) ---- */
 
 static int64_t overlap_of(int64_t block)
@@ -218,6 +225,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->block_size = q->block_size;
     out->lowest_cycle = out->highest_cycle = -1;
     out->source_id = q->settings.source_id;
+    out->delta_checkpoint_interval = q->settings.delta_checkpoint_interval;
     out->read_only = q->read_only;
     out->mismatch = q->mismatch;
     out->lock_acquired = PEEK64(counters, &q->lock.acquired);

@@ -25,13 +25,6 @@ bool tape__roll_is_current(const tape_queue_t *q)
            PEEK64(listing, q->listing.mod_count) == w->listing_seen;
 }
 
-/* All writers of a queue must read the same clock: the real-time one, unless a test gives
- * another. */
-static int64_t clock_ms(const tape_queue_t *q)
-{
-    return q->clock ? q->clock(q->clock_user) : tape__now_ms();
-}
-
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
@@ -243,7 +236,7 @@ static int look_after_files(tape_queue_t *q)
 int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
 {
     tape__writer_t *w = &q->writer;
-    int64_t now = clock_ms(q), newest;
+    int64_t now = tape__queue_clock_ms(q), newest;
     int gone = look_after_files(q);
     if (gone != TAPE_OK) return gone;
     if (now < 0) return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave a negative time");

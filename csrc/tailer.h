@@ -4,6 +4,7 @@
  *     tailer_walk.c      to the next message, forward or backward, and to a given one
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
+ *     tailer_info.c      how far it is behind
  *
  * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
  *
@@ -79,6 +80,9 @@ int tape__tailer_turn_forward(tape_tailer_t *t);
 /* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
  * the tailer stayed where it was, or a code. */
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
+ * code. */
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
 /* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
 int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
 

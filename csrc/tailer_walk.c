@@ -113,6 +113,17 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     return rc;
 }
 
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
+{
+    *out = t->at;
+    if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
+    /* Backward only the sequence counts; and who waits for a message further on has not walked. */
+    int64_t sequence = t->at.sequence;
+    if (t->name.not_before > sequence) sequence = t->name.not_before;
+    int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
+    return rc < -1 ? rc : TAPE_OK;
+}
+
 int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end)
 {
     int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);

@@ -253,9 +253,11 @@ typedef struct tape_queue_info {
     int64_t clock_went_back;  /* appends for which the clock showed an older cycle */
     int64_t files_lost;       /* how often the file being written was found deleted */
     int32_t source_id;
+    int32_t delta_checkpoint_interval; /* as stored, without meaning for tape; -1: not stored */
     int32_t read_only;
     int32_t mismatch;         /* TAPE_MISMATCH_... */
     int32_t closed;
+    int32_t reserved;
 } tape_queue_info_t;
 TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
 
@@ -285,6 +287,14 @@ TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data
 
 /* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
 TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
+
+typedef struct tape_appender_info {
+    int64_t last_index; /* TAPE_ENOINDEX before the first message */
+    int64_t messages;   /* that it wrote */
+    int64_t bytes;      /* of these messages, without headers and frames */
+} tape_appender_info_t;
+/* TAPE_OK, also when the queue was closed; TAPE_EINVAL. */
+TAPE_API int tape_appender_info(tape_appender_t *appender, tape_appender_info_t *out);
 
 /* ---- tailer --------------------------------------------------------------------------------- */
 
@@ -371,6 +381,31 @@ TAPE_API int tape_tailer_direction(tape_tailer_t *tailer);
  * one that was read last (TAPE_ENOINDEX when none was). */
 TAPE_API int64_t tape_tailer_index(tape_tailer_t *tailer);
 TAPE_API int64_t tape_tailer_last_read(tape_tailer_t *tailer);
+
+/* How a tailer stands, in Java's words (format.md 12.1). One is never moved to where nothing is, so
+ * Java's CYCLE_NOT_FOUND has no counterpart. */
+typedef enum tape_tailer_state {
+    TAPE_UNINITIALISED = 0,         /* nowhere: the queue has no file yet */
+    TAPE_FOUND_IN_CYCLE = 1,        /* at a message, or where the next one of the cycle will be */
+    TAPE_NOT_REACHED_IN_CYCLE = 2,  /* waiting for a stored position that lies further on */
+    TAPE_END_OF_CYCLE = 3,          /* at the end of a finished cycle, with none behind it */
+    TAPE_BEYOND_START_OF_CYCLE = 4  /* backward, before the first message */
+} tape_tailer_state_t;
+
+typedef struct tape_tailer_info {
+    int64_t index;        /* as tape_tailer_index() */
+    int64_t last_read;    /* as tape_tailer_last_read() */
+    int64_t committed;    /* as tape_tailer_committed(); -1 without a name */
+    int64_t lag_messages; /* from `index` to the end of the queue, whatever the direction */
+    int64_t lag_bytes;    /* that they take in their files, index pages included */
+    int64_t lag_ms;       /* the message at `index` is at least that old: its cycle ended then */
+    int32_t direction;
+    int32_t state;        /* TAPE_UNINITIALISED, ... */
+} tape_tailer_info_t;
+/* Where a tailer stands, and how far behind. Nothing moves, but that a fresh tailer comes to stand
+ * before the first message. Cost: a few system calls for each cycle behind. Errors as for
+ * tape_tailer_next(). */
+TAPE_API int tape_tailer_info(tape_tailer_t *tailer, tape_tailer_info_t *out);
 
 /* [cdef end] */
 

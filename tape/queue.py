@@ -14,6 +14,7 @@ from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
+from ._inspect import queue_info
 from .codecs import Codec, fressian
 from .errors import DecodeError, Error, Gap, InvalidArgument, RollCycleMismatch
 from .info import CycleFile, Location, QueueInfo
@@ -249,7 +250,7 @@ class Queue(Handle):
             self._check(code)
             found.append(CycleFile(os.path.join(self.path, name), cycle, info.first_index,
                                    info.count, info.bytes, info.bytes_on_disk,
-                                   _STATES[info.state]))
+                                   _STATES[info.state], info.data_format))
         return sorted(found, key=lambda c: c.cycle)
 
     def refresh(self) -> None:
@@ -344,30 +345,7 @@ class Queue(Handle):
 
         Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
         """
-        i, files, words = self._info(), self.cycles(), self.table()
-        now = time.time_ns() // 1_000_000 if self._clock is None else self._clock.now_ms()
-
-        def replicated(key: str) -> int | None:
-            index = words.get(f"chronicle.{key}", -1)
-            return None if index < 0 else index
-
-        return QueueInfo(
-            path=self.path, roll_cycle=self.roll_cycle.name, epoch=self.epoch,
-            source_id=self.source_id, block_size=i.block_size, codec=self.codec.name,
-            read_only=self.read_only, closed=self.closed, first_index=self.first_index,
-            last_index=self.last_index, messages=sum(f.count for f in files),
-            tailers=self.tailers(), files=len(files), bytes=sum(f.bytes for f in files),
-            bytes_on_disk=sum(f.bytes_on_disk for f in files),
-            cycle=(now - self._effective_epoch()) // self.roll_cycle.length_ms,
-            index_count=self.roll_cycle.index_count, index_spacing=self.roll_cycle.index_spacing,
-            durability="os", last_index_replicated=replicated("lastIndexReplicated"),
-            last_acknowledged_index_replicated=replicated("lastAcknowledgedIndexReplicated"),
-            lowest_cycle=None if i.lowest_cycle < 0 else i.lowest_cycle,
-            highest_cycle=None if i.highest_cycle < 0 else i.highest_cycle,
-            listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,
-            lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
-            lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
-            clock_went_back=i.clock_went_back, files_lost=i.files_lost)
+        return queue_info(self)
 
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.

@@ -16,12 +16,16 @@ from .appender import framing_of
 from .codecs import Codec
 from .errors import (DecodeError, Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed,
                      StateError, TailerBusy)
-from .info import CycleFile, Entry, MetadataEntry, TailerInfo
+from .info import CycleFile, Entry, Lag, MetadataEntry, TailerInfo
 
 if TYPE_CHECKING:
     from .queue import Queue
 
 __all__ = ["Tailer"]
+
+_STATES = {getattr(lib, f"TAPE_{name}"): name for name in (
+    "UNINITIALISED", "FOUND_IN_CYCLE", "NOT_REACHED_IN_CYCLE", "END_OF_CYCLE",
+    "BEYOND_START_OF_CYCLE")}
 
 _next = lib.tape_tailer_next
 _buffer = ffi.buffer
@@ -493,18 +497,48 @@ class Tailer(Handle):
 
     # ---- the rest ----
 
+    def _info(self) -> Any:
+        facts = ffi.new("tape_tailer_info_t *")
+        self._call(lib.tape_tailer_info, facts)
+        return facts
+
+    def lag(self) -> Lag:
+        """How far the tailer is behind the end of the queue, as :class:`tape.Lag`.
+
+        Counts by the index, without reading messages; looks at each cycle file behind.
+
+        Raises: :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`,
+            :class:`tape.CorruptQueue`, :class:`tape.StorageError`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     indexes = [q.appender().write(m) for m in "abc"]
+        ...     t = q.tailer()
+        ...     t.read(), t.lag()
+        ('a', Lag(messages=2, bytes=24, seconds=0.0))
+        """
+        facts = self._info()
+        return Lag(int(facts.lag_messages), int(facts.lag_bytes), facts.lag_ms / 1000)
+
     def info(self) -> TailerInfo:
         """Facts about the tailer."""
-        closed = self.closed
-        committed = (None if closed or self.id is None
-                     else self._call(lib.tape_tailer_committed))
-        index = None if closed else self.index
-        return TailerInfo(queue=self.queue.path, id=self.id, codec=self.codec.name,
-                          direction=None if closed else self.direction, index=index,
-                          cycle=index >> self.queue.roll_cycle.shift if index else None,
-                          source_id=self.queue.source_id,
-                          last_read=None if closed else self.last_read, committed=committed,
-                          closed=closed, poll_interval=self.poll_interval)
+        fixed: dict[str, Any] = {
+            "queue": self.queue.path, "id": self.id, "codec": self.codec.name,
+            "source_id": self.queue.source_id, "poll_interval": self.poll_interval,
+            "closed": self.closed}
+        if self.closed:
+            return TailerInfo(direction=None, index=None, cycle=None, last_read=None,
+                              committed=None, state=None, lag_messages=None, lag_bytes=None,
+                              lag_seconds=None, **fixed)
+        f = self._info()
+        index = int(f.index)
+        return TailerInfo(
+            direction="backward" if f.direction == lib.TAPE_BACKWARD else "forward",
+            index=index, cycle=index >> self.queue.roll_cycle.shift if index else None,
+            last_read=int(f.last_read) if f.last_read >= 0 else None,
+            committed=int(f.committed) if self.id is not None else None,
+            state=_STATES[f.state], lag_messages=int(f.lag_messages),
+            lag_bytes=int(f.lag_bytes), lag_seconds=f.lag_ms / 1000, **fixed)
 
     def close(self) -> None:
         """Closes the tailer and gives its mapping back; the queue stays open.
