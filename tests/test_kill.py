@@ -15,6 +15,7 @@ import tape
 from tape.codecs import raw
 
 from . import live_worker
+from .clocks import SetClock
 from .jvm_peer import LiveTailer, LiveWriter, Peer
 from .live_records import (
     RECORD,
@@ -56,18 +57,12 @@ def _forget_last_entry(path: Path) -> None:
 @pytest.mark.parametrize("rolls", [False, True], ids=["same cycle", "next cycle"])
 def test_an_index_entry_that_a_dead_writer_left_out_is_added(tmp_path: Path, rolls: bool) -> None:
     """The next writer adds it, also when it comes a cycle later and only ends the old one."""
-    ms = 1_600_000_000_000
-
-    class Clock:
-        def now_ms(self) -> int:
-            return ms
-
-    clock = Clock()
+    clock = SetClock(1_600_000_000_000)
     with tape.open(tmp_path, codec=raw, roll_cycle=ROLL, clock=clock) as q:
         indexes = [q.appender().write(b"%d" % n) for n in range(13)]
         _forget_last_entry(Path(q.locate(indexes[0]).path))
     assert errors_in(tmp_path) != []
-    ms += 1000 * rolls
+    clock.ms += 1000 * rolls
     with tape.open(tmp_path, codec=raw, roll_cycle=ROLL, clock=clock) as q:
         indexes.append(q.appender().write(b"13"))
         assert q.info().repairs == 1

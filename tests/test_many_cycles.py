@@ -16,6 +16,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from .clocks import SetClock
 from .reference import roll_cycles, writer
 from .reference.table_store import FILE_NAME
 
@@ -23,16 +24,6 @@ START = 1_700_000_000  # a second, in cycles of TEST4_SECONDLY
 MANY, FEW = 10_000, 10
 PER_CYCLE = 3
 BLOCK = 64 << 10
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, second: int = START) -> None:
-        self.ms = second * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 def make(directory: Path, cycles: int) -> Path:
@@ -147,7 +138,7 @@ def test_ends_and_seeks_do_not_depend_on_the_number_of_cycles(
 def test_the_first_append_does_not_depend_on_the_number_of_cycles(
         few: Path, many: Path, tmp_path: Path) -> None:
     """An appender of the newest cycle looks at no older one once they are known to be ended."""
-    clocks = SetClock(START + FEW - 1), SetClock(START + MANY - 1)
+    clocks = SetClock((START + FEW - 1) * 1000), SetClock((START + MANY - 1) * 1000)
 
     def writing(path: Path, clock: SetClock) -> Callable[[], object]:
         def action() -> None:
@@ -251,7 +242,7 @@ class Changing:
     """A queue of a few cycles, whose files can be taken away and put back."""
 
     def __init__(self, path: Path) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(START * 1000)
         self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock,
                            block_size=BLOCK)
         self.a = self.q.appender()

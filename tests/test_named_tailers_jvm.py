@@ -11,6 +11,7 @@ import tape
 from tape.codecs import raw
 
 from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
 pytestmark = pytest.mark.jvm
@@ -18,15 +19,6 @@ pytestmark = pytest.mark.jvm
 START = 1_600_000_000  # a second, in cycles of TEST_SECONDLY
 COUNT, ROLLS = 1000, 4
 BLOCK = 1 << 20
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = START * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ class Both:
     """One directory, open in the JVM and here."""
 
     def __init__(self, peer: Peer, path: Path) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(START * 1000)
         self.java: JvmQueue = peer.open(path, roll_cycle="TEST_SECONDLY", clock=START * 1000,
                                         block_size=BLOCK)
         self.ours = tape.open(path, codec=raw, clock=self.clock, block_size=BLOCK)

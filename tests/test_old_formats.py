@@ -19,6 +19,7 @@ import pytest
 import tape
 
 from . import golden_queues
+from .clocks import SetClock
 from .directories import digest
 from .reference.check import check_queue
 from .reference.cycle_file import CycleFile
@@ -38,16 +39,6 @@ needs_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"),
                                reason="files of data format 0 are written on x86-64 only")
 
 
-class At:
-    """A clock that stands still."""
-
-    def __init__(self, ms: int = NOON) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
-
-
 def odd(n: int) -> list[bytes]:
     """Messages of all lengths, so that header words lie at every remainder of 64."""
     return [b"%d:" % i + bytes([i % 256]) * (i * 7 % 97) for i in range(n)]
@@ -61,7 +52,7 @@ def packed(path: Path, messages: list[bytes], row: str = "TEST4_DAILY", form: Fo
 
 
 def opened(path: Path, **options: object) -> tape.Queue:
-    return tape.open(path, codec=tape.codecs.raw, **{"clock": At(), **options})
+    return tape.open(path, codec=tape.codecs.raw, **{"clock": SetClock(NOON), **options})
 
 
 def read_only(path: Path) -> tape.Queue:
@@ -98,7 +89,7 @@ def test_a_4x_cycle_file_in_a_5x_directory(tmp_path: Path) -> None:
         with pytest.raises(tape.UnsupportedQueue, match="Chronicle Queue 4") as caught:
             t.read()
         assert caught.value.file == str(cycle_file(path, 18956)) and caught.value.hint
-    with opened(path, clock=At(18957 * 86_400_000)) as q, \
+    with opened(path, clock=SetClock(18957 * 86_400_000)) as q, \
             pytest.raises(tape.UnsupportedQueue, match="Chronicle Queue 4"):
         q.appender().write(b"not behind a cycle that cannot be ended")
     assert digest(path).keys() == before.keys()
@@ -207,7 +198,7 @@ def test_appending_to_packed_documents(tmp_path: Path) -> None:
     """An append follows the file's own format, over index pages, at every remainder of 64; the
     reference finds every invariant kept, and a new cycle is made in format 1."""
     path = packed(tmp_path / "q", odd(7), older={CYCLE - 1: odd(3)})
-    clock = At()
+    clock = SetClock(NOON)
     with opened(path, clock=clock, block_size=1 << 20) as q:
         a = q.appender()
         indexes = [a.write(m) for m in odd(600)]
@@ -236,7 +227,7 @@ def test_every_place_of_the_end_word(tmp_path: Path, remainder: int) -> None:
     filler = (remainder - end - 4 - 4) % 64
     path = packed(tmp_path / "q", [b"first", b"." * filler])
     assert Reference(path).scan(CYCLE).end % 64 == remainder
-    clock = At()
+    clock = SetClock(NOON)
     with opened(path, clock=clock, block_size=1 << 20) as q:
         a = q.appender()
         a.write(b"appended")
@@ -290,7 +281,7 @@ def test_packed_documents_are_read_while_written(tmp_path: Path) -> None:
 def test_appending_to_a_queue_of_java_5_17(tmp_path: Path) -> None:
     """Java 5.17's own file, in its own cycle."""
     path = golden_queues.extract("java-5.17-daily", tmp_path)
-    with opened(path, clock=At(18262 * 86_400_000 + 1)) as q:
+    with opened(path, clock=SetClock(18262 * 86_400_000 + 1)) as q:
         a = q.appender()
         assert a.write(b"appended") == 0x47560000000c
         t = q.tailer(start=a.last_index)
@@ -319,7 +310,7 @@ def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, jvm, source: s
         path = golden_queues.extract(source, tmp_path)
         row, ms, first = "DAILY", 18262 * 86_400_000 + 5, 12
     wrote = []
-    with opened(path, clock=At(ms), block_size=1 << 20) as q, \
+    with opened(path, clock=SetClock(ms), block_size=1 << 20) as q, \
             jvm.open(path, roll_cycle=row, block_size=1 << 20, clock=ms) as java:
         ours, theirs = q.appender(), java.appender()
         for n, message in enumerate(odd(300)):
@@ -433,7 +424,7 @@ def test_files_cut_behind_their_end(tmp_path: Path, text: bool, form: Form, coun
         assert list(q.tailer()) == [*odd(count), b"last"]
         assert list(q.tailer(start="end", direction="backward")) == [b"last", *odd(count)[::-1]]
         assert len(q) == count + 1
-    with opened(path, clock=At(NOON + 86_400_000)) as q:
+    with opened(path, clock=SetClock(NOON + 86_400_000)) as q:
         q.appender().write(b"next")
         assert list(q.tailer()) == [*odd(count), b"last", b"next"]
     assert cut.stat().st_size == size

@@ -14,24 +14,16 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from .clocks import SetClock
+
 START = 1_700_000_000  # a second, in cycles of TEST4_SECONDLY
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.ms = START * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 class Filled:
     """A queue with messages over cycles and gaps, and what a list says about it."""
 
     def __init__(self, path: Path) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(START * 1000)
         self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock)
         self.a = self.q.appender()
         self.indexes: list[int] = []

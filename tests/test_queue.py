@@ -15,22 +15,14 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from .clocks import SetClock
+
 CYCLE = 1_700_000_000  # a second, in cycles of TEST_SECONDLY
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, ms: int = CYCLE * 1000) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @pytest.fixture
 def clock() -> SetClock:
-    return SetClock()
+    return SetClock(CYCLE * 1000)
 
 
 @pytest.fixture
@@ -301,7 +293,7 @@ def test_stored_settings_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cycle", list(tape.RollCycle), ids=lambda c: c.name)
 def test_all_roll_cycles(tmp_path: Path, cycle: tape.RollCycle) -> None:
     """Each roll cycle writes, rolls, and reads back, with names that give the cycle again."""
-    clock = SetClock()
+    clock = SetClock(CYCLE * 1000)
     with tape.open(tmp_path, codec=raw, roll_cycle=cycle, clock=clock) as q:
         a = q.appender()
         for n in range(3):

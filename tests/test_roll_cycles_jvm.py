@@ -19,6 +19,7 @@ import tape
 from tape.codecs import raw
 
 from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
 pytestmark = pytest.mark.jvm
@@ -29,15 +30,6 @@ NAMES = [row.name for row in tape.RollCycle if row.name != "WEEKLY"]
 SIZES = (8, 16, 40)
 BLOCK = 1 << 20
 DAY_MS = 86_400_000
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = NOW
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +76,7 @@ def written_by_java(peer: Peer, path: Path, cycle: tape.RollCycle, epoch: int) -
 def written_by_tape(path: Path, cycle: tape.RollCycle, epoch: int) -> Written:
     """Ours is the writer."""
     indexes: list[int] = []
-    clock = SetClock()
+    clock = SetClock(NOW)
     with tape.open(path, codec=raw, roll_cycle=cycle, epoch=epoch, clock=clock,
                    block_size=BLOCK) as queue:
         appender = queue.appender()
@@ -202,7 +194,7 @@ def test_far_epochs(peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
 
 def test_one_file_for_both(peer: Peer, tmp_path: Path) -> None:
     """Java and tape append in turns to the same cycles: one sequence of indexes without holes."""
-    cycle, clock = tape.RollCycle.TEST4_DAILY, SetClock()
+    cycle, clock = tape.RollCycle.TEST4_DAILY, SetClock(NOW)
     expected = messages(300)
     with peer.open(tmp_path / "q", roll_cycle=cycle.name, clock=NOW, block_size=BLOCK) as java, \
             tape.open(tmp_path / "q", codec=raw, clock=clock, block_size=BLOCK) as ours:

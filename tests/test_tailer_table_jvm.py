@@ -22,6 +22,7 @@ import tape
 from tape.codecs import raw
 
 from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer
 
 pytestmark = pytest.mark.jvm
@@ -35,15 +36,6 @@ MAX64 = (1 << 63) - 1
 def ix(cycle: int, sequence: int = 0) -> int:
     """An index of TEST_SECONDLY."""
     return (cycle << 32) + sequence
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = START * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @dataclass
@@ -313,7 +305,7 @@ def peer() -> Iterator[Peer]:
 
 def make(path: Path, peer: Peer, kind: str) -> Place:
     """The example queue, written by Java."""
-    clock = SetClock()
+    clock = SetClock(START * 1000)
     java = peer.open(path, roll_cycle="TEST_SECONDLY", clock=START * 1000, block_size=1 << 20)
     if kind != "empty":
         a = java.appender()
