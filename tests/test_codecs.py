@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tracemalloc
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ import tape
 from tape.codecs import document, json, msgpack, pickle, text, wire
 from tape.codecs._binary_wire import MAX_DEPTH, stop_bit
 
-from . import jvm_peer
 from .jvm_peer import Peer
 
 READERS = [wire, text, json, msgpack]
@@ -282,13 +280,6 @@ def test_a_queue_of_each_codec(tmp_path: Path, codec: Any) -> None:
 
 
 # ---- Java ----
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as started:
-        yield started
-
 
 TEXTS = ["", "hi", "x" * 31, "x" * 32, "ä" * 16, "y" * 127, "y" * 128, "z" * 20000,
          "€ \U0001F600 \0", None]

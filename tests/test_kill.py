@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -157,13 +157,6 @@ class Run:
                 f"{sum(s.half_made for s in self.left)} times; {self.in_flight} messages were "
                 f"published and not acknowledged; the other side wrote after at most "
                 f"{max(self.waits) * 1e3:.1f} ms")
-
-
-@pytest.fixture
-def own_peer(jvm: None) -> Iterator[Peer]:
-    """A JVM whose log may hold warnings: Chronicle warns when it breaks a lock."""
-    with Peer() as peer:
-        yield peer
 
 
 def _kill_soon(run: Run, writer: LiveWriter | live_worker.Worker, acks: int) -> None:

@@ -10,7 +10,6 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
 from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
@@ -19,13 +18,6 @@ pytestmark = pytest.mark.jvm
 START = 1_600_000_000  # a second, in cycles of TEST_SECONDLY
 COUNT, ROLLS = 1000, 4
 BLOCK = 1 << 20
-
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
 
 
 class Both:
@@ -59,8 +51,8 @@ class Both:
 
 
 @pytest.fixture
-def both(peer: Peer, tmp_path: Path) -> Iterator[Both]:
-    b = Both(peer, tmp_path / "q")
+def both(own_peer: Peer, tmp_path: Path) -> Iterator[Both]:
+    b = Both(own_peer, tmp_path / "q")
     yield b
     b.ours.close()
     b.java.close()
@@ -129,16 +121,16 @@ def test_odd_names(both: Both, id: str) -> None:  # noqa: A002
         assert both.stored(name) == both.indexes[8]
 
 
-def test_long_names(peer: Peer, tmp_path: Path) -> None:
+def test_long_names(own_peer: Peer, tmp_path: Path) -> None:
     """Java cannot make a key for more than 115 characters: its table store entries end at 128
     bytes, and the queue object that tried is of no use any more. A key for up to 256 that tape
     made is read, moved and listed by Java like any other."""
-    tried = Both(peer, tmp_path / "tried")
+    tried = Both(own_peer, tmp_path / "tried")
     tried.fill(5, 0)
     with pytest.raises(JvmError):
         read_java(tried, "j" * 116, 1)
     tried.ours.close()
-    b = Both(peer, tmp_path / "q")
+    b = Both(own_peer, tmp_path / "q")
     b.fill(30, 1)
     for length in (115, 116, 256):
         name = "o" * length

@@ -10,7 +10,6 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ import tape
 from . import golden_queues
 from .clocks import SetClock
 from .directories import digest
+from .jvm_peer import Peer
 from .reference.check import check_queue
 from .reference.cycle_file import CycleFile
 from .reference.queue import Queue as Reference
@@ -290,19 +290,10 @@ def test_appending_to_a_queue_of_java_5_17(tmp_path: Path) -> None:
     assert errors(path) == []
 
 
-@pytest.fixture(scope="module")
-def jvm() -> Iterator[object]:
-    from .jvm_peer import Peer, require_jvm
-
-    require_jvm()
-    with Peer() as peer:
-        yield peer
-
-
 @needs_x86
 @pytest.mark.jvm
 @pytest.mark.parametrize("source", ["made", "java-5.17-daily"])
-def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, jvm, source: str) -> None:
+def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, peer: Peer, source: str) -> None:
     """Java and tape append in turns to one packed cycle; both read all of it in the same order."""
     if source == "made":
         path, row, ms, first = packed(tmp_path / "q", odd(5)), "TEST4_DAILY", NOON, 5
@@ -311,7 +302,7 @@ def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, jvm, source: s
         row, ms, first = "DAILY", 18262 * 86_400_000 + 5, 12
     wrote = []
     with opened(path, clock=SetClock(ms), block_size=1 << 20) as q, \
-            jvm.open(path, roll_cycle=row, block_size=1 << 20, clock=ms) as java:
+            peer.open(path, roll_cycle=row, block_size=1 << 20, clock=ms) as java:
         ours, theirs = q.appender(), java.appender()
         for n, message in enumerate(odd(300)):
             index = ours.write(message) if n % 3 else theirs.append(message)
@@ -484,14 +475,14 @@ def test_files_set_aside_and_made_early(tmp_path: Path) -> None:
 
 
 @pytest.mark.jvm
-def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, jvm) -> None:
+def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, peer: Peer) -> None:
     """Java renames a .precreated file only into a cycle that does not exist: what tape wrote into
     the cycle stays, and Java appends behind it."""
     path = write_queue(tmp_path / "q", {CYCLE - 1: [b"a"]})
     shutil.copy(cycle_file(path, CYCLE - 1), path / f"{cycle_file(path).stem}.precreated")
     with opened(path) as q:
         q.appender().write(b"b")
-        with jvm.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
+        with peer.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
             assert java.appender().append(b"c") == q.index_of(CYCLE, 1)
             assert [m.data for m in java.tailer().read_all()] == [b"a", b"b", b"c"]
         q.appender().write(b"d")

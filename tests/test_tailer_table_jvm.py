@@ -21,7 +21,6 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
 from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer
 
@@ -296,13 +295,6 @@ row("stored: MAX64", "read", "read", gives=("a0", "a1"), ours=(None, None), id="
 
 # ---- running them ----
 
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
-
-
 def make(path: Path, peer: Peer, kind: str) -> Place:
     """The example queue, written by Java."""
     clock = SetClock(START * 1000)
@@ -334,11 +326,11 @@ def finish(q: tape.Queue, cycle: int) -> None:
 
 
 @pytest.fixture
-def places(peer: Peer, tmp_path: Path) -> Iterator[Callable[[str, str], Place]]:
+def places(own_peer: Peer, tmp_path: Path) -> Iterator[Callable[[str, str], Place]]:
     made: list[Place] = []
 
     def one(name: str, kind: str) -> Place:
-        made.append(make(tmp_path / name, peer, kind))
+        made.append(make(tmp_path / name, own_peer, kind))
         return made[-1]
 
     yield one
