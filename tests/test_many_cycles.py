@@ -169,8 +169,8 @@ def copy_sparse(source: Path, copy: Path) -> None:
 
 
 def test_len_grows_linearly(few: Path, many: Path) -> None:
-    """Below 10 us of the processor a cycle. The tenth of them is counted in the same directory, whose
-    other names cost a little, too."""
+    """Below 10 us of the processor a cycle. The tenth of them is counted in the same directory,
+    whose other names cost a little, too."""
     p, q = open_both(few, many)
     with p, q:
         assert len(p) == PER_CYCLE * FEW and len(q) == PER_CYCLE * MANY
@@ -213,7 +213,7 @@ def test_a_tailer_holds_only_the_cycle_it_is_in(many: Path, direction: str) -> N
             if count % (500 * PER_CYCLE) == 0:
                 most = max(most, held())
         taken = time.perf_counter() - begun
-        print(f"{direction}: {taken / MANY * 1e6:.1f} us a cycle; files and mappings at most {most}")
+        print(f"{direction}: {taken / MANY * 1e6:.1f} us a cycle; files, mappings: {most}")
         assert count == PER_CYCLE * MANY
         assert most[0] <= at_first[0] and most[1] <= at_first[1] + 1
         t.close()
