@@ -200,7 +200,7 @@ def test_random_bytes_as_cycle_file(queue: Path) -> None:
 
 
 def test_a_length_beyond_the_end_of_the_file(queue: Path) -> None:
-    """A document that reaches beyond its file is reported with its position; what is before reads."""
+    """A document that reaches beyond its file is reported with its place; what is before reads."""
     path = cycle_file(queue)
     data = path.read_bytes()[:200_000]
     at = data.index(b"message 7") - 8
@@ -217,7 +217,7 @@ def test_a_length_beyond_the_end_of_the_file(queue: Path) -> None:
 
 
 def test_a_message_of_another_kind(queue: Path) -> None:
-    """A message that the codec cannot decode has an address and its bytes, stays, and is skipped."""
+    """A message that the codec cannot decode has an address and its bytes, stays till skipped."""
     with tape.open(queue) as q:  # Fressian now
         t = q.tailer()
         for _ in range(2):
@@ -251,7 +251,7 @@ def test_a_writer_moves_a_half_made_cycle_aside(queue: Path) -> None:
 # ---- messages ----
 
 def test_the_largest_message_and_one_byte_more(queue: Path) -> None:
-    """The limit is Java's: 16 MiB of document with the default block; above it nothing is written."""
+    """The limit is Java's: 16 MiB of document with the default block; above, nothing is written."""
     largest = 16_777_216 - 7
     with tape.open(queue, codec=tape.codecs.raw) as q:
         a = q.appender()

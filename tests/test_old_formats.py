@@ -25,8 +25,8 @@ from .reference.check import check_queue
 from .reference.cycle_file import CycleFile
 from .reference.queue import Queue as Reference
 from .reference.roll_cycles import BY_NAME
-from .reference.writer import (FORM_5_17, FORM_5_26, FORM_5_27, STANDARD_KEYS, CycleWriter,
-                               Form, QueueSpec, write_queue)
+from .reference.writer import (FORM_5_17, FORM_5_26, FORM_5_27, STANDARD_KEYS, Form, QueueSpec,
+                               write_queue)
 
 CYCLE = 20_000
 ROW = BY_NAME["FAST_DAILY"]
