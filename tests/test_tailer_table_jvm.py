@@ -20,7 +20,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer
 
 pytestmark = pytest.mark.jvm
@@ -34,15 +34,6 @@ MAX64 = (1 << 63) - 1
 def ix(cycle: int, sequence: int = 0) -> int:
     """An index of TEST_SECONDLY."""
     return (cycle << 32) + sequence
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = START * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @dataclass
@@ -303,16 +294,9 @@ row("stored: MAX64", "read", "read", gives=("a0", "a1"), ours=(None, None), id="
 
 # ---- running them ----
 
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
-
-
 def make(path: Path, peer: Peer, kind: str) -> Place:
     """The example queue, written by Java."""
-    clock = SetClock()
+    clock = SetClock(START * 1000)
     java = peer.open(path, roll_cycle="TEST_SECONDLY", clock=START * 1000, block_size=1 << 20)
     if kind != "empty":
         a = java.appender()
@@ -341,11 +325,11 @@ def finish(q: tape.Queue, cycle: int) -> None:
 
 
 @pytest.fixture
-def places(peer: Peer, tmp_path: Path) -> Iterator[Callable[[str, str], Place]]:
+def places(own_peer: Peer, tmp_path: Path) -> Iterator[Callable[[str, str], Place]]:
     made: list[Place] = []
 
     def one(name: str, kind: str) -> Place:
-        made.append(make(tmp_path / name, peer, kind))
+        made.append(make(tmp_path / name, own_peer, kind))
         return made[-1]
 
     yield one
