@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import Peer
 
 pytestmark = pytest.mark.jvm
@@ -19,25 +18,11 @@ pytestmark = pytest.mark.jvm
 START = 1_600_000_000_000
 
 
-class Clock:
-    """A clock that stands still."""
-
-    def now_ms(self) -> int:
-        return START
-
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
-
-
 def test_a_refresh_of_javas_lets_tape_notice(peer: Peer, tmp_path: Path) -> None:
     """Somebody deletes the current file; any Java process looks at the directory: tape's next message
     goes into a new file, where a queue that Java opens now finds it, and appends."""
     with peer.open(tmp_path, roll_cycle="FAST_DAILY", clock=START) as java, \
-            tape.open(tmp_path, codec=raw, clock=Clock()) as ours:
+            tape.open(tmp_path, codec=raw, clock=SetClock(START)) as ours:
         theirs, mine = java.appender(), ours.appender()
         first = theirs.append(b"java 0")
         mine.write(b"tape 1")
@@ -58,7 +43,7 @@ def test_an_open_appender_of_javas_does_not_notice(peer: Peer, tmp_path: Path) -
     with peer.open(tmp_path, roll_cycle="FAST_DAILY", clock=START) as java:
         theirs = java.appender()
         first = theirs.append(b"before")
-        with tape.open(tmp_path, codec=raw, clock=Clock()) as ours:
+        with tape.open(tmp_path, codec=raw, clock=SetClock(START)) as ours:
             os.unlink(ours.locate(first).path)
             java.refresh()
             assert theirs.append(b"lost") == first + 1

@@ -17,20 +17,13 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import Peer
 from .reference import payload, roll_cycles, writer
 
 START = 1_600_000_000_000
 BLOCK = 64 << 20
 BOUNDARY = 1 << 32
-
-
-class Clock:
-    """A clock that stands still."""
-
-    def now_ms(self) -> int:
-        return START
 
 
 @dataclass
@@ -43,7 +36,7 @@ class Far:
     zero: int  # the index of sequence 0
 
     def open(self) -> tape.Queue:
-        return tape.open(self.path, codec=raw, clock=Clock(), block_size=BLOCK)
+        return tape.open(self.path, codec=raw, clock=SetClock(START), block_size=BLOCK)
 
 
 def jump(w: writer.CycleWriter, sequence: int) -> None:
@@ -153,10 +146,9 @@ def test_a_full_cycle(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.jvm
-def test_java_agrees(far: Far) -> None:
+def test_java_agrees(far: Far, peer: Peer) -> None:
     """Java reads what the reference writer made and tape appended, and appends in turn."""
-    jvm_peer.require_jvm()
-    with Peer() as peer, far.open() as q, peer.open(far.path, clock=START, block_size=BLOCK) as java:
+    with far.open() as q, peer.open(far.path, clock=START, block_size=BLOCK) as java:
         mine, theirs = q.appender(), java.appender()
         assert java.last_index() == far.zero + far.last
         for n in range(far.last + 1, BOUNDARY + 1030):

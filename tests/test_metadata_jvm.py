@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,12 @@ import pytest
 import tape
 from tape.codecs import document, fressian, raw, wire
 
-from . import jvm_peer
 from .jvm_peer import Peer
 
 pytestmark = pytest.mark.jvm
 
 START = 1_600_000_000  # a second, in cycles of TEST4_SECONDLY
 PAGE = 32 * 4          # messages per index page of that roll cycle
-
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
 
 
 def fill(peer: Peer, path: Path) -> None:
@@ -43,7 +34,7 @@ def fill(peer: Peer, path: Path) -> None:
 
 def java_sees(peer: Peer, path: Path) -> list[tuple[int, bool, bytes]]:
     """Index, whether it is metadata, and bytes of every document, in Java's order."""
-    with peer.open(path) as q:
+    with peer.open(path, roll_cycle="TEST4_SECONDLY") as q:
         t = q.tailer()
         found = []
         while (message := t.read_meta()) is not None:
