@@ -62,7 +62,8 @@ static code_row_t code_row(tape_code_t code)
         return (code_row_t){"TAPE_ECLOSED", "it was closed", "open it again"};
     case TAPE_EBUSY:
         return (code_row_t){"TAPE_EBUSY", "it is in use elsewhere",
-                            "use one tailer per thread, and close children before their queue"};
+                            "use one tailer per thread and one holder per name (stealing takes it "
+                            "over), and close children before their queue"};
     case TAPE_EFORKED:
         return (code_row_t){"TAPE_EFORKED", "it was made before fork()",
                             "open the queue again in the child process"};
@@ -182,7 +183,8 @@ int tape__fail_errno(int system_errno, const char *file, const char *doing)
     char reason[128];
     if (strerror_r(system_errno, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "errno %d", system_errno);
-    int code = tape__fail(code_of_errno(system_errno), file, -1, "%s: %s", doing, reason);
+    int code = tape__fail(code_of_errno(system_errno), file, -1, "%s%s%s: %s", file ? file : "",
+                          file ? ": " : "", doing, reason);
     last_failure.facts.system_errno = system_errno;
     return code;
 }

@@ -100,7 +100,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
     }
     rc = tape__tailer_open_cycle(t, next);
     if (rc != 1) return rc < 0 ? rc : TAPE_OK;
-    t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps};
+    t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
     return TAPE_OK;
 }
 

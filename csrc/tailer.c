@@ -32,7 +32,7 @@ int tape__tailer_enter(tape_tailer_t *t)
         if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     }
-    t->can_unread = false;
+    t->can_unread = t->told = false;
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;
@@ -82,7 +82,6 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
         t->metadata = (flags & TAPE_TAILER_METADATA) != 0;
         t->tell_gaps = (flags & TAPE_TAILER_TELL_GAPS) != 0;
         t->last_read = TAPE_ENOINDEX;
-        t->gap.from = -1;
         if (options && options->id)
             rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
         if (rc == TAPE_OK) {
@@ -178,12 +177,14 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_unread(tape_tailer_t *t)
 {
-    bool can = t && t->can_unread; /* enter() forgets it */
+    bool can = t && t->can_unread, told = t && t->told; /* enter() forgets them */
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (can) {
         t->at = t->before;
         t->last_read = t->before_last_read;
+    } else if (told) {
+        t->gap.untold = t->gap.unasked = true;
     } else {
         rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
     }
@@ -219,7 +220,7 @@ int64_t tape_tailer_last_read(tape_tailer_t *t)
 static void forget_waiting(tape_tailer_t *t)
 {
     t->name.not_before = 0;
-    t->gap = (tape__gap_t){-1, -1, false};
+    t->gap = (tape__gap_t){0, 0, false, false};
 }
 
 int tape_tailer_seek(tape_tailer_t *t, int64_t index)
@@ -288,14 +289,17 @@ int tape_tailer_direction(tape_tailer_t *t)
 
 int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
 {
+    bool can = t && t->can_unread, told = t && t->told;
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    if (t->gap.from >= 0) {
+    if (t->gap.unasked) {
         *first_gone = t->gap.from;
         *next = t->gap.to;
-        t->gap = (tape__gap_t){-1, -1, false};
+        t->gap.unasked = false;
         rc = 1;
     }
+    t->can_unread = can; /* looking changes nothing */
+    t->told = told;
     tape__tailer_leave(t);
     return rc;
 }

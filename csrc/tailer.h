@@ -26,8 +26,9 @@ typedef struct {
 
 /* Messages that the tailer had yet to read and that are gone. */
 typedef struct {
-    int64_t from, to;      /* from -1: none, or tape_tailer_gap() has told it */
+    int64_t from, to;
     bool untold;           /* TAPE_EGAP is due */
+    bool unasked;          /* tape_tailer_gap() has not given it yet */
 } tape__gap_t;
 
 enum { TAPE__TRAIL_MAX = 1024 };
@@ -60,6 +61,7 @@ struct tape_tailer {
     tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
     int64_t before_last_read;
     bool can_unread;
+    bool told;                 /* the last call gave TAPE_EGAP, which can be taken back, too */
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
     tape__gap_t gap;

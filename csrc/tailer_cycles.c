@@ -114,7 +114,7 @@ static bool is_deleted(const tape_tailer_t *t)
 
 static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
 {
-    t->gap = (tape__gap_t){from, to, t->tell_gaps};
+    t->gap = (tape__gap_t){from, to, t->tell_gaps, true};
 }
 
 /* The index of sequence 0 of a cycle. */

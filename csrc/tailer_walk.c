@@ -13,6 +13,7 @@
 static int tell_gap(tape_tailer_t *t)
 {
     t->gap.untold = false;
+    t->told = true;
     tape__fail(TAPE_EGAP, t->queue->path, -1,
                t->gap.to > t->gap.from
                    ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "

@@ -92,7 +92,8 @@ TAPE_API const char *tape_hint(int code);
 TAPE_API const char *tape_code_name(int code);
 
 /* Copies the trail of the last failure of this thread, newest frame first, one line a frame, cut to
- * fit and NUL-terminated. Returns the length of the whole trail, without the NUL. */
+ * fit and NUL-terminated. Returns the length of the whole trail, without the NUL. It has a meaning
+ * only after a negative code: a call that succeeds may have met failures on its way. */
 TAPE_API size_t tape_error_trail(char *buffer, size_t size);
 
 /* The facts of the last failure of this thread. `position` and `index` are -1 when unknown; the
@@ -339,9 +340,9 @@ TAPE_API int tape_tailer_shutdown(tape_tailer_t *tailer);
  * valid until the next call on this tailer. */
 TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
 
-/* Takes the last tape_tailer_next() back: the same message is next again. For callers who find that
- * they cannot use it. TAPE_ESTATE unless that was the last call on this tailer and it gave a
- * message. */
+/* Takes the last tape_tailer_next() back: the same message is next again, or the same TAPE_EGAP.
+ * For callers who find that they cannot use it. TAPE_ESTATE unless that was the last call on this
+ * tailer, but for those that only tell, and it gave one of these. */
 TAPE_API int tape_tailer_unread(tape_tailer_t *tailer);
 
 /* As tape_tailer_next(), but the tailer stays before the message. */

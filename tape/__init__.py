@@ -19,8 +19,8 @@ from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
 from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
                    TailerInfo)
-from .queue import Clock, Queue
-from .queue import open_queue as open  # noqa: A004
+from .opening import Clock, open  # noqa: A004
+from .queue import Queue
 from .roll_cycles import RollCycle
 from .tailer import Tailer
 

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import dump
+from . import __version__, dump
 from .errors import Error
 
 # Each command is a module with a docstring, add_arguments(parser) and run(options) -> exit code.
@@ -17,6 +17,7 @@ COMMANDS = {"dump": dump}
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     top = argparse.ArgumentParser(prog="python -m tape", description="Tools for tape queues.")
+    top.add_argument("--version", action="version", version=f"tape {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, module in COMMANDS.items():
         about = (module.__doc__ or "").partition(": ")[2].partition("\n")[0]

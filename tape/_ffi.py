@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from . import errors
-from ._native import ffi, lib
+
+try:
+    from ._native import ffi, lib
+except ModuleNotFoundError as missing:
+    raise ImportError(
+        "tape's C extension is not beside its Python files: this is a source folder that hides the "
+        "installed package. Run Python elsewhere, or install in place: pip install -e .",
+        name="tape._native") from missing
 
 __all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text"]
 

@@ -49,6 +49,10 @@ class Handle:
             self._fail(code)
         return code
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: "
+                        "open the queue again where it is needed")
+
     def close(self) -> None:
         """Closes it; later calls raise :class:`tape.QueueClosed`. May be called again."""
         raise NotImplementedError

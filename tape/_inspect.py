@@ -35,7 +35,7 @@ def _or_none(number: int) -> int | None:
 def queue_info(q: Queue) -> QueueInfo:
     """Facts about an open queue."""
     i, files, words = q._info(), q.cycles(), q.table()
-    now = time.time_ns() // 1_000_000 if q._clock is None else q._clock.now_ms()
+    now = time.time_ns() // 1_000_000 if q._clock is None else q._clock.clock.now_ms()
     row = q.roll_cycle
     return QueueInfo(
         path=q.path, filesystem=_filesystem(q.path), roll_cycle=row.name, epoch=q.epoch,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ._ffi import check, ffi, lib
+from ._ffi import check, error_of, ffi, lib
 from ._handle import Handle
 from .codecs import Codec
 from .errors import InvalidArgument
@@ -19,8 +19,14 @@ _write = lib.tape_appender_write
 _FRAMINGS = {"bytes": lib.TAPE_FRAMING_BYTES, "document": lib.TAPE_FRAMING_DOCUMENT}
 
 
-def framing_of(codec: Codec[Any]) -> str:
-    """The codec's framing, checked."""
+def framing_of(codec: Any) -> str:
+    """The codec's framing; :class:`tape.InvalidArgument` for what is no codec."""
+    if not (isinstance(getattr(codec, "name", None), str)
+            and callable(getattr(codec, "encode", None))
+            and callable(getattr(codec, "decode", None))):
+        raise InvalidArgument(f"{codec!r} is no codec",
+                              hint="pass tape.codecs.fressian, raw, json, ..., or an object with "
+                                   "name, encode() and decode()")
     framing = getattr(codec, "framing", "bytes")
     if framing not in _FRAMINGS:
         raise InvalidArgument(f"codec {codec.name!r} has framing {framing!r}",
@@ -32,6 +38,9 @@ class Appender(Handle):
     """Writes messages; made by :meth:`tape.Queue.appender`.
 
     Any thread may use it; writes are serialised in C. A failed write leaves no trace in the file.
+
+    Attributes: ``queue``; ``codec``, of its messages; ``framing``: how their bytes stand in a
+    document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are.
     """
 
     __slots__ = ("_encode", "codec", "framing", "queue")
@@ -82,8 +91,17 @@ class Appender(Handle):
             view = memoryview(data)
             index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
         if index < 0:
-            self._fail(index)
+            self._fail_to_write(index)
         return index
+
+    def _fail_to_write(self, code: int) -> NoReturn:
+        """A clock that raised is the cause of C's word that it gave no time."""
+        cause = self.queue._take_clock_failure() if code == lib.TAPE_ECLOCK else None
+        if cause is None:
+            self._fail(code)
+        if not isinstance(cause, Exception):
+            raise cause  # Ctrl-C
+        raise error_of(code) from cause
 
     @property
     def last_index(self) -> int | None:

@@ -4,50 +4,31 @@ from __future__ import annotations
 
 import datetime
 import os
-import time
-import warnings
+import threading
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
 from ._inspect import queue_info
-from .codecs import Codec, fressian
-from .errors import DecodeError, Error, Gap, InvalidArgument, RollCycleMismatch
+from .codecs import Codec
+from .errors import DecodeError, Error, Gap, InvalidArgument
 from .info import CycleFile, Location, QueueInfo
 from .roll_cycles import RollCycle
 
-__all__ = ["Clock", "Queue", "open_queue"]
+if TYPE_CHECKING:
+    from .opening import ClockInC
+
+__all__ = ["Queue"]
 
 
 _E = TypeVar("_E", bound=Error)
 
 _STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
            lib.TAPE_CYCLE_HALF_MADE: "half-made"}
-
-
-class Clock(Protocol):
-    """A clock for tests and replay."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970-01-01T00:00Z."""
-
-
-@ffi.def_extern(name="tape_python_clock", error=-1)  # type: ignore[untyped-decorator]
-def _python_clock(user: Any) -> int:
-    return int(ffi.from_handle(user).now_ms())
-
-
-def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
-    """For C, where 0 means "the default": no waiting at all becomes one nanosecond."""
-    if value is None:
-        return forever
-    if not value >= 0:
-        raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
-    return max(1, int(value * 1e9))
 
 
 def _handler(what: str | Callable[[_E], Any]) -> Callable[[_E], Any] | None:
@@ -61,6 +42,9 @@ class Queue(Handle):
     """An open queue; made by :func:`tape.open`.
 
     Any thread may use it. A context manager: leaving it closes it with its appenders and tailers.
+
+    Attributes: ``path``, as given; ``codec``, of messages unless an appender or tailer has another;
+    ``roll_cycle``, ``epoch`` (milliseconds) and ``source_id``, as stored in the queue.
 
     >>> import tape, tempfile
     >>> with tape.open(tempfile.mkdtemp() + "/orders") as q:
@@ -78,7 +62,8 @@ class Queue(Handle):
     epoch: int
     source_id: int
 
-    def __init__(self, handle: Any, codec: Codec[Any], clock: Any, clock_handle: Any) -> None:
+    def __init__(self, handle: Any, codec: Codec[Any], clock: ClockInC | None,
+                 clock_handle: Any) -> None:
         self._closed_by = None
         self._handle = ffi.gc(handle, lib.tape_queue_release)
         self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
@@ -90,6 +75,11 @@ class Queue(Handle):
         self.epoch = info.epoch_ms
         self.source_id = info.source_id
         self._read_only = bool(info.read_only)
+
+    def _take_clock_failure(self) -> BaseException | None:
+        """What the clock raised last in this thread, once."""
+        failures = {} if self._clock is None else self._clock.failures
+        return failures.pop(threading.get_ident(), None)
 
     def _info(self) -> Any:
         info = ffi.new("tape_queue_info_t *")
@@ -186,6 +176,9 @@ class Queue(Handle):
                                      ("on_error", on_error, ("raise", "skip"))):
             if value not in allowed and not (name != "commit" and callable(value)):
                 raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
+        if commit == "manual" and id is None:
+            raise InvalidArgument('commit="manual" without a name to store a position under',
+                                  hint='give the tailer one: tailer("name", commit="manual")')
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
                                id=id, auto_commit=commit == "auto", steal=steal,
                                max_mapped=max_mapped or 0, metadata=metadata,
@@ -363,97 +356,3 @@ class Queue(Handle):
         state = "closed" if self.closed else "read-only" if self.read_only else "open"
         return (f"Queue({self.path!r}, roll_cycle={self.roll_cycle.name}, "
                 f"codec={self.codec.name}, durability=os, {state})")
-
-
-def _flags(create: bool, read_only: bool, strict: bool, unsafe_filesystem: bool) -> int:
-    flags = 0 if create else lib.TAPE_OPEN_EXISTING
-    flags |= lib.TAPE_READ_ONLY if read_only else 0
-    flags |= lib.TAPE_STRICT if strict else 0
-    flags |= lib.TAPE_UNSAFE_FILESYSTEM if unsafe_filesystem else 0
-    return int(flags)
-
-
-def _warn_of_mismatch(q: Queue, mismatch: int) -> None:
-    names = [(lib.TAPE_MISMATCH_ROLL_CYCLE, f"roll cycle {q.roll_cycle.name}"),
-             (lib.TAPE_MISMATCH_EPOCH, f"epoch {q.epoch} ms"),
-             (lib.TAPE_MISMATCH_SOURCE_ID, f"source id {q.source_id}")]
-    stored = ", ".join(name for bit, name in names if mismatch & bit)
-    warnings.warn(RollCycleMismatch(f"{q.path} has {stored}; the stored settings are used",
-                                    hint="leave the option out, or pass strict=True"),
-                  stacklevel=3)
-
-
-def open_queue(path: str | os.PathLike[str], *, roll_cycle: str | RollCycle | None = None,
-               codec: Codec[Any] = fressian, create: bool = True, read_only: bool = False,
-               epoch: int | None = None, source_id: int | None = None,
-               block_size: int | None = None, lock_timeout: float | None = 10.0,
-               stale_after: float | None = 2.0, clock: Clock | None = None,
-               unsafe_filesystem: bool = False, strict: bool = False) -> Queue:
-    """Opens the queue directory ``path``, creating it when there is none.
-
-    Args:
-        path: the directory; parents are created with it.
-        roll_cycle: a name in any spelling; by default what the queue has, else FAST_DAILY. When
-            the queue has another one, that is used and :class:`tape.RollCycleMismatch` is warned.
-        codec: for messages; appenders and tailers may have another.
-        create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
-        read_only: write no byte and make no file; also works without ``metadata.cq4t``.
-        epoch: milliseconds by which cycles are shifted; a stored one wins, with a warning.
-        source_id: 0 to 2**31-1; a stored one wins, with a warning.
-        block_size: bytes by which files are mapped and enlarged, by default 64 MiB as in Java;
-            a message may have a quarter of it. Every process may choose its own.
-        lock_timeout: seconds to wait for a write lock whose holder lives; ``None``: for ever.
-        stale_after: seconds for which a lock must stand still whose holder is not to be seen
-            here, before it is broken; ``None``: never. A holder proven dead costs nothing.
-        clock: an object with ``now_ms()``; by default the system's clock.
-        unsafe_filesystem: accept network file systems (only for use from one host).
-        strict: raise :class:`tape.RollCycleMismatch` instead of warning.
-
-    Returns: the open :class:`tape.Queue`.
-
-    Raises: :class:`tape.QueueNotFound`, :class:`tape.UnsupportedQueue`,
-        :class:`tape.CorruptQueue`, :class:`tape.AccessDenied`, :class:`tape.ReadOnlyQueue`,
-        :class:`tape.UnsupportedFilesystem`, :class:`tape.InvalidArgument`,
-        :class:`tape.DiskFull`, :class:`tape.StorageError`.
-
-    >>> import tape, tempfile
-    >>> with tape.open(tempfile.mkdtemp() + "/q", roll_cycle="hourly") as q:
-    ...     q.roll_cycle
-    RollCycle.HOURLY
-    """
-    options = ffi.new("tape_queue_options_t *")
-    keep = None if roll_cycle is None else ffi.new("char[]", RollCycle.parse(roll_cycle)
-                                                   .name.encode())
-    clock_handle = None if clock is None else ffi.new_handle(clock)
-    options.struct_size = ffi.sizeof("tape_queue_options_t")
-    options.flags = _flags(create, read_only, strict, unsafe_filesystem)
-    if keep is not None:
-        options.roll_cycle = keep
-    if epoch is not None:
-        options.epoch_ms = epoch
-        options.flags |= lib.TAPE_EPOCH_GIVEN
-    if source_id is not None:
-        if not 0 <= source_id < 1 << 31:
-            raise InvalidArgument("source_id is out of range", hint="0 to 2**31-1")
-        options.source_id = source_id
-        options.flags |= lib.TAPE_SOURCE_ID_GIVEN
-    if block_size is not None:
-        if not 0 < block_size <= 1 << 40:
-            raise InvalidArgument("block_size is out of range", hint="1 to 2**40 bytes")
-        options.block_size = block_size
-    options.lock_timeout_ns = _seconds_to_ns(lock_timeout, "lock_timeout", -1)
-    if stale_after is None:
-        options.flags |= lib.TAPE_NEVER_BREAK
-    else:
-        options.stale_after_ns = _seconds_to_ns(stale_after, "stale_after", 0)
-    if clock is not None:
-        options.clock = lib.tape_python_clock
-        options.clock_user = clock_handle
-    out = ffi.new("tape_queue_t **")
-    name = os.fspath(path)
-    check(lib.tape_queue_open(name.encode("utf-8", "surrogateescape"), options, out))
-    q = Queue(out[0], codec, clock, clock_handle)
-    mismatch = q._info().mismatch
-    if mismatch:
-        _warn_of_mismatch(q, mismatch)
-    return q

@@ -25,6 +25,16 @@ class _Members(type):
     def __getitem__(cls, name: str) -> RollCycle:
         return cls._by_name[name]
 
+    def __contains__(cls, wish: object) -> bool:
+        return wish in cls._by_name.values() or wish in cls._by_name
+
+    def __dir__(cls) -> list[str]:
+        return [*super().__dir__(), *cls._by_name]
+
+    def __call__(cls, wish: Any) -> Any:
+        """As for an ``Enum``: the member of a name."""
+        return super().__call__(wish) if isinstance(wish, ffi.CData) else RollCycle.parse(wish)
+
     def __getattr__(cls, name: str) -> RollCycle:
         try:
             return cls.__dict__["_by_name"][name]  # type: ignore[no-any-return]
@@ -43,8 +53,8 @@ class RollCycle(metaclass=_Members):
     "yyyyMMdd'F'"
     >>> RollCycle.parse("fast-daily") is RollCycle.FAST_DAILY
     True
-    >>> len(RollCycle)
-    28
+    >>> len(RollCycle), "DAILY" in RollCycle, RollCycle("daily")
+    (28, True, RollCycle.DAILY)
     """
 
     __slots__ = ("index_count", "index_spacing", "length_ms", "max_messages", "name", "pattern",

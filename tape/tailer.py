@@ -5,43 +5,20 @@ from __future__ import annotations
 import bisect
 import datetime
 import itertools
-import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._ffi import check, error_of, ffi, lib
-from ._handle import Handle
-from .appender import framing_of
-from .codecs import Codec
-from .errors import (DecodeError, Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed,
-                     StateError, TailerBusy)
-from .info import CycleFile, Entry, Lag, MetadataEntry, TailerInfo
-
-if TYPE_CHECKING:
-    from .queue import Queue
+from ._ffi import check, ffi, lib
+from ._reading import NOTHING, Reading
+from .errors import Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed, ReadFailed
+from .info import CycleFile, Entry, Lag, TailerInfo
 
 __all__ = ["Tailer"]
 
 _STATES = {getattr(lib, f"TAPE_{name}"): name for name in (
     "UNINITIALISED", "FOUND_IN_CYCLE", "NOT_REACHED_IN_CYCLE", "END_OF_CYCLE",
     "BEYOND_START_OF_CYCLE")}
-
-_next = lib.tape_tailer_next
-_buffer = ffi.buffer
-_NOTHING: Any = object()
-
-# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
-# of its view would later read memory that has moved away.
-_references = getattr(sys, "getrefcount", lambda mapped: 0)
-
-
-def _count_unshared() -> int:
-    mapped = _buffer(ffi.new("char[1]"), 1)
-    return int(_references(mapped))
-
-
-_UNSHARED = _count_unshared()
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -52,16 +29,10 @@ def _deadline(timeout: float | None) -> float | None:
     return time.monotonic() + timeout
 
 
-def _name(id: str) -> bytes:  # noqa: A002
-    """A tailer's name as Java stores it: one byte a character."""
-    try:
-        name = id.encode("latin-1")
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"the name {id!r} has characters beyond U+00FF",
-                              hint="names are ISO-8859-1") from None
-    if len(name) > 256 or b"\0" in name:
-        raise InvalidArgument("a name of more than 256 characters, or with NUL", hint="shorten it")
-    return name
+def _not_negative(count: int) -> int:
+    if count < 0:
+        raise InvalidArgument(f"{count} messages", hint="a number that is not negative")
+    return count
 
 
 def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
@@ -70,11 +41,14 @@ def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
     return cycles[place].first_index + number - (ends[place - 1] if place else 0)
 
 
-class Tailer(Handle):
+class Tailer(Reading):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
     Iterating drains what is there and stops; :meth:`follow` goes on. A message that cannot be
     decoded raises :class:`tape.DecodeError` and stays where it is; :meth:`skip` moves on.
+
+    Attributes: ``queue``; ``codec``, of its messages; ``id``, its name or ``None``;
+    ``poll_interval``, seconds between looks while it waits.
 
     >>> import tape, tempfile
     >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -84,51 +58,7 @@ class Tailer(Handle):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_on_gap", "_outs", "codec",
-                 "id", "poll_interval", "queue")
-
-    codec: Codec[Any]
-    queue: Queue
-    id: str | None
-    poll_interval: float
-
-    def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
-                 id: str | None = None, auto_commit: bool = False,  # noqa: A002
-                 max_mapped: int = 0, steal: bool = False, metadata: bool = False,
-                 on_error: Callable[[DecodeError], Any] | None = None, tell_gaps: bool = False,
-                 on_gap: Callable[[Gap], Any] | None = None) -> None:
-        self._closed_by = None
-        self._on_error = on_error
-        self._on_gap = on_gap
-        self.id = id
-        self._auto_commit = id is not None and auto_commit and not queue.read_only
-        self.queue = queue
-        self.codec = codec
-        self.poll_interval = poll_interval
-        self._framing = (lib.TAPE_FRAMING_BYTES if framing_of(codec) == "bytes"
-                         else lib.TAPE_FRAMING_DOCUMENT)
-        self._decode = codec.decode
-        # The one place for what C reads is also the token of the thread that uses the tailer: list
-        # operations are atomic, and what is decoded lies in a mapping that another call may move.
-        self._outs = [ffi.new("tape_excerpt_t *")]
-        out = ffi.new("tape_tailer_t **")
-        options = ffi.new("tape_tailer_options_t *")
-        options.struct_size = ffi.sizeof("tape_tailer_options_t")
-        options.window_size = max_mapped
-        documents = self._framing == lib.TAPE_FRAMING_DOCUMENT
-        if metadata and not documents:
-            raise InvalidArgument(f"metadata documents have no frame as {codec.name!r} expects",
-                                  hint="read them with codecs.wire, text or document")
-        for flag, wanted in ((lib.TAPE_TAILER_STEAL, steal), (lib.TAPE_TAILER_METADATA, metadata),
-                             (lib.TAPE_TAILER_DOCUMENTS, documents),
-                             (lib.TAPE_TAILER_TELL_GAPS, tell_gaps)):
-            options.flags |= flag if wanted else 0
-        if id is not None:
-            name = ffi.new("char[]", _name(id))
-            options.id = name
-        handle = queue._open_handle()
-        check(lib.tape_tailer_open(handle, options, out))
-        self._handle = ffi.gc(out[0], lib.tape_tailer_close)
+    __slots__ = ()
 
     def _begin(self, start: str | int | datetime.datetime | None, direction: str) -> None:
         """Goes where a new tailer shall stand, unless a position was stored."""
@@ -145,115 +75,6 @@ class Tailer(Handle):
         if direction != "forward":
             self.direction = direction
 
-    def _take(self) -> Any:
-        """Takes the token; it is given back by ``self._outs.append(out)``."""
-        try:
-            return self._outs.pop()
-        except IndexError:
-            raise TailerBusy("another thread is using this tailer",
-                             hint="use one tailer per thread") from None
-
-    def _call(self, function: Any, *arguments: Any) -> int:
-        """A call of C that is not for reading, with the token."""
-        out = self._take()
-        try:
-            return self._check(function(self._handle, *arguments))
-        finally:
-            self._outs.append(out)
-
-    # ---- reading ----
-
-    def _poison(self, out: Any, handle: Any, error: Exception) -> DecodeError:
-        """The error for a message that cannot be decoded; the message stays next."""
-        raw = bytes(_buffer(out.data, out.size))
-        index = int(out.index)
-        lib.tape_tailer_unread(handle)
-        hint = getattr(error, "hint", "") or "skip() moves on; read it with another codec"
-        poison = DecodeError(f"message {index:#x} of {self.queue.path}: {error}", raw=raw,
-                             offset=getattr(error, "offset", None), index=index, hint=hint)
-        poison.__cause__ = error
-        return poison
-
-    def _value(self, out: Any, handle: Any) -> Any:
-        """Decodes what C just read. ``handle`` is referred to all the while: if the queue is closed
-        meanwhile, the mapping goes with the last reference."""
-        if out.framing != self._framing:
-            raise self._poison(out, handle, DecodeError(
-                f"the document is not framed as the codec {self.codec.name!r} expects",
-                hint="read it with a codec of the other framing, or skip()"))
-        mapped = _buffer(out.data, out.size)
-        view = memoryview(mapped).toreadonly()
-        try:
-            value = self._decode(view)
-        except Exception as error:
-            raise self._poison(out, handle, error) from error
-        try:
-            view.release()
-            kept = _references(mapped) != _UNSHARED  # by a slice of the view
-        except BufferError:
-            kept = True
-        if kept:
-            raise StateError(f"codec {self.codec.name!r} kept a view of mapped memory",
-                             hint="decode() must copy what it keeps")
-        return value
-
-    def _pass_gap(self, handle: Any) -> bool:
-        """What C just said is a gap: tells it. Whether to go on behind it."""
-        gap = error_of(lib.TAPE_EGAP)
-        ends = ffi.new("int64_t[2]")
-        if isinstance(gap, Gap) and lib.tape_tailer_gap(handle, ends, ends + 1) == 1:
-            gap.from_index, gap.to_index = int(ends[0]), int(ends[1])
-        if self._on_gap is None or not isinstance(gap, Gap):
-            raise gap
-        self._on_gap(gap)
-        return True
-
-    def _next(self, handle: Any, out: Any) -> int:
-        """The next message into ``out``, or 0, or a code that is not a gap."""
-        while (code := _next(handle, out)) == lib.TAPE_EGAP and self._pass_gap(handle):
-            pass
-        return int(code)
-
-    def _read_now(self, as_entry: bool = False, commit: bool = True) -> Any:
-        out = self._take()
-        try:
-            handle = self._handle
-            while ((code := _next(handle, out)) == 1
-                   or code == lib.TAPE_EGAP and self._pass_gap(handle)):
-                if code != 1:
-                    continue
-                try:
-                    value = self._value(out, handle)
-                except DecodeError as error:
-                    if self._on_error is None:
-                        raise
-                    self._on_error(error)
-                    _next(handle, out)  # the message is next again: pass it
-                    continue
-                if self._auto_commit and commit:
-                    check(lib.tape_tailer_commit(handle))
-                if as_entry:
-                    entry = MetadataEntry if out.metadata else Entry
-                    return entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
-                return value
-        finally:
-            self._outs.append(out)
-        if code < 0:
-            self._fail(code)
-        return _NOTHING
-
-    def _read_until(self, deadline: float | None, as_entry: bool = False,
-                    commit: bool = True) -> Any:
-        while (value := self._read_now(as_entry, commit)) is _NOTHING:
-            pause = self.poll_interval
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
-                pause = min(pause, left)
-            time.sleep(pause)
-        return value
-
     def read(self, default: Any = None, *, timeout: float | None = 0) -> Any:
         """The next message.
 
@@ -262,7 +83,8 @@ class Tailer(Handle):
             timeout: seconds to wait for one, 0 not at all, ``None`` for ever.
 
         Raises: :class:`tape.DecodeError`, :class:`tape.Gap`, :class:`tape.CorruptQueue`,
-            :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`.
+            :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`, and
+            :class:`tape.StateError` when the codec keeps the memory that it was lent.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -271,12 +93,12 @@ class Tailer(Handle):
         (None, 'none')
         """
         value = self._read_now() if timeout == 0 else self._read_until(_deadline(timeout))
-        return default if value is _NOTHING else value
+        return default if value is NOTHING else value
 
     def get(self, timeout: float | None = None) -> Any:
         """The next message, waiting for it; :class:`tape.Empty` after ``timeout`` seconds."""
         value = self._read_until(_deadline(timeout))
-        if value is _NOTHING:
+        if value is NOTHING:
             raise Empty(f"nothing came to {self.queue.path} within {timeout} s",
                         hint="try again, or read() for a default")
         return value
@@ -285,7 +107,7 @@ class Tailer(Handle):
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
         entry = (self._read_now(True) if timeout == 0
                  else self._read_until(_deadline(timeout), True))
-        return None if entry is _NOTHING else entry
+        return None if entry is NOTHING else entry
 
     def _done(self) -> None:
         """The loop's body is done with what it was given: now its position may be stored."""
@@ -293,7 +115,7 @@ class Tailer(Handle):
             self.commit()
 
     def __iter__(self) -> Iterator[Any]:
-        while (value := self._read_now(commit=False)) is not _NOTHING:
+        while (value := self._read_now(commit=False)) is not NOTHING:
             yield value
             self._done()
 
@@ -309,9 +131,9 @@ class Tailer(Handle):
 
     def entries(self, limit: int | None = None) -> Iterator[Entry]:
         """What is there now, as :class:`tape.Entry` objects, at most ``limit``."""
-        while limit is None or limit > 0:
+        while limit is None or _not_negative(limit) > 0:
             entry = self._read_now(True, commit=False)
-            if entry is _NOTHING:
+            if entry is NOTHING:
                 return
             yield entry
             self._done()
@@ -324,31 +146,50 @@ class Tailer(Handle):
                 value = self._read_until(_deadline(timeout), commit=False)
             except QueueClosed:
                 return
-            if value is _NOTHING:
+            if value is NOTHING:
                 return
             yield value
             if self._closed_by is None:
                 self._done()
 
     def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
-        """Up to ``n`` messages as a list; waits for the first as :meth:`read` does."""
-        if n <= 0:
+        """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
+
+        A message that cannot be decoded, or a gap, ends the list: the next call raises it.
+        """
+        if _not_negative(n) == 0:
             return []
         first = (self._read_now() if timeout == 0 else self._read_until(_deadline(timeout)))
-        messages = [] if first is _NOTHING else [first]
+        messages = [] if first is NOTHING else [first]
         while messages and len(messages) < n:
-            if (value := self._read_now()) is _NOTHING:
+            try:
+                value = self._read_now()
+            except ReadFailed as error:
+                self._keep_for_next(error)  # what was read already shall not be lost
+                break
+            if value is NOTHING:
                 break
             messages.append(value)
         return messages
 
     def skip(self, n: int = 1) -> int:
-        """Moves over up to ``n`` messages without decoding them; returns how many there were."""
-        done = 0
+        """Moves over up to ``n`` messages without decoding them; returns how many there were.
+
+        A gap ends it, and the next call raises it.
+        """
+        done, n = 0, _not_negative(n)
         out = self._take()
         try:
             handle = self._handle
-            while done < n and self._check(self._next(handle, out)) == 1:
+            while done < n:
+                try:
+                    if self._check(self._next(handle, out)) != 1:
+                        break
+                except Gap:
+                    if done == 0:
+                        raise
+                    lib.tape_tailer_unread(handle)
+                    break
                 done += 1
             if done and self._auto_commit:
                 check(lib.tape_tailer_commit(handle))
@@ -380,6 +221,9 @@ class Tailer(Handle):
     def _move_to(self, target: int | datetime.datetime) -> bool:
         if isinstance(target, datetime.datetime):
             return self._move_to_time(target)
+        if not isinstance(target, int):
+            raise TypeError(f"an index (int) or a datetime is wanted, not {target!r}; for the ends "
+                            "there are seek_start() and seek_end()")
         if not 0 <= target < 1 << 63:
             raise InvalidArgument(f"{target} is no index", hint="0 to 2**63-1")
         return self._call(lib.tape_tailer_seek, target) == 1

@@ -65,6 +65,26 @@ def test_every_way_of_reading_tells(queue: Changing, how: str) -> None:
     assert t.read_many(9) == [b"2.0", b"2.1", b"5.0", b"5.1"]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_what_was_read_before_the_gap_is_given_first(queue: Changing, named: bool) -> None:
+    """read_many() and skip() stop at a gap; the next call tells it, and a named position is stored."""
+    t = queue.q.tailer("n" if named else None)
+    assert t.read() == b"0.0"
+    for second in (0, 1):
+        queue.file(second).unlink()
+    assert t.read_many(5) == [b"0.1"]
+    if named:
+        assert queue.q.tailers()["n"] == index_of(0, 2)
+    assert gap_of(lambda: t.read_many(5)) == (index_of(1), index_of(2))
+    assert t.read_many(5) == [b"2.0", b"2.1", b"5.0", b"5.1"]
+    t.seek(index_of(2))
+    t.skip(1)
+    queue.file(2).unlink()
+    assert t.skip(9) == 1
+    assert gap_of(lambda: t.skip(9)) == (index_of(3), index_of(5))
+    assert t.skip(9) == 2
+
+
 def test_by_choice_it_goes_on(queue: Changing) -> None:
     """Silently, or after a call that gets the gap."""
     told: list[tape.Gap] = []

@@ -42,5 +42,12 @@ class Codec(Protocol[T]):
         """The value of the bytes; raises :class:`tape.DecodeError`."""
 
 
+def __getattr__(module: str) -> Any:
+    if module in ("msgpack", "pickle"):
+        raise AttributeError(f"tape.codecs.{module} is there when asked for: import it by name "
+                             f"(import tape.codecs.{module})")
+    raise AttributeError(f"module 'tape.codecs' has no attribute {module!r}")
+
+
 # Modules that are codecs; they need Codec above.
 from . import document, fressian, json, raw, text, wire  # noqa: E402

@@ -1,0 +1,154 @@
+"""Opening a queue: what is wished, checked and handed to C."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from typing import Any, Protocol
+
+from ._ffi import check, ffi, lib
+from .appender import framing_of
+from .codecs import Codec, fressian
+from .errors import InvalidArgument, RollCycleMismatch
+from .queue import Queue
+from .roll_cycles import RollCycle
+
+__all__ = ["Clock", "ClockInC", "open"]
+
+
+class Clock(Protocol):
+    """A clock for tests and replay."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970-01-01T00:00Z."""
+
+
+class ClockInC:
+    """A clock as C calls it; keeps what it raised, by thread, for the error of the write."""
+
+    def __init__(self, clock: Clock) -> None:
+        if not callable(getattr(clock, "now_ms", None)):
+            raise InvalidArgument(f"{clock!r} is no clock", hint="an object with now_ms()")
+        self.clock = clock
+        self.failures: dict[int, BaseException] = {}
+
+    def now_ms(self) -> int:
+        try:
+            return int(self.clock.now_ms())
+        except BaseException as error:  # it would end in C, where nobody sees it
+            self.failures[threading.get_ident()] = error
+            return -1
+
+
+@ffi.def_extern(name="tape_python_clock", error=-1)  # type: ignore[untyped-decorator]
+def _python_clock(user: Any) -> int:
+    return int(ffi.from_handle(user).now_ms())
+
+
+def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
+    """For C, where 0 means "the default": no waiting at all becomes one nanosecond."""
+    if value is None:
+        return forever
+    if not value >= 0:
+        raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
+    return max(1, int(value * 1e9))
+
+
+def _flags(create: bool, read_only: bool, strict: bool, unsafe_filesystem: bool) -> int:
+    flags = 0 if create else lib.TAPE_OPEN_EXISTING
+    flags |= lib.TAPE_READ_ONLY if read_only else 0
+    flags |= lib.TAPE_STRICT if strict else 0
+    flags |= lib.TAPE_UNSAFE_FILESYSTEM if unsafe_filesystem else 0
+    return int(flags)
+
+
+def _warn_of_mismatch(q: Queue, mismatch: int) -> None:
+    names = [(lib.TAPE_MISMATCH_ROLL_CYCLE, f"roll cycle {q.roll_cycle.name}"),
+             (lib.TAPE_MISMATCH_EPOCH, f"epoch {q.epoch} ms"),
+             (lib.TAPE_MISMATCH_SOURCE_ID, f"source id {q.source_id}")]
+    stored = ", ".join(name for bit, name in names if mismatch & bit)
+    warnings.warn(RollCycleMismatch(f"{q.path} has {stored}; the stored settings are used",
+                                    hint="leave the option out, or pass strict=True"),
+                  stacklevel=3)
+
+
+def _in_range(name: str, value: int | None, least: int, most: int) -> int:
+    """The value for C, where 0 is the default."""
+    if value is None:
+        return 0
+    if not least <= value <= most:
+        raise InvalidArgument(f"{name}={value} is out of range", hint=f"{least} to {most}")
+    return value
+
+
+def open(path: str | os.PathLike[str], *,  # noqa: A001
+         roll_cycle: str | RollCycle | None = None, codec: Codec[Any] = fressian,
+         create: bool = True, read_only: bool = False, epoch: int | None = None,
+         source_id: int | None = None, block_size: int | None = None, durability: str = "os",
+         lock_timeout: float | None = 10.0, stale_after: float | None = 2.0,
+         clock: Clock | None = None, unsafe_filesystem: bool = False,
+         strict: bool = False) -> Queue:
+    """Opens the queue directory ``path``, creating it when there is none.
+
+    Args:
+        path: the directory; parents are created with it.
+        roll_cycle: a name in any spelling; by default what the queue has, else FAST_DAILY. When
+            the queue has another one, that is used and :class:`tape.RollCycleMismatch` is warned.
+        codec: for messages; appenders and tailers may have another.
+        create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
+        read_only: write no byte and make no file; also works without ``metadata.cq4t``.
+        epoch: milliseconds by which cycles are shifted; a stored one wins, with a warning.
+        source_id: 0 to 2**31-1; a stored one wins, with a warning.
+        block_size: bytes by which files are mapped and enlarged, by default 64 MiB as in Java;
+            a message may have a quarter of it. Every process may choose its own.
+        durability: ``"os"``, the only one so far: a message is in the page cache when ``write``
+            returns, and survives the death of the process, not that of the machine.
+        lock_timeout: seconds to wait for a write lock whose holder lives; ``None``: for ever.
+        stale_after: seconds for which a lock must stand still whose holder is not to be seen
+            here, before it is broken; ``None``: never. A holder proven dead costs nothing.
+        clock: an object with ``now_ms()``; by default the system's clock.
+        unsafe_filesystem: accept network file systems (only for use from one host).
+        strict: raise :class:`tape.RollCycleMismatch` instead of warning.
+
+    Returns: the open :class:`tape.Queue`.
+
+    Raises: :class:`tape.QueueNotFound`, :class:`tape.UnsupportedQueue`,
+        :class:`tape.CorruptQueue`, :class:`tape.AccessDenied`, :class:`tape.ReadOnlyQueue`,
+        :class:`tape.UnsupportedFilesystem`, :class:`tape.InvalidArgument`,
+        :class:`tape.DiskFull`, :class:`tape.StorageError`.
+
+    >>> import tape, tempfile
+    >>> with tape.open(tempfile.mkdtemp() + "/q", roll_cycle="hourly") as q:
+    ...     q.roll_cycle
+    RollCycle.HOURLY
+    """
+    framing_of(codec)
+    if durability != "os":
+        raise InvalidArgument(f"durability={durability!r}", hint='"os" is the only one so far')
+    options = ffi.new("tape_queue_options_t *")
+    name = None if roll_cycle is None else RollCycle.parse(roll_cycle).name
+    keep = ffi.NULL if name is None else ffi.new("char[]", name.encode())
+    clock_in_c = None if clock is None else ClockInC(clock)
+    clock_handle = None if clock is None else ffi.new_handle(clock_in_c)
+    options.struct_size = ffi.sizeof("tape_queue_options_t")
+    options.flags = _flags(create, read_only, strict, unsafe_filesystem)
+    options.flags |= 0 if epoch is None else lib.TAPE_EPOCH_GIVEN
+    options.flags |= 0 if source_id is None else lib.TAPE_SOURCE_ID_GIVEN
+    options.flags |= lib.TAPE_NEVER_BREAK if stale_after is None else 0
+    options.roll_cycle = keep
+    options.epoch_ms = epoch or 0
+    options.source_id = _in_range("source_id", source_id, 0, (1 << 31) - 1)
+    options.block_size = _in_range("block_size", block_size, 1, 1 << 40)
+    options.lock_timeout_ns = _seconds_to_ns(lock_timeout, "lock_timeout", -1)
+    options.stale_after_ns = _seconds_to_ns(stale_after, "stale_after", 0)
+    if clock is not None:
+        options.clock = lib.tape_python_clock
+        options.clock_user = clock_handle
+    out = ffi.new("tape_queue_t **")
+    check(lib.tape_queue_open(os.fsencode(path), options, out))
+    q = Queue(out[0], codec, clock_in_c, clock_handle)
+    mismatch = q._info().mismatch
+    if mismatch:
+        _warn_of_mismatch(q, mismatch)
+    return q
