@@ -180,10 +180,11 @@ class Reading(Handle):
         out = self._take()
         try:
             handle = self._handle
-            while ((code := _next(handle, out)) == 1
-                   or code == lib.TAPE_EGAP and self._pass_gap(handle)):
-                if code != 1:
-                    continue
+            while True:
+                if (code := _next(handle, out)) != 1:
+                    if code == lib.TAPE_EGAP and self._pass_gap(handle):
+                        continue
+                    break
                 try:
                     value = self._value(out, handle)
                 except DecodeError as error:
