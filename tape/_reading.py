@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ._ffi import check, error_of, ffi, lib
+from ._framing import FRAMINGS, framing_of
 from ._handle import Handle
-from .appender import framing_of
 from .codecs import Codec
 from .errors import (DecodeError, Error, Gap, InvalidArgument, ReadFailed, StateError,
                      TailerBusy)
@@ -76,8 +76,7 @@ class Reading(Handle):
         self.queue = queue
         self.codec = codec
         self.poll_interval = poll_interval
-        self._framing = (lib.TAPE_FRAMING_BYTES if framing_of(codec) == "bytes"
-                         else lib.TAPE_FRAMING_DOCUMENT)
+        self._framing = FRAMINGS[framing_of(codec)]
         self._decode = codec.decode
         # The one place for what C reads is also the token of the thread that uses the tailer: list
         # operations are atomic, and what is decoded lies in a mapping that another call may move.

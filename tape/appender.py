@@ -5,33 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._ffi import check, error_of, ffi, lib
+from ._framing import FRAMINGS, framing_of
 from ._handle import Handle
 from .codecs import Codec
-from .errors import InvalidArgument
 from .info import AppenderInfo
 
 if TYPE_CHECKING:
     from .queue import Queue
 
-__all__ = ["Appender", "framing_of"]
+__all__ = ["Appender"]
 
 _write = lib.tape_appender_write
-_FRAMINGS = {"bytes": lib.TAPE_FRAMING_BYTES, "document": lib.TAPE_FRAMING_DOCUMENT}
-
-
-def framing_of(codec: Any) -> str:
-    """The codec's framing; :class:`tape.InvalidArgument` for what is no codec."""
-    if not (isinstance(getattr(codec, "name", None), str)
-            and callable(getattr(codec, "encode", None))
-            and callable(getattr(codec, "decode", None))):
-        raise InvalidArgument(f"{codec!r} is no codec",
-                              hint="pass tape.codecs.fressian, raw, json, ..., or an object with "
-                                   "name, encode() and decode()")
-    framing = getattr(codec, "framing", "bytes")
-    if framing not in _FRAMINGS:
-        raise InvalidArgument(f"codec {codec.name!r} has framing {framing!r}",
-                              hint="'bytes' or 'document'")
-    return str(framing)
 
 
 class Appender(Handle):
@@ -56,7 +40,7 @@ class Appender(Handle):
         self._encode = codec.encode
         options = ffi.new("tape_appender_options_t *")
         options.struct_size = ffi.sizeof("tape_appender_options_t")
-        options.framing = _FRAMINGS[self.framing]
+        options.framing = FRAMINGS[self.framing]
         out = ffi.new("tape_appender_t **")
         handle = queue._open_handle()
         check(lib.tape_appender_open(handle, options, out))

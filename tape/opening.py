@@ -8,7 +8,7 @@ import warnings
 from typing import Any, Protocol
 
 from ._ffi import check, ffi, lib
-from .appender import framing_of
+from ._framing import framing_of
 from .codecs import Codec, fressian
 from .errors import InvalidArgument, RollCycleMismatch
 from .queue import Queue
