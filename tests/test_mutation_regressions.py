@@ -161,7 +161,7 @@ def refuses_the_number(path: Path, file: Path, at: int | None = None) -> None:
 
 @pytest.mark.parametrize("sequence", [0, 3, 15, 18])
 def test_a_pair_that_counts_fewer_messages(queue: Path, sequence: int) -> None:
-    """Java's after a write position of 0: counted on from there, new messages hid behind old ones."""
+    """Java's behind a write position of 0; counted on from there, new messages hid behind old."""
     file = cycle_file(queue)
     pair = pair_of(file)
     poke(file, pair + 8, struct.pack("<Q", (word(file, pair) << 32) + sequence))
