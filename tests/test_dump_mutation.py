@@ -27,7 +27,7 @@ from tape.codecs import document, raw
 from .test_queue import SetClock
 
 START = 1_600_000_000_000
-# Roll cycle, messages in each cycle, and the sample: of so many bytes one bit, of so many sizes one.
+# Roll cycle, messages in each cycle; the sample: one bit of so many bytes, one of so many sizes.
 RECIPES = {"small": (tape.RollCycle.parse("TEST4_SECONDLY"), [150, 0, 20, 9], 23, 11),
            "fast": (tape.RollCycle.parse("FAST_DAILY"), [12, 7], 7, 11)}
 WORDS = b"\x08\0\0\0\x0c\0\0\0\x10\0\0\0\x40\0\0\x40"  # a body of what look like header words
