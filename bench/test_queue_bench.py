@@ -25,6 +25,14 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[tape
         yield q, bytes(64) if request.param == "raw" else EVENT
 
 
+def tailer_of_a_batch(q: tape.Queue, message: object) -> tape.Tailer:
+    """A tailer at the start of a batch."""
+    write = q.appender().write
+    for _ in range(BATCH):
+        write(message)
+    return q.tailer()
+
+
 def test_write(benchmark, queue) -> None:
     """Appender.write, a batch."""
     q, message = queue
@@ -39,11 +47,7 @@ def test_write(benchmark, queue) -> None:
 
 def test_read(benchmark, queue) -> None:
     """Tailer.read, a batch."""
-    q, message = queue
-    write = q.appender().write
-    for _ in range(BATCH):
-        write(message)
-    t = q.tailer()
+    t = tailer_of_a_batch(*queue)
     read = t.read
 
     def batch() -> None:
@@ -55,11 +59,7 @@ def test_read(benchmark, queue) -> None:
 
 def test_iterate(benchmark, queue) -> None:
     """Draining a tailer."""
-    q, message = queue
-    write = q.appender().write
-    for _ in range(BATCH):
-        write(message)
-    t = q.tailer()
+    t = tailer_of_a_batch(*queue)
     benchmark.pedantic(lambda: sum(1 for _ in t), setup=lambda: t.seek_start() and None, rounds=50,
                        warmup_rounds=5)
 

@@ -16,6 +16,7 @@ struct tape_appender {
     tape_queue_t *queue;
     uint32_t framing;
     int64_t last_index; /* TAPE_ENOINDEX before the first */
+    int64_t messages, bytes;
 };
 
 /* A document cannot be empty: Java puts one byte of padding instead (2.4). */
@@ -71,7 +72,23 @@ int64_t tape_appender_last_index(tape_appender_t *a)
     return (int64_t)PEEK64(last_index, (uint64_t *)&a->last_index);
 }
 
+int tape_appender_info(tape_appender_t *a, tape_appender_info_t *out)
+{
+    if (!a || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no appender, or no place for facts");
+    out->last_index = (int64_t)PEEK64(last_index, (uint64_t *)&a->last_index);
+    out->messages = PEEK64(counters, &a->messages);
+    out->bytes = PEEK64(counters, &a->bytes);
+    return TAPE_OK;
+}
+
 /* ---- with the write lock held ---- */
+
+static void count(tape_appender_t *a, int64_t index, size_t size)
+{
+    PUBLISH64(last_index, (uint64_t *)&a->last_index, (uint64_t)index);
+    COUNT64(counters, &a->messages, 1);
+    COUNT64(counters, &a->bytes, (int64_t)size);
+}
 
 static int cycle_full(const tape_queue_t *q)
 {
@@ -186,8 +203,9 @@ static int write_locked(tape_queue_t *q, const tape__message_t *m, int64_t *inde
     return rc;
 }
 
-static int64_t write_message(tape_queue_t *q, const tape__message_t *m)
+static int64_t write_message(tape_appender_t *a, const tape__message_t *m, size_t size)
 {
+    tape_queue_t *q = a->queue;
     int64_t started = 0, index = TAPE_EINTERNAL;
     for (;;) {
         int rc = tape__write_lock_acquire(&q->lock);
@@ -198,6 +216,7 @@ static int64_t write_message(tape_queue_t *q, const tape__message_t *m)
             q->writer.sealed_below = TAPE__NO_CYCLE;
         }
         rc = write_locked(q, m, &index);
+        if (rc == TAPE_OK) count(a, index, size);
         SYNC_POINT(before_release);
         if (!tape__write_lock_release(&q->lock)) q->writer.doubtful = true;
         if (rc != TAPE__ROLL_WAIT) return rc == TAPE_OK ? index : rc;
@@ -231,8 +250,5 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
         return tape__fail(TAPE_ETOOBIG, q->path, -1,
                           "%s: a message of %zu bytes; with a block size of %" PRId64
                           " bytes a document holds %" PRIu64, q->path, size, q->block_size, limit);
-    int64_t index = write_message(q, &m);
-    if (index >= 0)
-        PUBLISH64(last_index, (uint64_t *)&a->last_index, (uint64_t)index);
-    return index;
+    return write_message(a, &m, size);
 }

@@ -27,6 +27,7 @@ _Static_assert(__atomic_always_lock_free(4, 0) && __atomic_always_lock_free(8, 0
 
 #define OBSERVE32(order, p) tape__observe32(p)
 #define OBSERVE64(order, p) tape__observe64(p)
+#define PUBLISH32(order, p, value) tape__publish32((p), (value))
 #define PUBLISH64(order, p, value) tape__publish64((p), (value))
 #define CLAIM32(order, p, expected, desired) tape__claim32((p), (expected), (desired))
 #define CLAIM64(order, p, expected, desired) tape__claim64((p), (expected), (desired))
@@ -51,6 +52,11 @@ static inline uint32_t tape__observe32(const uint32_t *p)
 static inline uint64_t tape__observe64(const uint64_t *p)
 {
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void tape__publish32(uint32_t *p, uint32_t value)
+{
+    __atomic_store_n(p, value, __ATOMIC_RELEASE);
 }
 
 static inline void tape__publish64(uint64_t *p, uint64_t value)

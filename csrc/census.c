@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "census.h"
 #include "error.h"
 #include "platform.h"
 #include "tailer.h"
@@ -89,17 +90,33 @@ typedef struct {
     int code;
 } counting_t;
 
+int tape__census_extent(const char *path, int64_t cycle, tape__extent_t *out)
+{
+    tape__cycle_store_t store;
+    tape__window_t window = {0};
+    tape__chain_end_t end;
+    *out = (tape__extent_t){0, 0};
+    if (tape__cycle_store_measure_finished(path, out)) return 1;
+    int rc = tape__cycle_store_open(&store, path, cycle, false);
+    if (rc == TAPE_ENOTFOUND) return 0;
+    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
+    rc = tape__cycle_store_find_end(&store, &window, &end);
+    if (rc == TAPE_OK)
+        *out = (tape__extent_t){end.end.sequence, end.end.position - store.first_document};
+    tape__window_close(&window);
+    tape__cycle_store_close(&store);
+    return rc == TAPE_OK ? 1 : rc;
+}
+
 /* Adds what the file at `path`, if there is one, has between the two indexes. */
 static void count_cycle(counting_t *c, int64_t cycle, const char *path)
 {
-    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to;
-    if (!tape__cycle_store_count_finished(path, &to)) {
-        tape_cycle_info_t info;
-        c->code = look(c->q, cycle, &info);
-        if (c->code == TAPE_ENOTFOUND) c->code = TAPE_OK; /* deleted meanwhile */
-        to = info.count;
-    }
-    if (c->code != TAPE_OK) return;
+    tape__extent_t extent;
+    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0;
+    int rc = tape__census_extent(path, cycle, &extent);
+    if (rc < 0) c->code = rc;
+    if (rc != 1) return;
+    int64_t to = extent.count;
     if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
     if (to > from) c->count += to - from;
 }

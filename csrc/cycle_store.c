@@ -277,30 +277,31 @@ static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t si
            *position << shift >> shift == word >> shift;
 }
 
-/* The header word at `position`, which must be that of a message, and the one behind it. */
-static bool words_at(const tape__cycle_store_t *s, int fd, uint64_t position, uint32_t *next)
+/* The word behind the message at `position`, and where it is; false when there is no message. */
+static bool word_behind(const tape__cycle_store_t *s, int fd, uint64_t position, uint64_t *at,
+                        uint32_t *next)
 {
     uint8_t bytes[256]; /* most messages end in here */
     int64_t size = tape__file_read(fd, position, bytes, sizeof bytes);
     if (size < 8) return false;
     uint32_t word = tape__get_u32(bytes);
     if (tape__word_kind(word) != TAPE__WORD_DATA) return false;
-    uint64_t behind = tape__next_position(position, tape__word_length(word), s->aligned);
-    if (behind - position + 4 <= (uint64_t)size) {
-        *next = tape__get_u32(bytes + (behind - position));
+    *at = tape__next_position(position, tape__word_length(word), s->aligned);
+    if (*at - position + 4 <= (uint64_t)size) {
+        *next = tape__get_u32(bytes + (*at - position));
         return true;
     }
-    if (tape__file_read(fd, behind, bytes, 4) != 4) return false;
+    if (tape__file_read(fd, *at, bytes, 4) != 4) return false;
     *next = tape__get_u32(bytes);
     return true;
 }
 
 /* Plain reads may tear what is being written. Here nothing is: an END_OF_DATA directly behind the
  * message that the pair names proves that it was the last one. */
-static bool count_finished(tape__cycle_store_t *s, int fd, int64_t *count)
+static bool measure_finished(tape__cycle_store_t *s, int fd, tape__extent_t *out)
 {
     uint8_t head[1024];
-    uint64_t position;
+    uint64_t position, end;
     int64_t sequence;
     uint32_t word;
     int64_t size = tape__file_read(fd, 0, head, sizeof head);
@@ -309,18 +310,19 @@ static bool count_finished(tape__cycle_store_t *s, int fd, int64_t *count)
     if (tape__word_kind(first) != TAPE__WORD_META || length + 4 > (uint64_t)size) return false;
     if (parse_header(s, head + 4, length) != TAPE_OK) return false;
     if (!pair_of(s, head, (size_t)size, &position, &sequence)) return false;
-    if (!words_at(s, fd, position, &word) || tape__word_kind(word) != TAPE__WORD_EOF) return false;
-    *count = sequence + 1;
+    if (!word_behind(s, fd, position, &end, &word)) return false;
+    if (tape__word_kind(word) != TAPE__WORD_EOF) return false;
+    *out = (tape__extent_t){sequence + 1, end - s->first_document};
     return true;
 }
 
-bool tape__cycle_store_count_finished(const char *path, int64_t *count)
+bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out)
 {
     tape__cycle_store_t s;
     int fd = tape__open_file(path, TAPE__RDONLY);
     if (fd < 0) return false;
     memset(&s, 0, sizeof s);
-    bool known = count_finished(&s, fd, count);
+    bool known = measure_finished(&s, fd, out);
     tape__close_file(fd);
     return known;
 }

@@ -84,9 +84,15 @@ typedef struct {
 } tape__chain_end_t;
 int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
 
-/* The number of messages of a finished file, by a few small reads; false when it is not finished or
- * anything is unusual: then open it and find the end. Leaves no trail that matters. */
-bool tape__cycle_store_count_finished(const char *path, int64_t *count);
+/* How much is in a file: messages, and bytes from the first document behind the header on. */
+typedef struct {
+    int64_t count;
+    uint64_t bytes;
+} tape__extent_t;
+
+/* The extent of a finished file, by a few small reads; false when it is not finished or anything is
+ * unusual: then open it and find the end. Leaves no trail that matters. */
+bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out);
 
 /* The same for a writer, who would destroy messages if the pair or an index entry had led it into
  * the middle of one, or if the chain broke off: the end counts only when the messages before it

@@ -191,6 +191,14 @@ int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last)
     return rc;
 }
 
+int tape__listing_refresh(tape__listing_t *l)
+{
+    int64_t first, last;
+    int rc = look(l, &first, &last);
+    if (rc == TAPE_OK && l->may_repair) (void)BUMP64(listing, l->mod_count, 1); /* as Java does */
+    return rc;
+}
+
 int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
 {
     int64_t highest;

@@ -47,6 +47,8 @@ void tape__listing_begin(tape__listing_t *l);
 /* The lowest and highest cycle with a file; TAPE__NO_CYCLE when there are none. Either may be NULL.
  * TAPE_OK or a code. */
 int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last);
+/* Reads the directory now, and lets others know that there may be something to see. */
+int tape__listing_refresh(tape__listing_t *l);
 /* The nearest cycle with a file, at or above (below) `from`; TAPE__NO_CYCLE when there is none. */
 int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle);
 int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle);

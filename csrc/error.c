@@ -105,6 +105,10 @@ static code_row_t code_row(tape_code_t code)
     case TAPE_EINTERNAL:
         return (code_row_t){"TAPE_EINTERNAL", "a defect of tape itself",
                             "please report it with the text of this error"};
+    case TAPE_EGAP:
+        return (code_row_t){"TAPE_EGAP", "messages that were yet to be read are gone",
+                            "read again to go on behind the gap; let nobody delete cycles that a "
+                            "tailer still needs"};
     }
     return (code_row_t){"TAPE_UNKNOWN", "unknown code", ""};
 }

@@ -100,8 +100,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
     }
     rc = tape__tailer_open_cycle(t, next);
     if (rc != 1) return rc < 0 ? rc : TAPE_OK;
-    t->name.gap_from = stored;
-    t->name.gap_to = tape__tailer_index(t);
+    t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps};
     return TAPE_OK;
 }
 
@@ -162,18 +161,4 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
     if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
     tape__tailer_leave(t);
     return result;
-}
-
-int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
-{
-    int rc = tape__tailer_enter(t);
-    if (rc != TAPE_OK) return rc;
-    if (t->name.gap_from >= 0) {
-        *first_gone = t->name.gap_from;
-        *next = t->name.gap_to;
-        t->name.gap_from = -1;
-        rc = 1;
-    }
-    tape__tailer_leave(t);
-    return rc;
 }

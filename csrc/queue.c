@@ -47,6 +47,13 @@ int tape__queue_enter(tape_queue_t *q)
 
 void tape__queue_leave(tape_queue_t *q) { add_user(q, -1); }
 
+/* All writers of a queue must read the same clock: the real-time one, unless a test gives
+ * another. */
+int64_t tape__queue_clock_ms(const tape_queue_t *q)
+{
+    return q->clock ? q->clock(q->clock_user) : tape__now_ms();
+}
+
 /* ---- sizes (format.md 11) ---- */
 
 static int64_t overlap_of(int64_t block)
@@ -196,6 +203,15 @@ static int64_t holder_of(const tape_queue_t *q)
     return word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF);
 }
 
+int tape_queue_refresh(tape_queue_t *q)
+{
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__listing_refresh(&q->listing);
+    tape__queue_leave(q);
+    return rc;
+}
+
 int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
 {
     if (!q || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue or no place for the facts");
@@ -209,6 +225,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->block_size = q->block_size;
     out->lowest_cycle = out->highest_cycle = -1;
     out->source_id = q->settings.source_id;
+    out->delta_checkpoint_interval = q->settings.delta_checkpoint_interval;
     out->read_only = q->read_only;
     out->mismatch = q->mismatch;
     out->lock_acquired = PEEK64(counters, &q->lock.acquired);
@@ -218,6 +235,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->repairs = PEEK64(counters, &q->repairs);
     out->rolls = PEEK64(counters, &q->rolls);
     out->clock_went_back = PEEK64(counters, &q->clock_went_back);
+    out->files_lost = PEEK64(counters, &q->files_lost);
     if (rc != TAPE_OK) return TAPE_OK;
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
     rc = tape__listing_ends(&q->listing, &first, &last);

@@ -20,6 +20,8 @@ typedef struct {
     uint64_t reserve_step;
     int64_t trusted_from_ms; /* while the coarse clock is in here, it alone decides the cycle */
     int64_t trusted_to_ms;
+    int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
+    uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
     bool tidied;            /* temporary files of dead writers were removed */
     bool doubtful;          /* what we know may be wrong: look at the file again */
@@ -50,7 +52,7 @@ struct tape_queue {
     tape__write_lock_t lock;
     uint64_t *append_lock;
     tape__writer_t writer;
-    int64_t repairs, rolls, clock_went_back;
+    int64_t repairs, rolls, clock_went_back, files_lost;
 };
 
 /* Begins and ends a call on the queue itself. TAPE_OK, TAPE_ECLOSED or TAPE_EFORKED. */
@@ -62,6 +64,9 @@ int tape__queue_check(const tape_queue_t *q);
 void tape__queue_add_child(tape_queue_t *q, tape_tailer_t *tailer);
 /* May free the queue: do not use it afterwards. */
 void tape__queue_remove_child(tape_queue_t *q, tape_tailer_t *tailer);
+
+/* Milliseconds by the clock that decides cycles (format.md 9.7). */
+int64_t tape__queue_clock_ms(const tape_queue_t *q);
 
 /* The largest body, and how far a file is enlarged (format.md 11). */
 uint64_t tape__queue_body_max(const tape_queue_t *q);

@@ -12,6 +12,8 @@
 #include "platform.h"
 #include "sync_point.h"
 
+#define LOOK_EVERY_MS 1000
+
 /* ---- the clock (format.md 9.7) ---- */
 
 bool tape__roll_is_current(const tape_queue_t *q)
@@ -19,25 +21,23 @@ bool tape__roll_is_current(const tape_queue_t *q)
     const tape__writer_t *w = &q->writer;
     if (!w->open || w->doubtful || q->clock) return false;
     int64_t now = tape__now_coarse_ms();
-    return now >= w->trusted_from_ms && now < w->trusted_to_ms;
+    return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
+           PEEK64(listing, q->listing.mod_count) == w->listing_seen;
 }
 
-/* All writers of a queue must read the same clock: the real-time one, unless a test gives
- * another. */
-static int64_t clock_ms(const tape_queue_t *q)
-{
-    return q->clock ? q->clock(q->clock_user) : tape__now_ms();
-}
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* The coarse clock lags by up to a tick and never leads: it is right until a tick before the
- * end. */
+/* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
+ * and for LOOK_EVERY_MS it is believed that nobody deleted the files. */
 static void trust_coarse_clock(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
     const tape_roll_cycle_t *r = q->settings.roll_cycle;
     int64_t start = tape__cycle_start_ms(r, q->listing.epoch_ms, w->store.cycle);
-    w->trusted_from_ms = start;
-    w->trusted_to_ms = start + r->length_ms - tape__coarse_tick_ms();
+    int64_t end = start + r->length_ms - tape__coarse_tick_ms();
+    int64_t look = w->looked_ms + LOOK_EVERY_MS;
+    w->trusted_from_ms = later(start, w->looked_ms);
+    w->trusted_to_ms = end < look ? end : look;
 }
 
 /* ---- entering a cycle ---- */
@@ -86,6 +86,7 @@ static void enter_cycle(tape_queue_t *q)
     if (highest < cycle || lowest > cycle || lowest == TAPE__NO_CYCLE)
         tape__listing_add(&q->listing, cycle);
     q->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
+    w->listing_seen = tape__listing_pulse(&q->listing);
 }
 
 /* Files that writers left under their temporary names; no one else can be building one now. */
@@ -199,10 +200,45 @@ static int newest_cycle(tape_queue_t *q, int64_t *newest)
     return TAPE_OK;
 }
 
+/* ---- files that somebody deleted ---- */
+
+static bool is_deleted(const tape__file_t *file)
+{
+    tape__stat_t st;
+    return tape__stat_fd(file->fd, &st) == 0 && st.links == 0;
+}
+
+/* What is written into a deleted file nobody else will ever see. So from time to time, and whenever
+ * others touched the listing, it is asked whether ours still have names. Without its table store
+ * the queue has another write lock by now, or will have: then nothing may be written. */
+static int look_after_files(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    int64_t now = tape__now_coarse_ms();
+    uint64_t pulse = tape__listing_pulse(&q->listing);
+    if (w->open && pulse == w->listing_seen && now >= w->looked_ms &&
+        now < w->looked_ms + LOOK_EVERY_MS)
+        return TAPE_OK;
+    if (is_deleted(&q->table.file))
+        return tape__fail(TAPE_ENOTFOUND, q->table.file.path, -1,
+                          "%s was deleted or replaced while the queue was open",
+                          q->table.file.path);
+    if (w->open && is_deleted(&w->store.file)) {
+        COUNT64(counters, &q->files_lost, 1);
+        close_writer(w);
+    }
+    w->listing_seen = pulse;
+    w->looked_ms = now;
+    if (w->open) trust_coarse_clock(q);
+    return TAPE_OK;
+}
+
 int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
 {
     tape__writer_t *w = &q->writer;
-    int64_t now = clock_ms(q), newest;
+    int64_t now = tape__queue_clock_ms(q), newest;
+    int gone = look_after_files(q);
+    if (gone != TAPE_OK) return gone;
     if (now < 0) return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave a negative time");
     int64_t cycle = tape__cycle_of_time(q->settings.roll_cycle, q->listing.epoch_ms, now);
     int rc = newest_cycle(q, &newest);

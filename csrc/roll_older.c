@@ -49,9 +49,9 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
     char path[1024];
     tape__cycle_store_t store;
     tape__window_t window = {0};
-    int64_t count;
+    tape__extent_t extent;
     if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return TAPE_OK;
-    if (tape__cycle_store_count_finished(path, &count)) return TAPE_OK; /* as most are */
+    if (tape__cycle_store_measure_finished(path, &extent)) return TAPE_OK; /* as most are */
     int rc = tape__cycle_store_open(&store, path, cycle, true);
     if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
     if (rc == TAPE__NOT_READY) return tape__roll_move_aside(q, path);

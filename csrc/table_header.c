@@ -93,7 +93,7 @@ static int read_metadata(tape__table_store_t *t, tape__wire_t *w)
     tape__text_t type, name;
     tape__wire_t in;
     roll_t roll = {.epoch_ms = 0};
-    int64_t source = 0;
+    int64_t source = 0, interval = -1;
     bool seen_roll = false;
     if (!tape__wire_type(w, &type) || !tape__wire_block(w, &in))
         return bad_header(t, w->origin + w->at, "no block of settings");
@@ -104,13 +104,16 @@ static int read_metadata(tape__table_store_t *t, tape__wire_t *w)
             ok = seen_roll = read_roll(&in, &roll);
         } else if (tape__text_is(name, "sourceId")) {
             ok = tape__wire_int(&in, &source);
-        } else { /* deltaCheckpointInterval, which 5.27 leaves out, and whatever comes */
+        } else if (tape__text_is(name, "deltaCheckpointInterval")) {
+            ok = tape__wire_int(&in, &interval);
+        } else { /* whatever comes */
             ok = tape__wire_skip_value(&in);
         }
         if (!ok) return bad_header(t, in.origin + in.at, "an unreadable value");
     }
     if (!seen_roll) return bad_header(t, in.origin, "no roll settings");
     t->settings.source_id = (int32_t)source;
+    t->settings.delta_checkpoint_interval = (int32_t)interval;
     return apply_roll(t, &roll);
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     const tape_roll_cycle_t *roll_cycle;
     int64_t epoch_ms; /* as stored */
     int32_t source_id;
+    int32_t delta_checkpoint_interval; /* -1: not stored, as in files of 5.27 */
     bool other_roll_time; /* cycles begin at another time than midnight in UTC: only read (1.7) */
 } tape__settings_t;
 

@@ -37,11 +37,12 @@ int tape__tailer_enter(tape_tailer_t *t)
         t->delivered = false;
         return TAPE_OK;
     }
-    (void)CLAIM32(busy, &t->busy, 1, 0);
+    tape__tailer_leave(t);
     return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
 }
 
-void tape__tailer_leave(tape_tailer_t *t) { (void)CLAIM32(busy, &t->busy, 1, 0); }
+/* Only who is inside changes a 1, so no CLAIM is needed, which would cost as much as reading. */
+void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->busy, 0); }
 
 int tape__tailer_shut(tape_tailer_t *t)
 {
@@ -61,14 +62,14 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
     if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
     *out = NULL;
     int64_t window = WINDOW_DEFAULT;
-    bool documents = false;
+    uint32_t flags = 0;
     if (options) {
         if (options->struct_size < sizeof *options || options->window_size < 0)
             return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
         if (options->id && strlen(options->id) > ID_MAX)
             return tape__fail(TAPE_EINVAL, queue->path, -1, "a name of more than %d bytes", ID_MAX);
         if (options->window_size) window = options->window_size;
-        documents = (options->flags & TAPE_TAILER_DOCUMENTS) != 0;
+        flags = options->flags;
     }
     int rc = tape__queue_enter(queue);
     if (rc != TAPE_OK) return rc;
@@ -77,11 +78,13 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
         t->queue = queue;
         if (window < TAPE__TAILER_WINDOW_LEAST) window = TAPE__TAILER_WINDOW_LEAST;
         t->window_size = (uint64_t)window;
-        t->documents = documents;
+        t->documents = (flags & TAPE_TAILER_DOCUMENTS) != 0;
+        t->metadata = (flags & TAPE_TAILER_METADATA) != 0;
+        t->tell_gaps = (flags & TAPE_TAILER_TELL_GAPS) != 0;
         t->last_read = TAPE_ENOINDEX;
-        t->name.gap_from = -1;
+        t->gap.from = -1;
         if (options && options->id)
-            rc = tape__tailer_bind(t, options->id, (options->flags & TAPE_TAILER_STEAL) != 0);
+            rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
         if (rc == TAPE_OK) {
             tape__queue_add_child(queue, t);
             *out = t;
@@ -120,11 +123,12 @@ static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint8_t *body = tape__window_at(&t->window, t->at.position + 4);
     size_t size = tape__word_length(t->at.word), offset = 0, length = size;
-    bool framed = !t->documents && tape__wire_unframe(body, size, &offset, &length);
+    bool metadata = tape__word_kind(t->at.word) == TAPE__WORD_META;
+    bool framed = !t->documents && !metadata && tape__wire_unframe(body, size, &offset, &length);
     out->data = framed ? body + offset : body;
     out->size = framed ? length : size;
     out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;
-    out->reserved = 0;
+    out->metadata = metadata;
     t->delivered = true;
     out->index = tape__tailer_index(t);
 }
@@ -165,7 +169,7 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
         t->before = t->at;
         t->before_last_read = t->last_read;
         t->can_unread = true;
-        t->last_read = out->index;
+        if (!out->metadata) t->last_read = out->index;
         step_over(t);
     }
     tape__tailer_leave(t);
@@ -211,6 +215,13 @@ int64_t tape_tailer_last_read(tape_tailer_t *t)
 
 /* ---- moving ---- */
 
+/* It stands somewhere else now, as its caller wished: it waits for no message and passes no gap. */
+static void forget_waiting(tape_tailer_t *t)
+{
+    t->name.not_before = 0;
+    t->gap = (tape__gap_t){-1, -1, false};
+}
+
 int tape_tailer_seek(tape_tailer_t *t, int64_t index)
 {
     int rc = tape__tailer_enter(t);
@@ -220,7 +231,7 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
         rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "index %" PRId64 " is negative", index);
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
-    t->name.not_before = 0;
+    if (rc == 0 || rc == 1) forget_waiting(t);
     if (rc == -1) rc = 0;
     tape__tailer_leave(t);
     return rc;
@@ -231,7 +242,7 @@ int tape_tailer_seek_start(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     tape__tailer_leave_cycle(t);
-    t->name.not_before = 0;
+    forget_waiting(t);
     t->looked_ns = 0;
     rc = tape__tailer_stand_at_start(t);
     tape__tailer_leave(t);
@@ -243,8 +254,8 @@ int tape_tailer_seek_end(tape_tailer_t *t)
     tape__chain_end_t end;
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    t->name.not_before = 0;
     rc = tape__tailer_seek_end(t, &end);
+    if (rc == 1) forget_waiting(t);
     tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;
 }
@@ -269,6 +280,22 @@ int tape_tailer_direction(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
+    tape__tailer_leave(t);
+    return rc;
+}
+
+/* ---- gaps ---- */
+
+int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    if (t->gap.from >= 0) {
+        *first_gone = t->gap.from;
+        *next = t->gap.to;
+        t->gap = (tape__gap_t){-1, -1, false};
+        rc = 1;
+    }
     tape__tailer_leave(t);
     return rc;
 }

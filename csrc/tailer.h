@@ -4,6 +4,7 @@
  *     tailer_walk.c      to the next message, forward or backward, and to a given one
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
+ *     tailer_info.c      how far it is behind
  *
  * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
  *
@@ -21,8 +22,13 @@ typedef struct {
     uint64_t *cell;        /* `index.<id>` in the table store */
     bool ours;             /* this process has marked the name as in use */
     int64_t not_before;    /* messages of the cycle below this sequence were read already */
-    int64_t gap_from, gap_to; /* a gap not yet told; gap_from -1: none */
 } tape__name_t;
+
+/* Messages that the tailer had yet to read and that are gone. */
+typedef struct {
+    int64_t from, to;      /* from -1: none, or tape_tailer_gap() has told it */
+    bool untold;           /* TAPE_EGAP is due */
+} tape__gap_t;
 
 enum { TAPE__TRAIL_MAX = 1024 };
 #define TAPE__TAILER_WINDOW_LEAST (INT64_C(64) << 10)
@@ -45,6 +51,8 @@ struct tape_tailer {
     tape__window_t window;
     uint64_t window_size;
     bool documents;            /* whole ones are wanted, frames are not looked for */
+    bool metadata;             /* metadata documents are wanted, too */
+    bool tell_gaps;            /* by TAPE_EGAP */
     bool backward;
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__trail_t trail;       /* where the messages before it are, for going backward */
@@ -54,6 +62,7 @@ struct tape_tailer {
     bool can_unread;
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
+    tape__gap_t gap;
     tape__name_t name;
 };
 
@@ -62,8 +71,8 @@ int tape__tailer_enter(tape_tailer_t *t);
 void tape__tailer_leave(tape_tailer_t *t);
 
 /* tailer_walk.c: to the next message in the direction of reading, without passing it: 1, 0 when
- * there is none now, or a code. Backward that is at->sequence or the nearest before it; beyond the
- * start the sequence is -1, and the index the number before the first one. */
+ * there is none now, or a code, TAPE_EGAP among them. Backward that is at->sequence or the nearest
+ * before it; beyond the start the sequence is -1, and the index the number before the first one. */
 int tape__tailer_find_forward(tape_tailer_t *t);
 int tape__tailer_find_backward(tape_tailer_t *t);
 /* Where a forward read goes on after reading backward. */
@@ -71,13 +80,14 @@ int tape__tailer_turn_forward(tape_tailer_t *t);
 /* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
  * the tailer stayed where it was, or a code. */
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
+ * code. */
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
 /* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
 int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
 
-/* tailer_cycles.c: the first existing cycle at or above `from`. 1 found, 0 none, or a code. */
-int tape__tailer_find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle);
-/* Opens the file of a cycle for `t`; 1, 0 when there is no such file (yet, or any more), or a
- * code. */
+/* tailer_cycles.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
+ * or a code. */
 int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store);
 /* Leaves the cycle in hand and stands before the first message of another one. */
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
@@ -90,9 +100,11 @@ int tape__tailer_stand_at_start(tape_tailer_t *t);
 int tape__tailer_enter_earlier(tape_tailer_t *t);
 /* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */
 int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
-/* Whether somebody deleted the file in hand, as far as it is time to ask. */
-bool tape__tailer_file_is_gone(tape_tailer_t *t);
-/* Goes on behind such a file: 1, 0 or a code. */
+/* At the END_OF_DATA of the file in hand: enters the next cycle. 1, 0 when there is none yet, or a
+ * code. */
+int tape__tailer_enter_later(tape_tailer_t *t);
+/* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
+ * far as it is time to ask. 1, 0 or a code. */
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */

@@ -32,7 +32,8 @@ void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store
     t->store = *store;
     t->window = (tape__window_t){0};
     t->open = true;
-    t->at = (tape__cursor_t){t->store.first_document, 0, 0};
+    /* The header is a metadata document like others (format.md 12.4). */
+    t->at = (tape__cursor_t){t->metadata ? 0 : t->store.first_document, 0, 0};
     t->looked_ns = 0; /* at this cycle's end the directory is looked at at once */
 }
 
@@ -53,7 +54,8 @@ static bool may_look(tape_tailer_t *t)
     return true;
 }
 
-int tape__tailer_find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
+/* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
+static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 {
     tape__listing_t *l = &t->queue->listing;
     int64_t highest = tape__listing_highest_word(l);
@@ -86,19 +88,6 @@ int tape__tailer_stand_at_start(tape_tailer_t *t)
     return rc == 1 ? tape__tailer_open_cycle(t, cycle) : rc;
 }
 
-int tape__tailer_enter_earlier(tape_tailer_t *t)
-{
-    int64_t below = t->store.cycle;
-    for (;;) {
-        int64_t cycle;
-        int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
-        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        rc = tape__tailer_open_cycle(t, cycle);
-        if (rc != 0) return rc;
-        below = cycle;
-    }
-}
-
 int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 {
     for (;;) {
@@ -112,23 +101,77 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
     }
 }
 
-/* ---- a file that somebody deleted ---- */
+/* ---- from one cycle to its neighbour; a file that somebody deleted ---- */
 
-/* Whether the file has no name any more, so that nobody will write to it. Asked for at most every
- * LOOK_EVERY_NS, by a tailer that waits at its end. */
-bool tape__tailer_file_is_gone(tape_tailer_t *t)
+/* Whether the file has no name any more, so that nobody will write to it. Asked *after* a neighbour
+ * was looked for: who deletes cycles begins with the oldest, so when one beyond ours was gone, ours
+ * was gone, too. */
+static bool is_deleted(const tape_tailer_t *t)
 {
     tape__stat_t st;
-    return may_look(t) && tape__stat_fd(t->store.file.fd, &st) == 0 && st.links == 0;
+    return tape__stat_fd(t->store.file.fd, &st) == 0 && st.links == 0;
 }
 
-/* Goes on to the next cycle, as at an END_OF_DATA; a new file of the same cycle is another one. */
+static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
+{
+    t->gap = (tape__gap_t){from, to, t->tell_gaps};
+}
+
+/* The index of sequence 0 of a cycle. */
+static int64_t first_of(const tape_tailer_t *t, int64_t cycle)
+{
+    return tape__index(t->queue->settings.roll_cycle, cycle, 0);
+}
+
+int tape__tailer_enter_later(tape_tailer_t *t)
+{
+    int64_t here = t->store.cycle, cycle;
+    int rc = find_cycle(t, here + 1, &cycle);
+    if (rc != 1) return rc;
+    bool gap = cycle > here + 1 && is_deleted(t);
+    rc = tape__tailer_open_cycle(t, cycle);
+    if (rc != 1) return rc;
+    t->name.not_before = 0;
+    if (gap) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
+    return 1;
+}
+
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
-    int64_t cycle;
+    int64_t from = tape__tailer_index(t), cycle;
+    if (!may_look(t) || !is_deleted(t)) return 0;
+    /* A new file of the same cycle is another one. */
     int rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
-    if (rc == 1) t->name.not_before = 0;
-    return rc;
+    if (rc != 1) return rc;
+    t->name.not_before = 0;
+    note_gap(t, from, first_of(t, cycle));
+    return 1;
+}
+
+/* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
+ * Java's; if that is damaged, as far as the index leads. */
+static void stand_at_last(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
+    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
+}
+
+int tape__tailer_enter_earlier(tape_tailer_t *t)
+{
+    const int64_t here = t->store.cycle;
+    for (int64_t below = here, cycle;; below = cycle) {
+        int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        bool gap = cycle < here - 1 && is_deleted(t);
+        rc = tape__tailer_open_cycle(t, cycle);
+        if (rc == 0) continue; /* half-made, or deleted meanwhile */
+        if (rc < 0) return rc;
+        stand_at_last(t);
+        if (gap && t->at.sequence != INT64_MAX)
+            note_gap(t, tape__tailer_index(t) + 1, first_of(t, here));
+        return 1;
+    }
 }

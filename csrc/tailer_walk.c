@@ -1,17 +1,33 @@
 /* tailer_walk.c - to the next message, forward or backward, and to a given one (format.md 12). */
 #include "tailer.h"
 
+#include <inttypes.h>
+
 #include "error.h"
 #include "excerpt_index.h"
 #include "platform.h"
 
 /* ---- forward ---- */
 
+/* The tailer stands behind the gap already. */
+static int tell_gap(tape_tailer_t *t)
+{
+    t->gap.untold = false;
+    tape__fail(TAPE_EGAP, t->queue->path, -1,
+               t->gap.to > t->gap.from
+                   ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "
+                     "are gone: their files were deleted"
+                   : "%s: the file where message 0x%" PRIx64 " would have been next was deleted; "
+                     "a new one begins at 0x%" PRIx64, t->queue->path, t->gap.from, t->gap.to);
+    tape__error_index(t->gap.from);
+    return TAPE_EGAP;
+}
+
 int tape__tailer_find_forward(tape_tailer_t *t)
 {
+    if (t->gap.untold) return tell_gap(t);
     int rc = tape__tailer_stand_at_start(t);
     while (rc == 1) {
-        int64_t cycle;
         int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
         if (code != TAPE_OK) {
             tape__error_index(tape__tailer_index(t));
@@ -23,16 +39,16 @@ int tape__tailer_find_forward(tape_tailer_t *t)
             tape__cycle_store_step(&t->store, &t->at); /* a stored position ahead of the queue */
             break;
         case TAPE__WORD_META:
+            if (t->metadata && t->at.sequence >= t->name.not_before) return 1;
             tape__cycle_store_step(&t->store, &t->at);
             break;
         case TAPE__WORD_EOF:
-            rc = tape__tailer_find_cycle(t, t->store.cycle + 1, &cycle);
-            if (rc == 1) rc = tape__tailer_open_cycle(t, cycle);
-            if (rc == 1) t->name.not_before = 0;
+            rc = tape__tailer_enter_later(t);
+            if (t->gap.untold) return tell_gap(t);
             break;
         default:
-            if (!tape__tailer_file_is_gone(t)) return 0;
             rc = tape__tailer_leave_deleted(t);
+            if (t->gap.untold) return tell_gap(t);
         }
     }
     return rc;
@@ -97,6 +113,17 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     return rc;
 }
 
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
+{
+    *out = t->at;
+    if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
+    /* Backward only the sequence counts; and who waits for a message further on has not walked. */
+    int64_t sequence = t->at.sequence;
+    if (t->name.not_before > sequence) sequence = t->name.not_before;
+    int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
+    return rc < -1 ? rc : TAPE_OK;
+}
+
 int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end)
 {
     int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);
@@ -140,24 +167,16 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
     return rc;
 }
 
-/* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
- * Java's; if that is damaged, as far as the index leads. */
-static void stand_at_last(tape_tailer_t *t)
-{
-    tape__chain_end_t end;
-    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
-    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
-}
-
 int tape__tailer_find_backward(tape_tailer_t *t)
 {
+    if (t->gap.untold) return tell_gap(t);
     int rc = tape__tailer_stand_at_start(t);
     while (rc == 1) {
         int64_t sequence = t->at.sequence, end = 0;
         const tape__trail_t *trail = &t->trail;
         if (sequence < 0) {
             rc = tape__tailer_enter_earlier(t);
-            if (rc == 1) stand_at_last(t);
+            if (t->gap.untold) return tell_gap(t);
             continue;
         }
         if (sequence >= trail->first && sequence < trail->first + trail->count) {

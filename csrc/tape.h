@@ -28,8 +28,10 @@
  *     write one queue must see the same pids. Fix: let the containers share a pid namespace.
  *   network file systems do not share memory between hosts and are refused (TAPE_EFILESYSTEM).
  *     Fix: keep the queue on a local disk.
- *   truncating or deleting a cycle file that is open anywhere kills the processes that have it
- *     mapped (SIGBUS), as with any mapped file. Fix: remove only cycles that nobody reads.
+ *   truncating a cycle file that is open anywhere kills the processes that have it mapped (SIGBUS),
+ *     as with any mapped file. Fix: remove whole files instead.
+ *   deleting the file that is written: writers notice within a second and make a new one, numbered
+ *     from the cycle's first index again. Fix: remove only older cycles.
  *
  * libtape never prints, exits, reads the environment, or installs signal handlers. Its one mutable
  * global is the registry of open queues of the process (csrc/process.c says why it must be).
@@ -79,7 +81,8 @@ typedef enum tape_code {
     /* stored settings differ from the wished ones, and strict was asked */
     TAPE_EMISMATCH = -20022,
     TAPE_ETIMEOUT = -20023,    /* another process did not finish creating a file in time */
-    TAPE_EINTERNAL = -20024    /* a defect of libtape itself */
+    TAPE_EINTERNAL = -20024,   /* a defect of libtape itself */
+    TAPE_EGAP = -20025         /* messages that the tailer had yet to read are gone */
 } tape_code_t;
 
 /* One line of text for a code, and what to do about it; never NULL, also for unknown codes. */
@@ -216,6 +219,9 @@ typedef struct tape_cycle_info {
 
 /* Facts about the file of `cycle`. TAPE_ENOTFOUND when there is none; else as for reading. */
 TAPE_API int tape_queue_cycle_info(tape_queue_t *queue, int64_t cycle, tape_cycle_info_t *out);
+/* Looks at the directory again, and lets all other processes do so, too: after files were deleted
+ * or brought back by hand. Without that each notices within 60 s. TAPE_OK or as for reading. */
+TAPE_API int tape_queue_refresh(tape_queue_t *queue);
 /* The first cycle from `cycle` on that has a file; TAPE_ENOINDEX when there is none. */
 TAPE_API int64_t tape_queue_cycle_from(tape_queue_t *queue, int64_t cycle);
 /* The cycle of a file name (without directory), or TAPE_EINVAL when it is not that of a cycle. */
@@ -245,10 +251,13 @@ typedef struct tape_queue_info {
     int64_t repairs;          /* things left by dead writers that this handle repaired */
     int64_t rolls;            /* cycle files this handle created */
     int64_t clock_went_back;  /* appends for which the clock showed an older cycle */
+    int64_t files_lost;       /* how often the file being written was found deleted */
     int32_t source_id;
+    int32_t delta_checkpoint_interval; /* as stored, without meaning for tape; -1: not stored */
     int32_t read_only;
     int32_t mismatch;         /* TAPE_MISMATCH_... */
     int32_t closed;
+    int32_t reserved;
 } tape_queue_info_t;
 TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
 
@@ -279,11 +288,21 @@ TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data
 /* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
 TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
 
+typedef struct tape_appender_info {
+    int64_t last_index; /* TAPE_ENOINDEX before the first message */
+    int64_t messages;   /* that it wrote */
+    int64_t bytes;      /* of these messages, without headers and frames */
+} tape_appender_info_t;
+/* TAPE_OK, also when the queue was closed; TAPE_EINVAL. */
+TAPE_API int tape_appender_info(tape_appender_t *appender, tape_appender_info_t *out);
+
 /* ---- tailer --------------------------------------------------------------------------------- */
 
 /* Flags of tape_tailer_options_t. */
 #define TAPE_TAILER_STEAL 1  /* take the name even if a live tailer on this host has it */
 #define TAPE_TAILER_DOCUMENTS 2 /* give whole documents, also those that look like a frame */
+#define TAPE_TAILER_METADATA 4  /* forward, give metadata, too: headers, index pages, users' */
+#define TAPE_TAILER_TELL_GAPS 8 /* answer a gap with TAPE_EGAP, once */
 
 typedef struct tape_tailer_options {
     uint32_t struct_size;
@@ -297,13 +316,13 @@ typedef struct tape_excerpt {
     size_t size;
     int64_t index;
     uint32_t framing;
-    uint32_t reserved;
+    uint32_t metadata;       /* 1: no message but metadata; `index` is that of the next message */
 } tape_excerpt_t;
 
 /* Makes a tailer that stands before the first message. A named one stands where its position was
  * stored last, by whatever language, under Java's key `index.<id>`; the queue keeps it (Java
  * ignores the case of names). When the cycle of a stored position is gone it stands before the next
- * one that exists, and tape_tailer_gap() tells.
+ * one that exists: a gap.
  * Errors: TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM; named also TAPE_EBUSY (a live
  * tailer on this host has the name), TAPE_EREADONLY (it is new and the queue is read-only),
  * TAPE_EIO, TAPE_ECORRUPT. */
@@ -315,8 +334,9 @@ TAPE_API int tape_tailer_close(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_shutdown(tape_tailer_t *tailer);
 
 /* Reads the next message: 1 and *out filled, 0 when there is none now, or a code: TAPE_ECORRUPT
- * (the position stays), TAPE_EBUSY, TAPE_EIO, TAPE_EACCES, TAPE_ECLOSED, TAPE_EFORKED. `out->data`
- * is valid until the next call on this tailer. */
+ * (the position stays), TAPE_EBUSY, TAPE_EIO, TAPE_EACCES, TAPE_ECLOSED, TAPE_EFORKED; with
+ * TAPE_TAILER_TELL_GAPS also TAPE_EGAP: the next call then goes on behind the gap. `out->data` is
+ * valid until the next call on this tailer. */
 TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
 
 /* Takes the last tape_tailer_next() back: the same message is next again. For callers who find that
@@ -340,8 +360,12 @@ TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_commit(tape_tailer_t *tailer);
 /* What is stored: the index, 0 when nothing is; TAPE_ESTATE when it has no name. */
 TAPE_API int64_t tape_tailer_committed(tape_tailer_t *tailer);
-/* 1 when messages from *first_gone up to, not including, *next are gone that the tailer had yet to
- * read: the file of their cycle does not exist any more. It is told once. 0 otherwise. */
+/* 1 when messages from *first_gone up to, not including, *next are gone, or may be, that the tailer
+ * had yet to read; told once. 0 otherwise. So it is when the file of a stored position does not
+ * exist, and when the file in hand was deleted and the next one that exists is not the cycle after
+ * it, or the deleted one had no end. *next is in the same cycle, at its first message, when a new
+ * file was made for it. Files that are missing beside one that still exists are no gap: most cycles
+ * without messages never had one. */
 TAPE_API int tape_tailer_gap(tape_tailer_t *tailer, int64_t *first_gone, int64_t *next);
 
 /* The direction of reading. Turned backward, the next read gives the message at
@@ -357,6 +381,31 @@ TAPE_API int tape_tailer_direction(tape_tailer_t *tailer);
  * one that was read last (TAPE_ENOINDEX when none was). */
 TAPE_API int64_t tape_tailer_index(tape_tailer_t *tailer);
 TAPE_API int64_t tape_tailer_last_read(tape_tailer_t *tailer);
+
+/* How a tailer stands, in Java's words (format.md 12.1). One is never moved to where nothing is, so
+ * Java's CYCLE_NOT_FOUND has no counterpart. */
+typedef enum tape_tailer_state {
+    TAPE_UNINITIALISED = 0,         /* nowhere: the queue has no file yet */
+    TAPE_FOUND_IN_CYCLE = 1,        /* at a message, or where the next one of the cycle will be */
+    TAPE_NOT_REACHED_IN_CYCLE = 2,  /* waiting for a stored position that lies further on */
+    TAPE_END_OF_CYCLE = 3,          /* at the end of a finished cycle, with none behind it */
+    TAPE_BEYOND_START_OF_CYCLE = 4  /* backward, before the first message */
+} tape_tailer_state_t;
+
+typedef struct tape_tailer_info {
+    int64_t index;        /* as tape_tailer_index() */
+    int64_t last_read;    /* as tape_tailer_last_read() */
+    int64_t committed;    /* as tape_tailer_committed(); -1 without a name */
+    int64_t lag_messages; /* from `index` to the end of the queue, whatever the direction */
+    int64_t lag_bytes;    /* that they take in their files, index pages included */
+    int64_t lag_ms;       /* the message at `index` is at least that old: its cycle ended then */
+    int32_t direction;
+    int32_t state;        /* TAPE_UNINITIALISED, ... */
+} tape_tailer_info_t;
+/* Where a tailer stands, and how far behind. Nothing moves, but that a fresh tailer comes to stand
+ * before the first message. Cost: a few system calls for each cycle behind. Errors as for
+ * tape_tailer_next(). */
+TAPE_API int tape_tailer_info(tape_tailer_t *tailer, tape_tailer_info_t *out);
 
 /* [cdef end] */
 

@@ -17,7 +17,8 @@ from .codecs import Codec
 from .deletion import delete
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
-from .info import AppenderInfo, CycleFile, Entry, Location, QueueInfo, TailerInfo
+from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
+                   TailerInfo)
 from .queue import Clock, Queue
 from .queue import open_queue as open  # noqa: A004
 from .roll_cycles import RollCycle
@@ -25,5 +26,6 @@ from .tailer import Tailer
 
 __version__ = _text(_lib.tape_version())
 
-__all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Location", "Queue",
-           "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs", "delete", "open", *_errors]
+__all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Lag", "Location",
+           "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs",
+           "delete", "open", *_errors]

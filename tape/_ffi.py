@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from . import errors
 from ._native import ffi, lib
 
-__all__ = ["check", "code_classes", "ffi", "lib", "raise_code", "text"]
+__all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text"]
 
 
 def text(pointer: Any) -> str:
@@ -30,8 +30,8 @@ def code_classes() -> dict[int, type[errors.Error]]:
 _CLASSES = code_classes()
 
 
-def raise_code(code: int, index: int | None = None) -> NoReturn:
-    """Raises the class of ``code`` with the story of this thread's last failure."""
+def error_of(code: int, index: int | None = None) -> errors.Error:
+    """An error of the class of ``code`` with the story of this thread's last failure."""
     facts = ffi.new("tape_error_facts_t *")
     lib.tape_error_last(facts)
     cls = _CLASSES.get(code, errors.Error)
@@ -47,7 +47,12 @@ def raise_code(code: int, index: int | None = None) -> NoReturn:
     if cls is errors.LockTimeout and same:
         more.update(holder_pid=facts.holder_pid, holder_alive=bool(facts.holder_alive),
                     held_for=facts.held_for_ns / 1e9)
-    raise cls(message or text(lib.tape_strerror(code)), **more)
+    return cls(message or text(lib.tape_strerror(code)), **more)
+
+
+def raise_code(code: int, index: int | None = None) -> NoReturn:
+    """Raises what :func:`error_of` makes."""
+    raise error_of(code, index)
 
 
 def check(code: int) -> int:

@@ -95,10 +95,13 @@ class Appender(Handle):
 
     def info(self) -> AppenderInfo:
         """Facts about the appender."""
-        last = None if self.closed else self.last_index
-        cycle = None if last is None else last >> self.queue.roll_cycle.shift
+        facts = ffi.new("tape_appender_info_t *")
+        known = not self.closed and lib.tape_appender_info(self._handle, facts) == 0
+        last = int(facts.last_index) if known and facts.last_index >= 0 else None
         return AppenderInfo(queue=self.queue.path, codec=self.codec.name, framing=self.framing,
-                            last_index=last, cycle=cycle, source_id=self.queue.source_id,
+                            last_index=last, durability="os", source_id=self.queue.source_id,
+                            cycle=None if last is None else last >> self.queue.roll_cycle.shift,
+                            messages=int(facts.messages), bytes=int(facts.bytes),
                             closed=self.closed)
 
     def close(self) -> None:

@@ -216,7 +216,10 @@ class DecodeError(ReadFailed, ValueError):
 
 
 class Gap(ReadFailed):
-    """Messages from ``from_index`` up to, not including, ``to_index`` are gone."""
+    """Messages from ``from_index`` up to, not including, ``to_index`` are gone: files were deleted.
+
+    When the file was made again, ``to_index`` is its first index, below ``from_index``.
+    """
 
     code = "TAPE_EGAP"
 

@@ -5,19 +5,58 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-__all__ = ["AppenderInfo", "CycleFile", "Entry", "Location", "QueueInfo", "TailerInfo"]
+__all__ = ["AppenderInfo", "CycleFile", "Entry", "Lag", "Location", "MetadataEntry",
+           "QueueInfo", "TailerInfo"]
 
 
 class Entry(NamedTuple):
-    """One message with its index and undecoded bytes."""
+    """One message with its index and undecoded bytes.
+
+    >>> i, value, raw = Entry(7, "hello", b"hello")
+    """
 
     index: int  # type: ignore[assignment]  # hides tuple.index on purpose
     value: Any
     raw: bytes
 
+    @property
+    def metadata(self) -> bool:
+        """Whether it is no message: see :class:`tape.MetadataEntry`."""
+        return False
+
+
+class MetadataEntry(Entry):
+    """A metadata document; ``index`` is that of the next message.
+
+    Only a tailer made with ``metadata=True`` gives such.
+    """
+
+    __slots__ = ()
+
+    @property
+    def metadata(self) -> bool:
+        """Whether it is no message: it is not."""
+        return True
+
+
+class Lag(NamedTuple):
+    """How far a tailer is behind the end of the queue.
+
+    ``messages`` from its next one on; ``bytes`` that they take in their files; ``seconds``: the
+    next one is at least that old. Messages bear no time, so it is known only when their cycle
+    ended: 0.0 while it goes on.
+    """
+
+    messages: int
+    bytes: int
+    seconds: float
+
 
 class CycleFile(NamedTuple):
-    """One cycle file; ``state`` is ``"open"``, ``"finished"`` or ``"half-made"``."""
+    """One cycle file; ``state`` is ``"open"``, ``"finished"`` or ``"half-made"``.
+
+    ``data_format`` is 1, or 0 in files of before 5.19.11 (and in half-made ones).
+    """
 
     path: str
     cycle: int
@@ -26,6 +65,7 @@ class CycleFile(NamedTuple):
     bytes: int
     bytes_on_disk: int
     state: str
+    data_format: int
 
 
 class Location(NamedTuple):
@@ -45,11 +85,16 @@ class _Info:
 
 @dataclasses.dataclass(frozen=True)
 class QueueInfo(_Info):
-    """Facts about a queue; the ``lock_...`` counts are those of this Queue object.
+    """Facts about a queue; the ``lock_...`` counts are those of this Queue object, as are
+    ``repairs`` (things that dead writers left), ``rolls``, ``clock_went_back`` (appends for which
+    the clock showed an older cycle) and ``files_lost`` (how often somebody had deleted the file
+    that it was writing).
 
     ``cycle`` is the one of the clock now; ``bytes`` the length of the ``files`` cycle files, mostly
     holes, and ``bytes_on_disk`` what they take; the replicated indexes are Java's, ``None`` when
-    replication never stored one.
+    replication never stored one. ``data_formats`` are those of the files: 1, or 0 for files of
+    before 5.19.11. ``delta_checkpoint_interval`` is what is stored (it means nothing to tape), and
+    ``buffered`` is always false, as in Java's open edition; ``filesystem`` is the name of its kind.
     """
 
     path: str
@@ -68,10 +113,14 @@ class QueueInfo(_Info):
     bytes: int
     bytes_on_disk: int
     cycle: int
+    data_formats: tuple[int, ...]
     lowest_cycle: int | None
     highest_cycle: int | None
     index_count: int
     index_spacing: int
+    delta_checkpoint_interval: int | None
+    buffered: bool
+    filesystem: str
     durability: str
     last_index_replicated: int | None
     last_acknowledged_index_replicated: int | None
@@ -84,24 +133,35 @@ class QueueInfo(_Info):
     repairs: int
     rolls: int
     clock_went_back: int
+    files_lost: int
 
 
 @dataclasses.dataclass(frozen=True)
 class AppenderInfo(_Info):
-    """Facts about an appender."""
+    """Facts about an appender; ``messages`` and their ``bytes`` are those that it wrote."""
 
     queue: str
     codec: str
     framing: str
     last_index: int | None
     cycle: int | None
+    messages: int
+    bytes: int
+    durability: str
     source_id: int
     closed: bool
 
 
 @dataclasses.dataclass(frozen=True)
 class TailerInfo(_Info):
-    """Facts about a tailer."""
+    """Facts about a tailer.
+
+    ``state`` is Java's word: ``"FOUND_IN_CYCLE"`` at a message, or where the cycle's next one will
+    be; ``"END_OF_CYCLE"``: that cycle is finished, and none follows yet;
+    ``"NOT_REACHED_IN_CYCLE"``: it waits for a stored position further on;
+    ``"BEYOND_START_OF_CYCLE"``: backward, before the first message; ``"UNINITIALISED"``: the queue
+    has no message yet. The ``lag_...`` fields are those of :class:`tape.Lag`.
+    """
 
     queue: str
     id: str | None
@@ -112,5 +172,9 @@ class TailerInfo(_Info):
     source_id: int
     last_read: int | None
     committed: int | None
+    state: str | None
+    lag_messages: int | None
+    lag_bytes: int | None
+    lag_seconds: float | None
     closed: bool
     poll_interval: float

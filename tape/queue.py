@@ -8,19 +8,22 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
+from ._inspect import queue_info
 from .codecs import Codec, fressian
-from .errors import DecodeError, InvalidArgument, RollCycleMismatch
+from .errors import DecodeError, Error, Gap, InvalidArgument, RollCycleMismatch
 from .info import CycleFile, Location, QueueInfo
 from .roll_cycles import RollCycle
 
 __all__ = ["Clock", "Queue", "open_queue"]
 
+
+_E = TypeVar("_E", bound=Error)
 
 _STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
            lib.TAPE_CYCLE_HALF_MADE: "half-made"}
@@ -47,10 +50,11 @@ def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
     return max(1, int(value * 1e9))
 
 
-def _handler(on_error: str | Callable[[DecodeError], Any]) -> Callable[[DecodeError], Any] | None:
-    if callable(on_error):
-        return on_error
-    return None if on_error == "raise" else lambda error: None
+def _handler(what: str | Callable[[_E], Any]) -> Callable[[_E], Any] | None:
+    """What ``on_error=`` and ``on_gap=`` ask for; ``None`` raises."""
+    if callable(what):
+        return what
+    return None if what == "raise" else lambda error: None
 
 
 class Queue(Handle):
@@ -121,9 +125,9 @@ class Queue(Handle):
                start: str | int | datetime.datetime | None = None,
                direction: str = "forward", codec: Codec[Any] | None = None,
                commit: str = "auto", poll_interval: float = 0.05, max_mapped: int | None = None,
-               steal: bool = False,
+               steal: bool = False, metadata: bool = False,
                on_error: str | Callable[[DecodeError], Any] = "raise",
-               on_gap: str = "raise") -> _tailer.Tailer:
+               on_gap: str | Callable[[Gap], Any] = "raise") -> _tailer.Tailer:
         """Makes a tailer.
 
         Args:
@@ -143,11 +147,20 @@ class Queue(Handle):
             on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
                 next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
                 raise; when it returns, the message is skipped).
-            on_gap: ``"raise"``: the first read raises :class:`tape.Gap` when the file of a stored
-                position is gone, and reading goes on behind it; ``"skip"``: it just goes on.
+            metadata: give metadata documents, too, in their places among the messages: file
+                headers, index pages, and those that Java programs write. Only forward, and with a
+                codec of whole documents (``wire``, ``text``, ``document``); :meth:`entries` and
+                :meth:`read_entry` tell which is which. A stored position knows messages alone.
+            on_gap: what to do when messages that it had yet to read are gone because somebody
+                deleted their file: that of a stored position, or the one it was reading in (it
+                still reads to the end of that) and the cycle after it. ``"raise"``: the next read
+                raises :class:`tape.Gap`, and the one after it goes on behind the gap; ``"skip"``;
+                or a callable that gets the :class:`tape.Gap`.
 
         Raises: :class:`tape.TailerBusy` when a live tailer has the name,
             :class:`tape.ReadOnlyQueue` for a new name in a read-only queue,
+            :class:`tape.IndexNotFound` for an index to start at that does not exist (the one after
+            the last of a cycle is waited for),
             :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.InvalidArgument`.
 
         >>> import tape, tempfile
@@ -171,12 +184,13 @@ class Queue(Handle):
         for name, value, allowed in (("commit", commit, ("auto", "manual")),
                                      ("on_gap", on_gap, ("raise", "skip")),
                                      ("on_error", on_error, ("raise", "skip"))):
-            if value not in allowed and not (name == "on_error" and callable(value)):
+            if value not in allowed and not (name != "commit" and callable(value)):
                 raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
                                id=id, auto_commit=commit == "auto", steal=steal,
-                               max_mapped=max_mapped or 0, tell_gap=on_gap == "raise",
-                               on_error=_handler(on_error))
+                               max_mapped=max_mapped or 0, metadata=metadata,
+                               on_error=_handler(on_error), on_gap=_handler(on_gap),
+                               tell_gaps=on_gap != "skip")
         self._children.add(child)
         try:
             child._begin(start, direction)
@@ -236,8 +250,26 @@ class Queue(Handle):
             self._check(code)
             found.append(CycleFile(os.path.join(self.path, name), cycle, info.first_index,
                                    info.count, info.bytes, info.bytes_on_disk,
-                                   _STATES[info.state]))
+                                   _STATES[info.state], info.data_format))
         return sorted(found, key=lambda c: c.cycle)
+
+    def refresh(self) -> None:
+        """Looks at the directory again, and lets all other processes do so, Java's included.
+
+        For after cycle files were deleted or brought back by hand: without it each process notices
+        within 60 s, as in Java. A queue opened read-only looks, and tells nobody.
+
+        Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("a")
+        ...     before = q.info().listing_mod_count
+        ...     q.refresh()
+        ...     q.info().listing_mod_count > before
+        True
+        """
+        self._check(lib.tape_queue_refresh(self._handle))
 
     def table(self) -> dict[str, int]:
         """All words of the table store by key: listing, locks, positions of named tailers."""
@@ -313,30 +345,7 @@ class Queue(Handle):
 
         Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
         """
-        i, files, words = self._info(), self.cycles(), self.table()
-        now = time.time_ns() // 1_000_000 if self._clock is None else self._clock.now_ms()
-
-        def replicated(key: str) -> int | None:
-            index = words.get(f"chronicle.{key}", -1)
-            return None if index < 0 else index
-
-        return QueueInfo(
-            path=self.path, roll_cycle=self.roll_cycle.name, epoch=self.epoch,
-            source_id=self.source_id, block_size=i.block_size, codec=self.codec.name,
-            read_only=self.read_only, closed=self.closed, first_index=self.first_index,
-            last_index=self.last_index, messages=sum(f.count for f in files),
-            tailers=self.tailers(), files=len(files), bytes=sum(f.bytes for f in files),
-            bytes_on_disk=sum(f.bytes_on_disk for f in files),
-            cycle=(now - self._effective_epoch()) // self.roll_cycle.length_ms,
-            index_count=self.roll_cycle.index_count, index_spacing=self.roll_cycle.index_spacing,
-            durability="os", last_index_replicated=replicated("lastIndexReplicated"),
-            last_acknowledged_index_replicated=replicated("lastAcknowledgedIndexReplicated"),
-            lowest_cycle=None if i.lowest_cycle < 0 else i.lowest_cycle,
-            highest_cycle=None if i.highest_cycle < 0 else i.highest_cycle,
-            listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,
-            lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
-            lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
-            clock_went_back=i.clock_went_back)
+        return queue_info(self)
 
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.

@@ -10,18 +10,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._ffi import check, ffi, lib
+from ._ffi import check, error_of, ffi, lib
 from ._handle import Handle
 from .appender import framing_of
 from .codecs import Codec
 from .errors import (DecodeError, Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed,
                      StateError, TailerBusy)
-from .info import CycleFile, Entry, TailerInfo
+from .info import CycleFile, Entry, Lag, MetadataEntry, TailerInfo
 
 if TYPE_CHECKING:
     from .queue import Queue
 
 __all__ = ["Tailer"]
+
+_STATES = {getattr(lib, f"TAPE_{name}"): name for name in (
+    "UNINITIALISED", "FOUND_IN_CYCLE", "NOT_REACHED_IN_CYCLE", "END_OF_CYCLE",
+    "BEYOND_START_OF_CYCLE")}
 
 _next = lib.tape_tailer_next
 _buffer = ffi.buffer
@@ -80,7 +84,7 @@ class Tailer(Handle):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_outs", "_tell_gap", "codec",
+    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_on_gap", "_outs", "codec",
                  "id", "poll_interval", "queue")
 
     codec: Codec[Any]
@@ -90,13 +94,14 @@ class Tailer(Handle):
 
     def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
                  id: str | None = None, auto_commit: bool = False,  # noqa: A002
-                 max_mapped: int = 0, steal: bool = False, tell_gap: bool = False,
-                 on_error: Callable[[DecodeError], Any] | None = None) -> None:
+                 max_mapped: int = 0, steal: bool = False, metadata: bool = False,
+                 on_error: Callable[[DecodeError], Any] | None = None, tell_gaps: bool = False,
+                 on_gap: Callable[[Gap], Any] | None = None) -> None:
         self._closed_by = None
         self._on_error = on_error
+        self._on_gap = on_gap
         self.id = id
         self._auto_commit = id is not None and auto_commit and not queue.read_only
-        self._tell_gap = id is not None and tell_gap
         self.queue = queue
         self.codec = codec
         self.poll_interval = poll_interval
@@ -110,9 +115,14 @@ class Tailer(Handle):
         options = ffi.new("tape_tailer_options_t *")
         options.struct_size = ffi.sizeof("tape_tailer_options_t")
         options.window_size = max_mapped
-        options.flags = lib.TAPE_TAILER_STEAL if steal else 0
-        if self._framing == lib.TAPE_FRAMING_DOCUMENT:
-            options.flags |= lib.TAPE_TAILER_DOCUMENTS
+        documents = self._framing == lib.TAPE_FRAMING_DOCUMENT
+        if metadata and not documents:
+            raise InvalidArgument(f"metadata documents have no frame as {codec.name!r} expects",
+                                  hint="read them with codecs.wire, text or document")
+        for flag, wanted in ((lib.TAPE_TAILER_STEAL, steal), (lib.TAPE_TAILER_METADATA, metadata),
+                             (lib.TAPE_TAILER_DOCUMENTS, documents),
+                             (lib.TAPE_TAILER_TELL_GAPS, tell_gaps)):
+            options.flags |= flag if wanted else 0
         if id is not None:
             name = ffi.new("char[]", _name(id))
             options.id = name
@@ -126,7 +136,10 @@ class Tailer(Handle):
         if fresh and start == "end":
             self._call(lib.tape_tailer_seek_end)
         elif fresh and isinstance(start, (int, datetime.datetime)):
-            self._move_to(start)
+            found = self._move_to(start)
+            if not found and isinstance(start, int) and self.index != start:
+                raise IndexNotFound(f"no message {start:#x} in {self.queue.path} to start at",
+                                    index=start, hint="see first_index and last_index of the queue")
         elif start not in (None, "start") and fresh:
             raise InvalidArgument(f"start={start!r}", hint="'start', 'end', an index, a datetime")
         if direction != "forward":
@@ -184,22 +197,31 @@ class Tailer(Handle):
                              hint="decode() must copy what it keeps")
         return value
 
-    def _raise_gap(self, handle: Any) -> None:
-        """Tells once that the file of the stored position is gone."""
-        self._tell_gap = False
+    def _pass_gap(self, handle: Any) -> bool:
+        """What C just said is a gap: tells it. Whether to go on behind it."""
+        gap = error_of(lib.TAPE_EGAP)
         ends = ffi.new("int64_t[2]")
-        if lib.tape_tailer_gap(handle, ends, ends + 1) == 1:
-            raise Gap(f"messages {ends[0]:#x} to {ends[1]:#x} of {self.queue.path} are gone",
-                      from_index=int(ends[0]), to_index=int(ends[1]),
-                      hint="read again to go on behind the gap")
+        if isinstance(gap, Gap) and lib.tape_tailer_gap(handle, ends, ends + 1) == 1:
+            gap.from_index, gap.to_index = int(ends[0]), int(ends[1])
+        if self._on_gap is None or not isinstance(gap, Gap):
+            raise gap
+        self._on_gap(gap)
+        return True
+
+    def _next(self, handle: Any, out: Any) -> int:
+        """The next message into ``out``, or 0, or a code that is not a gap."""
+        while (code := _next(handle, out)) == lib.TAPE_EGAP and self._pass_gap(handle):
+            pass
+        return int(code)
 
     def _read_now(self, as_entry: bool = False, commit: bool = True) -> Any:
         out = self._take()
         try:
             handle = self._handle
-            if self._tell_gap:
-                self._raise_gap(handle)
-            while (code := _next(handle, out)) == 1:
+            while ((code := _next(handle, out)) == 1
+                   or code == lib.TAPE_EGAP and self._pass_gap(handle)):
+                if code != 1:
+                    continue
                 try:
                     value = self._value(out, handle)
                 except DecodeError as error:
@@ -211,7 +233,8 @@ class Tailer(Handle):
                 if self._auto_commit and commit:
                     check(lib.tape_tailer_commit(handle))
                 if as_entry:
-                    return Entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
+                    entry = MetadataEntry if out.metadata else Entry
+                    return entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
                 return value
         finally:
             self._outs.append(out)
@@ -238,8 +261,8 @@ class Tailer(Handle):
             default: what is returned when there is none.
             timeout: seconds to wait for one, 0 not at all, ``None`` for ever.
 
-        Raises: :class:`tape.DecodeError`, :class:`tape.CorruptQueue`, :class:`tape.TailerBusy`,
-            :class:`tape.QueueClosed`, :class:`tape.Forked`.
+        Raises: :class:`tape.DecodeError`, :class:`tape.Gap`, :class:`tape.CorruptQueue`,
+            :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -325,7 +348,7 @@ class Tailer(Handle):
         out = self._take()
         try:
             handle = self._handle
-            while done < n and self._check(_next(handle, out)) == 1:
+            while done < n and self._check(self._next(handle, out)) == 1:
                 done += 1
             if done and self._auto_commit:
                 check(lib.tape_tailer_commit(handle))
@@ -474,18 +497,48 @@ class Tailer(Handle):
 
     # ---- the rest ----
 
+    def _info(self) -> Any:
+        facts = ffi.new("tape_tailer_info_t *")
+        self._call(lib.tape_tailer_info, facts)
+        return facts
+
+    def lag(self) -> Lag:
+        """How far the tailer is behind the end of the queue, as :class:`tape.Lag`.
+
+        Counts by the index, without reading messages; looks at each cycle file behind.
+
+        Raises: :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`,
+            :class:`tape.CorruptQueue`, :class:`tape.StorageError`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     indexes = [q.appender().write(m) for m in "abc"]
+        ...     t = q.tailer()
+        ...     t.read(), t.lag()
+        ('a', Lag(messages=2, bytes=24, seconds=0.0))
+        """
+        facts = self._info()
+        return Lag(int(facts.lag_messages), int(facts.lag_bytes), facts.lag_ms / 1000)
+
     def info(self) -> TailerInfo:
         """Facts about the tailer."""
-        closed = self.closed
-        committed = (None if closed or self.id is None
-                     else self._call(lib.tape_tailer_committed))
-        index = None if closed else self.index
-        return TailerInfo(queue=self.queue.path, id=self.id, codec=self.codec.name,
-                          direction=None if closed else self.direction, index=index,
-                          cycle=index >> self.queue.roll_cycle.shift if index else None,
-                          source_id=self.queue.source_id,
-                          last_read=None if closed else self.last_read, committed=committed,
-                          closed=closed, poll_interval=self.poll_interval)
+        fixed: dict[str, Any] = {
+            "queue": self.queue.path, "id": self.id, "codec": self.codec.name,
+            "source_id": self.queue.source_id, "poll_interval": self.poll_interval,
+            "closed": self.closed}
+        if self.closed:
+            return TailerInfo(direction=None, index=None, cycle=None, last_read=None,
+                              committed=None, state=None, lag_messages=None, lag_bytes=None,
+                              lag_seconds=None, **fixed)
+        f = self._info()
+        index = int(f.index)
+        return TailerInfo(
+            direction="backward" if f.direction == lib.TAPE_BACKWARD else "forward",
+            index=index, cycle=index >> self.queue.roll_cycle.shift if index else None,
+            last_read=int(f.last_read) if f.last_read >= 0 else None,
+            committed=int(f.committed) if self.id is not None else None,
+            state=_STATES[f.state], lag_messages=int(f.lag_messages),
+            lag_bytes=int(f.lag_bytes), lag_seconds=f.lag_ms / 1000, **fixed)
 
     def close(self) -> None:
         """Closes the tailer and gives its mapping back; the queue stays open.

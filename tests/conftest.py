@@ -54,6 +54,14 @@ def peer(_session_peer: Peer) -> Iterator[Peer]:
     assert _session_peer.warnings()[before:] == []
 
 
+@pytest.fixture(scope="module")
+def own_peer() -> Iterator[Peer]:
+    """A JVM for one module, whose log may hold warnings: Chronicle warns when it breaks a lock."""
+    jvm_peer.require_jvm()
+    with Peer() as peer:
+        yield peer
+
+
 @pytest.fixture
 def jvm() -> None:
     """For tests that start JVMs of their own: skips, or fails, where there can be none."""

@@ -29,6 +29,7 @@ from typing import Any
 import tape
 from tape.codecs import raw
 
+from .jvm.heard import Heard, counts_word
 from .jvm_peer import live_padding_length
 
 PART = 65536
@@ -110,24 +111,20 @@ class Worker:
     def __init__(self, *arguments: object) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.live_worker", *map(str, arguments)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-        self._said: list[list[str]] = []
-        self._acks: list[tuple[int, int, int]] = []
-        self._news = threading.Condition()
-        self._ended = False
-        # A thread, so that the worker never waits for a full pipe.
-        self._reader = threading.Thread(target=self._listen, daemon=True)
-        self._reader.start()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._heard = Heard(self._stdout, lambda: RuntimeError(
+            f"the worker ended (status {self._process.wait()})"))
 
     def __enter__(self) -> Any:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.kill()
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
+        self._stdin.close()
+        self._stdout.close()
 
     @property
     def pid(self) -> int:
@@ -137,68 +134,34 @@ class Worker:
         """SIGKILL; afterwards everything that it said is there."""
         self._process.kill()
         self._process.wait()
-        self._reader.join()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            words = line.decode().rstrip("\n").split(" ", 1)
-            with self._news:
-                if words[0] == "ack":
-                    id, n, index = words[1].split(" ")
-                    self._acks.append((int(id), int(n), int(index)))
-                else:
-                    self._said.append(words)
-                self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
-
-    def _wait(self, what: str, there: Any, timeout: float) -> Any:
-        deadline = time.monotonic() + timeout
-        with self._news:
-            while not (found := there()):
-                if self._ended:
-                    raise RuntimeError(f"the worker ended (status {self._process.wait()}) "
-                                       f"before {what}")
-                if not self._news.wait(max(0, deadline - time.monotonic())):
-                    raise TimeoutError(f"no {what} within {timeout} s")
-            return found
-
-    def _word(self, word: str, timeout: float) -> list[str]:
-        found: list[str] = self._wait(
-            word, lambda: next((w for w in self._said if w[0] == word), None), timeout)
-        return found
+        self._heard.join()
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Wait until its queue is open."""
-        self._word("ready", timeout)
+        self._heard.wait_words("ready", timeout=timeout)
 
     def send(self, line: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        self._process.stdin.flush()
+        self._stdin.write(line.encode() + b"\n")
 
     def go(self) -> None:
         self.send("go")
 
     def until(self, counts: Mapping[int, int]) -> None:
         """Let a tailer end once it has seen so many messages of each id."""
-        self.send("until " + ",".join(f"{id}:{count}" for id, count in counts.items()))
+        self.send(f"until {counts_word(counts)}")
 
     def acks(self) -> list[tuple[int, int, int]]:
-        """id, n and index of each acknowledged message; a line that a kill cut is none."""
-        with self._news:
-            return list(self._acks)
+        """id, n and index of each acknowledged message; see :meth:`Heard.acks`."""
+        return [(id, n, index) for id, n, index in self._heard.acks()]
 
     def wait_acks(self, count: int, timeout: float = 60) -> None:
-        self._wait(f"{count} messages", lambda: len(self._acks) >= count, timeout)
+        self._heard.wait_acks(count, timeout)
 
     def result(self, timeout: float = 120) -> Any:
         """What it says at its end."""
-        words = self._word("done", timeout)
+        words = self._heard.wait_words("done", timeout=timeout)
         self._process.wait(30)
-        return json.loads(words[1])
+        return json.loads(" ".join(words[1:]))
 
 
 def writer(path: Path, *, ids: str, roll: str, **options: object) -> Worker:

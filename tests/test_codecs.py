@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tracemalloc
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ import tape
 from tape.codecs import document, json, msgpack, pickle, text, wire
 from tape.codecs._binary_wire import MAX_DEPTH, stop_bit
 
-from . import jvm_peer
 from .jvm_peer import Peer
 
 READERS = [wire, text, json, msgpack]
@@ -65,18 +63,24 @@ def test_every_truncation(codec: Any) -> None:
                 assert error.offset is not None and 0 <= error.offset <= cut
 
 
+# Codes of the binary wire that are read alike: 64 bits with a sign; dates and times, both as text.
+SYNONYMS = {0xA7, 0xAF}, {0xB2, 0xB3}
+
+
 @pytest.mark.parametrize("codec", READERS, ids=lambda c: c.name)
 def test_every_bit_flip(codec: Any) -> None:
-    """A flipped bit gives another value or a DecodeError, and nothing else."""
+    """A flipped bit gives another value or a DecodeError with an offset inside, nothing else."""
     for sample in SAMPLES[codec]:
         data = codec.encode(sample)
+        whole = pickle.encode(decode(codec, data))  # which tells types, too
         for bit in range(8 * len(data)):
             flipped = bytearray(data)
             flipped[bit // 8] ^= 1 << bit % 8
             try:
-                decode(codec, bytes(flipped))
+                same = pickle.encode(decode(codec, bytes(flipped))) == whole
+                assert not same or {data[bit // 8], flipped[bit // 8]} in SYNONYMS, bit
             except tape.DecodeError as error:
-                assert error.offset is not None
+                assert error.offset is not None and 0 <= error.offset <= len(data)
 
 
 @pytest.mark.parametrize("codec", READERS, ids=lambda c: c.name)
@@ -150,10 +154,12 @@ def test_nesting_is_limited_both_ways() -> None:
     (msgpack, 1 << 64), (msgpack, "\ud800"), (msgpack, {1, 2}), (msgpack, msgpack.Ext(200, b"")),
     (pickle, lambda: 1),
 ])
-def test_what_cannot_be_encoded(codec: Any, value: Any) -> None:
+def test_what_cannot_be_encoded(codec: Any, value: Any, tmp_path: Path) -> None:
     """An EncodeError, before any lock is taken."""
-    with pytest.raises(tape.EncodeError):
-        codec.encode(value)
+    with tape.open(tmp_path / "q", codec=codec) as q:
+        with pytest.raises(tape.EncodeError):
+            q.appender().write(value)
+        assert q.info().lock_acquired == 0 and q.last_index is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"junk", pickle.encode(1) + b"x",
@@ -163,11 +169,14 @@ def test_what_is_no_pickle(data: bytes) -> None:
     refused(pickle, data)
 
 
-@pytest.mark.parametrize(("data", "offset"), [(b'{"\xc3\xa4":1,}', 8), (b"\xff", 0),
-                                              (b'["\xff"]', 2), (b"NaN", 0), (b"1 2", 2)])
+@pytest.mark.parametrize(("data", "offset"), [
+    (b'{"' + b"\xc3\xa4" * 9 + b'":1,}', 24), (b'["' + b"\xe2\x82\xac" * 9 + b'",]', 31),
+    (b'["' + b"\xc3\xa4" * 9 + b'\xff"]', 20), (b"\xff", 0), (b'["\xff"]', 2), (b"NaN", 0),
+    (b"1 2", 2)])
 def test_where_json_is_wrong(data: bytes, offset: int) -> None:
-    """Offsets count bytes, not characters."""
-    assert abs((refused(json, data).offset or 0) - offset) <= 1
+    """Offsets count bytes, not characters; of a comma too many, some Pythons tell what follows."""
+    error = refused(json, data)
+    assert error.offset is not None and abs(error.offset - offset) <= 1
 
 
 def test_the_dangerous_ones_are_not_loaded() -> None:
@@ -188,7 +197,8 @@ def test_the_dangerous_ones_are_not_loaded() -> None:
     ("927d", 1.25), ("948001", 0.0128), ("968000", -1e-6), ("b0", False), ("b1", True),
     ("bb", None),
     ("b20532313a3030", "21:00"), ("b30a323032302d30312d3032", "2020-01-02"),
-    ("a0" + "01" + "00" * 7 + "02" + "00" * 7, uuid.UUID(int=1 << 64 | 2)), ("bc0161", "a"),
+    ("a0" + "01" + "00" * 7 + "02" + "00" * 7, uuid.UUID(int=1 << 64 | 2)),
+    ("bc0161", wire.TypeLiteral("a")),
     ("80038a6162", b"ab"), ("82030000008a6162", b"ab"), ("b606627974655b5d80038a6162", b"ab"),
     ("b60141" + "8203000000c16b05", wire.Typed("A", {"k": 5})), ("8200000000", []),
     ("82020000000506", [5, 6]), ("8202000000c061", {"": 0x61}), ("8f8f05be0161", 5), ("8f", {}),
@@ -200,7 +210,8 @@ def test_the_dangerous_ones_are_not_loaded() -> None:
 ])
 def test_every_code(data: str, value: Any) -> None:
     """One row for each code of the format."""
-    assert decode(wire, bytes.fromhex(data)) == value
+    found = decode(wire, bytes.fromhex(data))
+    assert found == value and type(found) is type(value)
 
 
 PLAIN = st.recursive(
@@ -216,9 +227,9 @@ PLAIN = st.recursive(
 @given(PLAIN)
 def test_plain_values_go_both_ways(value: Any) -> None:
     """What wire and msgpack write they read."""
-    assert decode(wire, wire.encode({"v": value})) == {"v": value}
-    assert decode(msgpack, msgpack.encode(value)) == value
-    assert decode(pickle, pickle.encode(value)) == value
+    for codec, sample in ((wire, {"v": value}), (msgpack, value), (pickle, value)):
+        # 1 == 1.0 == True: their texts differ.
+        assert repr(decode(codec, codec.encode(sample))) == repr(sample)
 
 
 @settings(max_examples=300, deadline=None)
@@ -282,13 +293,6 @@ def test_a_queue_of_each_codec(tmp_path: Path, codec: Any) -> None:
 
 
 # ---- Java ----
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as started:
-        yield started
-
 
 TEXTS = ["", "hi", "x" * 31, "x" * 32, "ä" * 16, "y" * 127, "y" * 128, "z" * 20000,
          "€ \U0001F600 \0", None]

@@ -23,8 +23,8 @@ from tape.__main__ import main
 from tape._cq4 import walk
 from tape.codecs import document, raw
 
+from .clocks import SetClock
 from .directories import digest
-from .test_queue import SetClock
 
 T0 = 1_577_880_000_000  # 2020-01-01T12:00Z
 NAME = "20200101T1.cq4"

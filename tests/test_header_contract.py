@@ -72,7 +72,8 @@ def test_every_function_is_documented() -> None:
 def test_public_names() -> None:
     """The names of the package, listed: adding one is a decision."""
     assert sorted(tape.__all__) == sorted("""
-        Appender AppenderInfo Clock Codec CycleFile Entry Location Queue QueueInfo RollCycle Tailer TailerInfo
+        Appender AppenderInfo Clock Codec CycleFile Entry Lag Location MetadataEntry Queue QueueInfo
+        RollCycle Tailer TailerInfo
         codecs delete open
         AccessDenied AppendsDisabled ClockError ClockWentBack CorruptQueue CycleFull DecodeError
         DiskFull DurabilityReduced Empty EncodeError Error Forked Gap IndexNotFound InvalidArgument

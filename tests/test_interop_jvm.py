@@ -13,6 +13,7 @@ import tape
 from tape.codecs import raw
 from tape.codecs.fressian import kw
 
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Message, Peer, payload
 from .live_records import errors_in
 
@@ -21,16 +22,6 @@ pytestmark = pytest.mark.jvm
 T0 = 1_600_000_000_000  # a whole second; with TEST_SECONDLY its cycle is 1_600_000_000
 DAY = 86_400_000
 BOUNDARIES = [0, 1, 2, 3, 4, 5, 6, 7, 8, *range(250, 262), *range(65525, 65545), 100_000]
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, ms: int = T0) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 class Both:
@@ -80,7 +71,7 @@ def both(tmp_path: Path, peer: Peer):
 
     def make(roll_cycle: str, first: str = "tape", *, java: dict[str, object] | None = None,
              **options: object) -> Both:
-        path, clock = tmp_path / f"q{len(opened)}", SetClock()
+        path, clock = tmp_path / f"q{len(opened)}", SetClock(T0)
 
         def open_in_java() -> JvmQueue:
             return peer.open(path, clock=T0, roll_cycle=roll_cycle, **(java or {}))
@@ -263,7 +254,7 @@ def test_alternating_over_pages_and_cycles(both: Make, report: Callable[[str], N
 
 def test_opening_again_continues(tmp_path: Path, peer: Peer) -> None:
     """Each opens a queue that the other made and closed, appends, and closes it; in turns."""
-    path, clock = tmp_path / "q", SetClock()
+    path, clock = tmp_path / "q", SetClock(T0)
     written: list[int] = []
     for turn in range(6):
         clock.ms = T0 + turn // 2 * 1000  # two turns in each cycle

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,21 +27,6 @@ pytestmark = pytest.mark.jvm
 
 T0 = 1_600_000_000_000          # the clock of these tests, a whole second
 SECOND = 1_600_000_000          # its cycle with TEST_SECONDLY
-
-
-@pytest.fixture(scope="module")
-def module_peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as peer:
-        yield peer
-
-
-@pytest.fixture
-def peer(module_peer: Peer) -> Iterator[Peer]:
-    """One JVM for the module; no test may make it log a warning."""
-    before = len(module_peer.warnings())
-    yield module_peer
-    assert module_peer.warnings()[before:] == []
 
 
 # ---- the protocol

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import tape
 from tape.codecs import raw
 
 from . import live_worker
+from .clocks import SetClock
 from .jvm_peer import LiveTailer, LiveWriter, Peer
 from .live_records import (
     RECORD,
@@ -56,18 +57,12 @@ def _forget_last_entry(path: Path) -> None:
 @pytest.mark.parametrize("rolls", [False, True], ids=["same cycle", "next cycle"])
 def test_an_index_entry_that_a_dead_writer_left_out_is_added(tmp_path: Path, rolls: bool) -> None:
     """The next writer adds it, also when it comes a cycle later and only ends the old one."""
-    ms = 1_600_000_000_000
-
-    class Clock:
-        def now_ms(self) -> int:
-            return ms
-
-    clock = Clock()
+    clock = SetClock(1_600_000_000_000)
     with tape.open(tmp_path, codec=raw, roll_cycle=ROLL, clock=clock) as q:
         indexes = [q.appender().write(b"%d" % n) for n in range(13)]
         _forget_last_entry(Path(q.locate(indexes[0]).path))
     assert errors_in(tmp_path) != []
-    ms += 1000 * rolls
+    clock.ms += 1000 * rolls
     with tape.open(tmp_path, codec=raw, roll_cycle=ROLL, clock=clock) as q:
         indexes.append(q.appender().write(b"13"))
         assert q.info().repairs == 1
@@ -104,8 +99,9 @@ def look(path: Path, pid: int) -> Left:
 class Run:
     """A queue with a survivor and two tailers, through many deaths."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "q"
+        self.outs = folder / "jvm", folder / "tape"
         self.random = random.Random(5)
         self.acked: dict[int, list[tuple[int, int]]] = {SURVIVOR: []}
         self.left: list[Left] = []
@@ -113,6 +109,14 @@ class Run:
         self.in_flight = 0
         self.steady: dict[int, int] = {}  # how many messages of writers that nobody killed
         self.ended_by_java: set[str] = set()
+
+    def start_tailers(self, stack: ExitStack) -> None:
+        """One of Java's and one of tape's, from before the first message on."""
+        self.jvm_tailer = stack.enter_context(
+            LiveTailer(self.path, self.outs[0], roll_cycle=ROLL))
+        self.jvm_tailer.wait_ready()
+        self.tape_tailer = stack.enter_context(
+            live_worker.tailer(self.path, self.outs[1], roll=ROLL))
 
     def died(self, id: int, pid: int, acks: list[tuple[int, int]]) -> Left:
         left = look(self.path, pid)
@@ -131,7 +135,7 @@ class Run:
             self.acked[SURVIVOR].append((n, index))
         return took
 
-    def check(self, jvm: LiveTailer, tailer: live_worker.Worker, outs: tuple[Path, Path]) -> None:
+    def check(self) -> None:
         """Nothing that was acknowledged is lost, doubled or torn, and all readers agree."""
         everything = read_all(self.path, ROLL)
         found: dict[int, list[tuple[int, int]]] = {id: [] for id in {**self.acked, **self.steady}}
@@ -143,12 +147,12 @@ class Run:
             self.in_flight += len(found[id]) - len(acks)
         counts = {id: len(messages) for id, messages in found.items()}
         assert {id: counts[id] for id in self.steady} == self.steady
-        jvm.until({id: count for id, count in counts.items() if count})
-        tailer.until(counts)
-        assert jvm.result(120).bad == 0
-        assert tailer.result(120)["bad"] == 0
-        assert outs[0].read_bytes() == outs[1].read_bytes() == everything
-        assert_every_message_once(records_in(outs[1]), counts)
+        self.jvm_tailer.until({id: count for id, count in counts.items() if count})
+        self.tape_tailer.until(counts)
+        assert self.jvm_tailer.result(120).bad == 0
+        assert self.tape_tailer.result(120)["bad"] == 0
+        assert self.outs[0].read_bytes() == self.outs[1].read_bytes() == everything
+        assert_every_message_once(records_in(self.outs[1]), counts)
         # A body that was never published may lie behind the end: every writer clears the word
         # behind its own message, so nobody takes it for one.
         # Java does not add index entries that the dead left out, and readers walk over the hole.
@@ -162,13 +166,6 @@ class Run:
                 f"{sum(s.half_made for s in self.left)} times; {self.in_flight} messages were "
                 f"published and not acknowledged; the other side wrote after at most "
                 f"{max(self.waits) * 1e3:.1f} ms")
-
-
-@pytest.fixture
-def own_peer(jvm: None) -> Iterator[Peer]:
-    """A JVM whose log may hold warnings: Chronicle warns when it breaks a lock."""
-    with Peer() as peer:
-        yield peer
 
 
 def _kill_soon(run: Run, writer: LiveWriter | live_worker.Worker, acks: int) -> None:
@@ -185,14 +182,11 @@ def _kill_soon(run: Run, writer: LiveWriter | live_worker.Worker, acks: int) -> 
 def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
                                  report: Report) -> None:
     """Another tape process goes on at once; nothing acknowledged is lost, nothing is torn."""
-    path, kills = tmp_path / "q", int(scaled(8, 50))
-    outs = tmp_path / "jvm", tmp_path / "tape"
-    run, slow_rounds = Run(path), 0
+    run, kills, slow_rounds = Run(tmp_path), int(scaled(8, 50)), 0
+    path = run.path
     with ExitStack() as stack:
         enter = stack.enter_context
-        jvm_tailer = enter(LiveTailer(path, outs[0], roll_cycle=ROLL))
-        jvm_tailer.wait_ready()
-        tape_tailer = enter(live_worker.tailer(path, outs[1], roll=ROLL))
+        run.start_tailers(stack)
         survivor = enter(tape.open(path, roll_cycle=ROLL, codec=raw)).appender()
         run.survivor_writes(survivor)
         java = enter(own_peer.open(path, roll_cycle=ROLL)).appender()
@@ -219,9 +213,9 @@ def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
                 run.survivor_writes(survivor)
             else:
                 run.waits.append(run.survivor_writes(survivor))
-        run.check(jvm_tailer, tape_tailer, outs)
+        run.check()
         broken = survivor.queue.info().lock_broken
-        assert jvm_tailer.warnings() == []
+        assert run.jvm_tailer.warnings() == []
     report(run.summary("tape") + f"; {broken} locks broken")
     assert max(run.waits) < 0.5
     assert broken == sum(s.lock for s in run.left) - slow_rounds
@@ -231,14 +225,11 @@ def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
 @pytest.mark.jvm
 def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, report: Report) -> None:
     """tape goes on, within stale_after if the JVM held the lock; nothing acknowledged is lost."""
-    path, kills = tmp_path / "q", int(scaled(4, 50))
-    outs = tmp_path / "jvm", tmp_path / "tape"
-    run = Run(path)
+    run, kills = Run(tmp_path), int(scaled(4, 50))
+    path = run.path
     with ExitStack() as stack:
         enter = stack.enter_context
-        jvm_tailer = enter(LiveTailer(path, outs[0], roll_cycle=ROLL))
-        jvm_tailer.wait_ready()
-        tape_tailer = enter(live_worker.tailer(path, outs[1], roll=ROLL))
+        run.start_tailers(stack)
         q = enter(tape.open(path, roll_cycle=ROLL, codec=raw, stale_after=STALE_AFTER))
         survivor = q.appender()
         run.survivor_writes(survivor)
@@ -251,9 +242,9 @@ def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, repor
             wait = run.survivor_writes(survivor)
             assert wait < (STALE_AFTER + 1 if left.lock else 0.5), left
             run.waits.append(wait)
-        run.check(jvm_tailer, tape_tailer, outs)
+        run.check()
         broken = q.info().lock_broken
-        assert jvm_tailer.warnings() == []
+        assert run.jvm_tailer.warnings() == []
     report(run.summary("JVM") + f"; {broken} locks broken")
     assert broken == sum(s.lock for s in run.left)
 
@@ -263,15 +254,12 @@ def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, repor
 def test_writers_are_killed_while_others_write(tmp_path: Path, jvm: None, scaled: Scaled,
                                                report: Report) -> None:
     """Victims of both kinds die in the thick of it; a JVM and a tape writer never stop for long."""
-    path, pairs = tmp_path / "q", int(scaled(2, 20))
-    outs = tmp_path / "jvm", tmp_path / "tape"
+    run, pairs = Run(tmp_path), int(scaled(2, 20))
+    path = run.path
     by_jvm, by_tape = 1001, 1002
-    run = Run(path)
     with ExitStack() as stack:
         enter = stack.enter_context
-        jvm_tailer = enter(LiveTailer(path, outs[0], roll_cycle=ROLL))
-        jvm_tailer.wait_ready()
-        tape_tailer = enter(live_worker.tailer(path, outs[1], roll=ROLL))
+        run.start_tailers(stack)
         steady_jvm = enter(LiveWriter(path, id=by_jvm, seconds=600, roll_cycle=ROLL, rate=2000,
                                       wait=True))
         steady_tape = enter(live_worker.writer(path, ids=str(by_tape), roll=ROLL, rate=2000))
@@ -295,7 +283,7 @@ def test_writers_are_killed_while_others_write(tmp_path: Path, jvm: None, scaled
         assert steady_jvm.warnings() == []
         (one,) = tape_did["writers"]
         run.steady = {by_jvm: jvm_did.count, by_tape: one["count"]}
-        run.check(jvm_tailer, tape_tailer, outs)
+        run.check()
     report(f"{2 * pairs} writers killed among {jvm_did.count} messages of a JVM and "
            f"{one['count']} of tape: {tape_did['broken']} locks broken, slowest append "
            f"{jvm_did.slowest_us / 1e6:.3f} s by the JVM, {one['slowest_ms'] / 1e3:.3f} s by tape")

@@ -16,6 +16,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from .clocks import SetClock
 from .reference import roll_cycles, writer
 from .reference.table_store import FILE_NAME
 
@@ -23,16 +24,6 @@ START = 1_700_000_000  # a second, in cycles of TEST4_SECONDLY
 MANY, FEW = 10_000, 10
 PER_CYCLE = 3
 BLOCK = 64 << 10
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, second: int = START) -> None:
-        self.ms = second * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 def make(directory: Path, cycles: int) -> Path:
@@ -147,7 +138,7 @@ def test_ends_and_seeks_do_not_depend_on_the_number_of_cycles(
 def test_the_first_append_does_not_depend_on_the_number_of_cycles(
         few: Path, many: Path, tmp_path: Path) -> None:
     """An appender of the newest cycle looks at no older one once they are known to be ended."""
-    clocks = SetClock(START + FEW - 1), SetClock(START + MANY - 1)
+    clocks = SetClock((START + FEW - 1) * 1000), SetClock((START + MANY - 1) * 1000)
 
     def writing(path: Path, clock: SetClock) -> Callable[[], object]:
         def action() -> None:
@@ -178,8 +169,8 @@ def copy_sparse(source: Path, copy: Path) -> None:
 
 
 def test_len_grows_linearly(few: Path, many: Path) -> None:
-    """Below 10 us of the processor a cycle. The tenth of them is counted in the same directory, whose
-    other names cost a little, too."""
+    """Below 10 us of the processor a cycle. The tenth of them is counted in the same directory,
+    whose other names cost a little, too."""
     p, q = open_both(few, many)
     with p, q:
         assert len(p) == PER_CYCLE * FEW and len(q) == PER_CYCLE * MANY
@@ -222,7 +213,7 @@ def test_a_tailer_holds_only_the_cycle_it_is_in(many: Path, direction: str) -> N
             if count % (500 * PER_CYCLE) == 0:
                 most = max(most, held())
         taken = time.perf_counter() - begun
-        print(f"{direction}: {taken / MANY * 1e6:.1f} us a cycle; files and mappings at most {most}")
+        print(f"{direction}: {taken / MANY * 1e6:.1f} us a cycle; files, mappings: {most}")
         assert count == PER_CYCLE * MANY
         assert most[0] <= at_first[0] and most[1] <= at_first[1] + 1
         t.close()
@@ -231,7 +222,8 @@ def test_a_tailer_holds_only_the_cycle_it_is_in(many: Path, direction: str) -> N
 
 def test_one_file_that_is_missing_is_stepped_over_without_reading_the_directory(
         many: Path, tmp_path: Path) -> None:
-    """A queue with every other cycle missing is read in about the time of one without gaps."""
+    """A queue with every other cycle missing is read in about the time of one without gaps: far
+    less than reading the directory at each of them takes."""
     copy = tmp_path / "gaps"
     copy.mkdir()
     names = sorted(p.name for p in many.glob("*.cq4"))
@@ -239,10 +231,17 @@ def test_one_file_that_is_missing_is_stepped_over_without_reading_the_directory(
         copy_sparse(many / name, copy / name)
     shutil.copy(many / "metadata.cq4t", copy)
     time.sleep(0.2)
-    with tape.open(copy, codec=raw, read_only=True) as q:
-        begun = time.perf_counter()
-        assert len(list(q.tailer())) == PER_CYCLE * (MANY // 10 + 1)
-        print(f"{(time.perf_counter() - begun) / (MANY // 10) * 1e6:.0f} us a cycle with gaps")
+    count = PER_CYCLE * MANY // 10
+    with tape.open(copy, codec=raw, read_only=True) as gaps, \
+            tape.open(many, codec=raw, read_only=True) as whole:
+        assert [e.value for e in gaps.tailer().entries()] == \
+            [b"%d" % n for n in range(PER_CYCLE)] * (MANY // 10 + 1)
+        # Of this thread: other programs on the machine shall not decide.
+        a, b = medians(lambda: whole.tailer().skip(count) == count or pytest.fail("too few"),
+                       lambda: gaps.tailer().skip(count) == count or pytest.fail("too few"),
+                       rounds=5, clock=time.thread_time)
+    print(f"{a / MANY * 1e7:.1f} us a cycle without gaps, {b / MANY * 1e7:.1f} us with")
+    assert b < 3 * a
 
 
 # ---- files that come and go ----
@@ -251,7 +250,7 @@ class Changing:
     """A queue of a few cycles, whose files can be taken away and put back."""
 
     def __init__(self, path: Path) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(START * 1000)
         self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock,
                            block_size=BLOCK)
         self.a = self.q.appender()
@@ -320,7 +319,7 @@ def test_a_tailer_in_a_deleted_file_goes_on(changing: Changing, tmp_path: Path) 
     """It stands at the end of the newest file, somebody deletes that; messages of the next cycle
     reach it although nobody can end the deleted file any more."""
     with tape.open(tmp_path / "q", codec=raw) as q:
-        t = q.tailer(start="end")
+        t = q.tailer(start="end", on_gap="skip")
         assert t.read() is None
         changing.file(5).unlink()
         with tape.open(tmp_path / "q", codec=raw, clock=changing.clock, block_size=BLOCK) as other:
@@ -335,21 +334,12 @@ def test_a_file_that_was_made_again_is_read_from_its_start(
     """The current file is deleted and a writer makes a new one of the same cycle: the tailer that
     waited in the old one reads the new one."""
     with tape.open(tmp_path / "q", codec=raw) as q:
-        t = q.tailer(start="end")
+        t = q.tailer(start="end", on_gap="skip")
         changing.file(5).unlink()
         with tape.open(tmp_path / "q", codec=raw, clock=changing.clock, block_size=BLOCK) as other:
             other.appender().write(b"again")
         soon(t.read, b"again")
         assert t.last_read == index_of(5)
-
-
-def test_the_rest_of_a_deleted_file_is_read(changing: Changing) -> None:
-    """A tailer that is inside keeps what it has mapped, and then goes on behind the gap."""
-    t = changing.q.tailer()
-    assert t.read() == b"0.0"
-    for second in (0, 1):
-        changing.file(second).unlink()
-    assert list(t) == [b"0.1", b"2.0", b"2.1", b"5.0", b"5.1"]
 
 
 def test_words_of_the_listing_that_are_wrong_do_no_harm(changing: Changing, tmp_path: Path) -> None:

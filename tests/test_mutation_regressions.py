@@ -11,20 +11,11 @@ import pytest
 
 import tape
 
+from .clocks import SetClock
 from .directories import digest
 
 HEADER = 0x40000000
 SECOND = 1_600_000_000_000
-
-
-class At:
-    """A clock that stands still."""
-
-    def __init__(self, now: int) -> None:
-        self.now = now
-
-    def now_ms(self) -> int:
-        return self.now
 
 
 @pytest.fixture
@@ -38,7 +29,7 @@ def queue(tmp_path: Path) -> Path:
 def write(path: Path, now: int, count: int) -> list[int]:
     """Appends at a given time."""
     with tape.open(path, codec=tape.codecs.raw, roll_cycle="TEST4_SECONDLY", block_size=65536,
-                   clock=At(now)) as q:
+                   clock=SetClock(now)) as q:
         a = q.appender()
         return [a.write(b"message %d" % n) for n in range(count)]
 

@@ -10,7 +10,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
 pytestmark = pytest.mark.jvm
@@ -20,27 +20,11 @@ COUNT, ROLLS = 1000, 4
 BLOCK = 1 << 20
 
 
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = START * 1000
-
-    def now_ms(self) -> int:
-        return self.ms
-
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
-
-
 class Both:
     """One directory, open in the JVM and here."""
 
     def __init__(self, peer: Peer, path: Path) -> None:
-        self.clock = SetClock()
+        self.clock = SetClock(START * 1000)
         self.java: JvmQueue = peer.open(path, roll_cycle="TEST_SECONDLY", clock=START * 1000,
                                         block_size=BLOCK)
         self.ours = tape.open(path, codec=raw, clock=self.clock, block_size=BLOCK)
@@ -67,8 +51,8 @@ class Both:
 
 
 @pytest.fixture
-def both(peer: Peer, tmp_path: Path) -> Iterator[Both]:
-    b = Both(peer, tmp_path / "q")
+def both(own_peer: Peer, tmp_path: Path) -> Iterator[Both]:
+    b = Both(own_peer, tmp_path / "q")
     yield b
     b.ours.close()
     b.java.close()
@@ -137,16 +121,16 @@ def test_odd_names(both: Both, id: str) -> None:  # noqa: A002
         assert both.stored(name) == both.indexes[8]
 
 
-def test_long_names(peer: Peer, tmp_path: Path) -> None:
+def test_long_names(own_peer: Peer, tmp_path: Path) -> None:
     """Java cannot make a key for more than 115 characters: its table store entries end at 128
     bytes, and the queue object that tried is of no use any more. A key for up to 256 that tape
     made is read, moved and listed by Java like any other."""
-    tried = Both(peer, tmp_path / "tried")
+    tried = Both(own_peer, tmp_path / "tried")
     tried.fill(5, 0)
     with pytest.raises(JvmError):
         read_java(tried, "j" * 116, 1)
     tried.ours.close()
-    b = Both(peer, tmp_path / "q")
+    b = Both(own_peer, tmp_path / "q")
     b.fill(30, 1)
     for length in (115, 116, 256):
         name = "o" * length

@@ -10,7 +10,6 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +18,15 @@ import pytest
 import tape
 
 from . import golden_queues
+from .clocks import SetClock
 from .directories import digest
+from .jvm_peer import Peer
 from .reference.check import check_queue
 from .reference.cycle_file import CycleFile
 from .reference.queue import Queue as Reference
 from .reference.roll_cycles import BY_NAME
-from .reference.writer import (FORM_5_17, FORM_5_26, FORM_5_27, STANDARD_KEYS, CycleWriter,
-                               Form, QueueSpec, write_queue)
+from .reference.writer import (FORM_5_17, FORM_5_26, FORM_5_27, STANDARD_KEYS, Form, QueueSpec,
+                               write_queue)
 
 CYCLE = 20_000
 ROW = BY_NAME["FAST_DAILY"]
@@ -36,16 +37,6 @@ EOF_WORD = 0xC0000000
 
 needs_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"),
                                reason="files of data format 0 are written on x86-64 only")
-
-
-class At:
-    """A clock that stands still."""
-
-    def __init__(self, ms: int = NOON) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 def odd(n: int) -> list[bytes]:
@@ -61,7 +52,7 @@ def packed(path: Path, messages: list[bytes], row: str = "TEST4_DAILY", form: Fo
 
 
 def opened(path: Path, **options: object) -> tape.Queue:
-    return tape.open(path, codec=tape.codecs.raw, **{"clock": At(), **options})
+    return tape.open(path, codec=tape.codecs.raw, **{"clock": SetClock(NOON), **options})
 
 
 def read_only(path: Path) -> tape.Queue:
@@ -98,7 +89,7 @@ def test_a_4x_cycle_file_in_a_5x_directory(tmp_path: Path) -> None:
         with pytest.raises(tape.UnsupportedQueue, match="Chronicle Queue 4") as caught:
             t.read()
         assert caught.value.file == str(cycle_file(path, 18956)) and caught.value.hint
-    with opened(path, clock=At(18957 * 86_400_000)) as q, \
+    with opened(path, clock=SetClock(18957 * 86_400_000)) as q, \
             pytest.raises(tape.UnsupportedQueue, match="Chronicle Queue 4"):
         q.appender().write(b"not behind a cycle that cannot be ended")
     assert digest(path).keys() == before.keys()
@@ -207,7 +198,7 @@ def test_appending_to_packed_documents(tmp_path: Path) -> None:
     """An append follows the file's own format, over index pages, at every remainder of 64; the
     reference finds every invariant kept, and a new cycle is made in format 1."""
     path = packed(tmp_path / "q", odd(7), older={CYCLE - 1: odd(3)})
-    clock = At()
+    clock = SetClock(NOON)
     with opened(path, clock=clock, block_size=1 << 20) as q:
         a = q.appender()
         indexes = [a.write(m) for m in odd(600)]
@@ -236,7 +227,7 @@ def test_every_place_of_the_end_word(tmp_path: Path, remainder: int) -> None:
     filler = (remainder - end - 4 - 4) % 64
     path = packed(tmp_path / "q", [b"first", b"." * filler])
     assert Reference(path).scan(CYCLE).end % 64 == remainder
-    clock = At()
+    clock = SetClock(NOON)
     with opened(path, clock=clock, block_size=1 << 20) as q:
         a = q.appender()
         a.write(b"appended")
@@ -290,7 +281,7 @@ def test_packed_documents_are_read_while_written(tmp_path: Path) -> None:
 def test_appending_to_a_queue_of_java_5_17(tmp_path: Path) -> None:
     """Java 5.17's own file, in its own cycle."""
     path = golden_queues.extract("java-5.17-daily", tmp_path)
-    with opened(path, clock=At(18262 * 86_400_000 + 1)) as q:
+    with opened(path, clock=SetClock(18262 * 86_400_000 + 1)) as q:
         a = q.appender()
         assert a.write(b"appended") == 0x47560000000c
         t = q.tailer(start=a.last_index)
@@ -299,19 +290,10 @@ def test_appending_to_a_queue_of_java_5_17(tmp_path: Path) -> None:
     assert errors(path) == []
 
 
-@pytest.fixture(scope="module")
-def jvm() -> Iterator[object]:
-    from .jvm_peer import Peer, require_jvm
-
-    require_jvm()
-    with Peer() as peer:
-        yield peer
-
-
 @needs_x86
 @pytest.mark.jvm
 @pytest.mark.parametrize("source", ["made", "java-5.17-daily"])
-def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, jvm, source: str) -> None:
+def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, peer: Peer, source: str) -> None:
     """Java and tape append in turns to one packed cycle; both read all of it in the same order."""
     if source == "made":
         path, row, ms, first = packed(tmp_path / "q", odd(5)), "TEST4_DAILY", NOON, 5
@@ -319,8 +301,8 @@ def test_java_and_tape_in_turns_in_a_packed_cycle(tmp_path: Path, jvm, source: s
         path = golden_queues.extract(source, tmp_path)
         row, ms, first = "DAILY", 18262 * 86_400_000 + 5, 12
     wrote = []
-    with opened(path, clock=At(ms), block_size=1 << 20) as q, \
-            jvm.open(path, roll_cycle=row, block_size=1 << 20, clock=ms) as java:
+    with opened(path, clock=SetClock(ms), block_size=1 << 20) as q, \
+            peer.open(path, roll_cycle=row, block_size=1 << 20, clock=ms) as java:
         ours, theirs = q.appender(), java.appender()
         for n, message in enumerate(odd(300)):
             index = ours.write(message) if n % 3 else theirs.append(message)
@@ -433,7 +415,7 @@ def test_files_cut_behind_their_end(tmp_path: Path, text: bool, form: Form, coun
         assert list(q.tailer()) == [*odd(count), b"last"]
         assert list(q.tailer(start="end", direction="backward")) == [b"last", *odd(count)[::-1]]
         assert len(q) == count + 1
-    with opened(path, clock=At(NOON + 86_400_000)) as q:
+    with opened(path, clock=SetClock(NOON + 86_400_000)) as q:
         q.appender().write(b"next")
         assert list(q.tailer()) == [*odd(count), b"last", b"next"]
     assert cut.stat().st_size == size
@@ -493,14 +475,14 @@ def test_files_set_aside_and_made_early(tmp_path: Path) -> None:
 
 
 @pytest.mark.jvm
-def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, jvm) -> None:
+def test_java_leaves_a_cycle_that_has_a_precreated_file_beside(tmp_path: Path, peer: Peer) -> None:
     """Java renames a .precreated file only into a cycle that does not exist: what tape wrote into
     the cycle stays, and Java appends behind it."""
     path = write_queue(tmp_path / "q", {CYCLE - 1: [b"a"]})
     shutil.copy(cycle_file(path, CYCLE - 1), path / f"{cycle_file(path).stem}.precreated")
     with opened(path) as q:
         q.appender().write(b"b")
-        with jvm.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
+        with peer.open(path, roll_cycle="FAST_DAILY", clock=NOON) as java:
             assert java.appender().append(b"c") == q.index_of(CYCLE, 1)
             assert [m.data for m in java.tailer().read_all()] == [b"a", b"b", b"c"]
         q.appender().write(b"d")

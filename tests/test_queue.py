@@ -15,22 +15,14 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from .clocks import SetClock
+
 CYCLE = 1_700_000_000  # a second, in cycles of TEST_SECONDLY
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self, ms: int = CYCLE * 1000) -> None:
-        self.ms = ms
-
-    def now_ms(self) -> int:
-        return self.ms
 
 
 @pytest.fixture
 def clock() -> SetClock:
-    return SetClock()
+    return SetClock(CYCLE * 1000)
 
 
 @pytest.fixture
@@ -234,7 +226,7 @@ def test_waiting(q: tape.Queue) -> None:
     t = q.tailer(poll_interval=0.001)
     begun = time.monotonic()
     assert t.read(timeout=0.05) is None
-    assert time.monotonic() - begun >= 0.05
+    assert 0.05 <= time.monotonic() - begun < 5
     for call in (t.read, t.read_entry):
         with pytest.raises(ValueError):
             call(timeout=-1)
@@ -255,7 +247,7 @@ def test_bytes_like_messages(tmp_path: Path) -> None:
 
 
 def test_a_tailer_belongs_to_one_thread_at_a_time(q: tape.Queue) -> None:
-    """Two threads on one tailer: each message once, or TailerBusy; never corruption."""
+    """Two threads on one tailer: each message once and whole, or TailerBusy."""
     a, t = q.appender(), q.tailer()
     count = 20_000
     for n in range(count):
@@ -273,13 +265,13 @@ def test_a_tailer_belongs_to_one_thread_at_a_time(q: tape.Queue) -> None:
             if message is not None:
                 got.append(message.value)
 
-    # A lone thread gets all; two may not both call at the same moment.
     threads = [threading.Thread(target=drain) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert t.read() is None and len(got) <= count
+    assert sorted(got, key=int) == [b"%d" % n for n in range(count)]
+    assert t.read() is None
 
 
 # ---- settings ----
@@ -301,7 +293,7 @@ def test_stored_settings_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cycle", list(tape.RollCycle), ids=lambda c: c.name)
 def test_all_roll_cycles(tmp_path: Path, cycle: tape.RollCycle) -> None:
     """Each roll cycle writes, rolls, and reads back, with names that give the cycle again."""
-    clock = SetClock()
+    clock = SetClock(CYCLE * 1000)
     with tape.open(tmp_path, codec=raw, roll_cycle=cycle, clock=clock) as q:
         a = q.appender()
         for n in range(3):
@@ -403,14 +395,18 @@ def test_after_fork(tmp_path: Path) -> None:
 
 
 def test_repr_and_info(q: tape.Queue) -> None:
-    """One line each, no I/O; info() is a frozen dataclass with asdict()."""
+    """One line each, open or closed; info() is a frozen dataclass with asdict()."""
     a, t = q.appender(), q.tailer()
     i = a.write(b"x")
     t.read()
-    assert repr(q).startswith("Queue('") and "TEST_SECONDLY" in repr(q) and "durability=os" in repr(q)
-    assert "\n" not in repr(a) + repr(t)
+    assert repr(q).startswith("Queue('")
+    assert "TEST_SECONDLY" in repr(q) and "durability=os" in repr(q)
+    assert repr(q.path) in repr(a) and repr(q.path) in repr(t)
+    assert "\n" not in repr(q) + repr(a) + repr(t)
     info = q.info()
     assert info.asdict()["last_index"] == i and info.lock_acquired == 1 and info.lock_holder is None
     assert a.info().last_index == i and t.info().last_read == i
     with pytest.raises(AttributeError):
         info.rolls = 3  # type: ignore[misc]
+    q.close()
+    assert "\n" not in repr(q) + repr(a) + repr(t)

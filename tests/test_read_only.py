@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,7 +262,8 @@ def test_while_another_process_writes(public: Path) -> None:
         "    if n % 100 == 0: assert held(os.path.realpath(sys.argv[1]))[0] == []\n"
         "    if n == 600: break\n"
         "assert len(q.cycles()) > 1\n"
-        "print('all', held(os.path.realpath(sys.argv[1]))[0])\n")
+        "writable, readable = held(os.path.realpath(sys.argv[1]))\n"
+        "print('all', writable, readable > 0)\n")
     prelude = ("import os, tape\n"
                "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n")
     with subprocess.Popen([sys.executable, "-c", prelude + script, str(path)], text=True,
@@ -275,17 +277,21 @@ def test_while_another_process_writes(public: Path) -> None:
                 if n % 200 == 0:
                     time.sleep(1.05)  # into the next cycle
             a.write(b"601")
-        assert reader.stdout.read() == "all []\n"
+        assert reader.stdout.read() == "all [] True\n"
     names = {p.suffix for p in path.iterdir()}
     assert names <= {".cq4", ".cq4t", ".side"}
 
 
-def test_in_this_process_too(queue: Path) -> None:
-    """Beside an open writer of the same process the read-only queue has its own mappings."""
-    namespace: dict[str, object] = {}
+@pytest.fixture
+def held() -> Callable[[str], tuple[list[str], int]]:
+    """What the scripts use, for this process."""
+    namespace: dict[str, Any] = {}
     exec(READ_ALL, namespace)  # noqa: S102
-    held = namespace["held"]
-    assert callable(held)
+    return namespace["held"]
+
+
+def test_in_this_process_too(queue: Path, held: Callable[[str], tuple[list[str], int]]) -> None:
+    """Nothing that is open could write, and nothing is left open."""
     before = snapshot(queue)
     with tape.open(queue, read_only=True, codec=tape.codecs.raw) as q, q.tailer() as t:
         t.skip()
@@ -293,6 +299,25 @@ def test_in_this_process_too(queue: Path) -> None:
         assert writable == [] and readable >= 2
     assert held(os.path.realpath(queue)) == ([], 0)
     assert snapshot(queue) == before
+
+
+def test_beside_a_writer_of_this_process(
+        tmp_path: Path, held: Callable[[str], tuple[list[str], int]]) -> None:
+    """Beside an open writer of the same process the read-only queue has its own descriptors and
+    mappings, which cannot write."""
+    path = os.path.realpath(write_queue(tmp_path / "q", {20_000: [b"a"]}))
+    with tape.open(path, codec=tape.codecs.raw) as writer:
+        a = writer.appender()
+        a.write(b"b")
+        writable, readable = held(path)
+        assert writable != []
+        with tape.open(path, read_only=True, codec=tape.codecs.raw) as q, q.tailer() as t:
+            assert list(t) == [b"a", b"b"]
+            a.write(b"c")
+            assert t.read() == b"c"
+            now_writable, now_readable = held(path)
+            assert now_writable == writable and now_readable >= readable + 2
+        assert held(path) == (writable, readable)
 
 
 @pytest.mark.parametrize("listing", ["none", "stale"])

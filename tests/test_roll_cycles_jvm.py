@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from . import jvm_peer
+from .clocks import SetClock
 from .jvm_peer import JvmError, JvmQueue, Peer, payload
 
 pytestmark = pytest.mark.jvm
@@ -29,23 +28,6 @@ NAMES = [row.name for row in tape.RollCycle if row.name != "WEEKLY"]
 SIZES = (8, 16, 40)
 BLOCK = 1 << 20
 DAY_MS = 86_400_000
-
-
-class SetClock:
-    """A clock that stands still until it is set."""
-
-    ms = NOW
-
-    def now_ms(self) -> int:
-        return self.ms
-
-
-@pytest.fixture(scope="module")
-def peer() -> Iterator[Peer]:
-    """One JVM for all roll cycles."""
-    jvm_peer.require_jvm()
-    with Peer() as running:
-        yield running
 
 
 def counts_for(cycle: tape.RollCycle) -> tuple[int, int, int]:
@@ -84,7 +66,7 @@ def written_by_java(peer: Peer, path: Path, cycle: tape.RollCycle, epoch: int) -
 def written_by_tape(path: Path, cycle: tape.RollCycle, epoch: int) -> Written:
     """Ours is the writer."""
     indexes: list[int] = []
-    clock = SetClock()
+    clock = SetClock(NOW)
     with tape.open(path, codec=raw, roll_cycle=cycle, epoch=epoch, clock=clock,
                    block_size=BLOCK) as queue:
         appender = queue.appender()
@@ -167,44 +149,46 @@ def counts_of_a_far_epoch(java: JvmQueue, ours: tape.Queue, expected: Written,
 @pytest.mark.parametrize("epoch", EPOCHS)
 @pytest.mark.parametrize("writer", ["java", "tape"])
 @pytest.mark.parametrize("name", NAMES)
-def test_roll_cycle(peer: Peer, tmp_path: Path, name: str, writer: str, epoch: int) -> None:
+def test_roll_cycle(own_peer: Peer, tmp_path: Path, name: str, writer: str, epoch: int) -> None:
     """Messages, indexes, ends, counts, file names and moves agree, whoever wrote the queue."""
     cycle = tape.RollCycle[name]
     path = tmp_path / "q"
     if writer == "java":
-        expected = written_by_java(peer, path, cycle, epoch)
+        expected = written_by_java(own_peer, path, cycle, epoch)
     else:
         expected = written_by_tape(path, cycle, epoch)
     assert [i >> cycle.shift for i in (expected.indexes[0], expected.indexes[-1])] == [
         (when - epoch) // cycle.length_ms for when in (times(cycle)[0], times(cycle)[2])]
     places = random_places(cycle, epoch, len(expected.indexes))
     with tape.open(path, codec=raw, read_only=True) as ours, \
-            peer.open(path, clock=times(cycle)[2], block_size=BLOCK,
-                      roll_cycle=name) as java:
+            own_peer.open(path, clock=times(cycle)[2], block_size=BLOCK,
+                          roll_cycle=name) as java:
         assert ours.roll_cycle is cycle and ours.epoch == epoch
         compare(java, ours, expected, places)
 
 
 @pytest.mark.parametrize("epoch", [-3_600_000, -90_000_000, 86_400_000])
 @pytest.mark.parametrize("name", ["FAST_DAILY", "FIVE_MINUTELY", "TEST_SECONDLY"])
-def test_far_epochs(peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
+def test_far_epochs(own_peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
     """An epoch below 0 or of a day and more: names carry another day, and tape's equal Java's."""
     cycle = tape.RollCycle[name]
     for writer in ("java", "tape"):
         path = tmp_path / writer
-        expected = (written_by_java(peer, path, cycle, epoch) if writer == "java"
+        expected = (written_by_java(own_peer, path, cycle, epoch) if writer == "java"
                     else written_by_tape(path, cycle, epoch))
         with tape.open(path, codec=raw, read_only=True) as ours, \
-                peer.open(path, clock=times(cycle)[2], block_size=BLOCK, roll_cycle=name) as java:
+                own_peer.open(path, clock=times(cycle)[2], block_size=BLOCK,
+                              roll_cycle=name) as java:
             assert ours.epoch == epoch
             compare(java, ours, expected, random_places(cycle, epoch, len(expected.indexes)))
 
 
-def test_one_file_for_both(peer: Peer, tmp_path: Path) -> None:
+def test_one_file_for_both(own_peer: Peer, tmp_path: Path) -> None:
     """Java and tape append in turns to the same cycles: one sequence of indexes without holes."""
-    cycle, clock = tape.RollCycle.TEST4_DAILY, SetClock()
+    cycle, clock = tape.RollCycle.TEST4_DAILY, SetClock(NOW)
     expected = messages(300)
-    with peer.open(tmp_path / "q", roll_cycle=cycle.name, clock=NOW, block_size=BLOCK) as java, \
+    with own_peer.open(tmp_path / "q", roll_cycle=cycle.name, clock=NOW,
+                       block_size=BLOCK) as java, \
             tape.open(tmp_path / "q", codec=raw, clock=clock, block_size=BLOCK) as ours:
         theirs, mine, indexes = java.appender(), ours.appender(), []
         for n, message in enumerate(expected):
@@ -215,12 +199,12 @@ def test_one_file_for_both(peer: Peer, tmp_path: Path) -> None:
         compare(java, ours, Written(indexes, expected), list(range(0, 300, 3)))
 
 
-def test_weekly_written_by_java(peer: Peer, tmp_path: Path) -> None:
+def test_weekly_written_by_java(own_peer: Peer, tmp_path: Path) -> None:
     """WEEKLY has the names of Java, and what Java wrote is read whole; that Java reads its own is
     not promised (docs/errata.md)."""
     cycle = tape.RollCycle.WEEKLY
     indexes: list[int] = []
-    with peer.open(tmp_path / "q", roll_cycle="WEEKLY", clock=NOW, block_size=BLOCK) as java:
+    with own_peer.open(tmp_path / "q", roll_cycle="WEEKLY", clock=NOW, block_size=BLOCK) as java:
         appender = java.appender()
         for when in times(cycle):
             java.set_clock(when)

@@ -18,7 +18,7 @@ FLOORS = [
      "directory_listing", "cycle_store", "excerpt_index", "cycle_build"],
     ["recovery"],
     ["queue", "queue_open", "roll", "roll_older", "roll_end", "roll_room", "appender", "tailer", "tailer_cycles",
-     "tailer_walk", "named_tailer", "census"],
+     "tailer_walk", "named_tailer", "census", "tailer_info"],
 ]
 # Neighbours on one floor that look at each other: a cycle's end is found through its index, and the
 # index lives in the cycle's file; an appender's header declares nothing.
@@ -75,7 +75,7 @@ def test_the_language_is_pure(path: Path) -> None:
 def test_readers_cannot_write() -> None:
     """Files of reading know nothing of appending, locking or repairing."""
     for name in ("tailer.c", "tailer.h", "tailer_cycles.c", "tailer_walk.c", "named_tailer.c",
-                 "census.c"):
+                 "census.c", "tailer_info.c"):
         assert not {"roll", "write_lock", "recovery", "excerpt"} & set(includes(CSRC / name))
 
 

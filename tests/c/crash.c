@@ -53,14 +53,11 @@ static void write_number(tape_appender_t *a, int number)
 static void writer_to_be_killed(const char *directory)
 {
     tape_queue_options_t o = t_options("TEST_DAILY", &shared->ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape__sync_point_hook = kill_here;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
+    t_writer_t w = t_open_writer(directory, &o);
     for (int n = 0; n < MESSAGES; n++) {
         if (n > 0 && n % PER_CYCLE == 0) shared->ms += DAY;
-        write_number(a, n);
+        write_number(w.appender, n);
         shared->acknowledged = n + 1;
     }
     _exit(0);

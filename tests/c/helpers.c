@@ -123,3 +123,17 @@ tape_queue_options_t t_options(const char *roll_cycle, int64_t *ms)
         .clock_user = ms,
     };
 }
+
+t_writer_t t_open_writer(const char *directory, const tape_queue_options_t *options)
+{
+    t_writer_t w;
+    CHECK_OK(tape_queue_open(directory, options, &w.queue));
+    CHECK_OK(tape_appender_open(w.queue, NULL, &w.appender));
+    return w;
+}
+
+void t_close_writer(t_writer_t w)
+{
+    CHECK_OK(tape_appender_close(w.appender));
+    CHECK_OK(tape_queue_close(w.queue));
+}

@@ -33,4 +33,13 @@ int64_t t_clock(void *ms);
 /* Options with struct_size set, block size 128 KiB, and a clock at `ms` when that is not NULL. */
 tape_queue_options_t t_options(const char *roll_cycle, int64_t *ms);
 
+/* An open queue and an appender of it; both must open and close. */
+typedef struct {
+    tape_queue_t *queue;
+    tape_appender_t *appender;
+} t_writer_t;
+
+t_writer_t t_open_writer(const char *directory, const tape_queue_options_t *options);
+void t_close_writer(t_writer_t w);
+
 #endif

@@ -57,37 +57,31 @@ static void fill(const char *roll_cycle, int64_t length_ms, int64_t count, bool 
     const char *directory = t_directory();
     int64_t ms = 30 * length_ms;
     tape_queue_options_t o = t_options(roll_cycle, &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
+    t_writer_t w = t_open_writer(directory, &o);
     for (int64_t n = 0; n < count; n++) {
         int64_t index = (INT64_C(30) << 32) + n;
-        CHECK_EQ(tape_appender_write(a, &index, 8), index);
+        CHECK_EQ(tape_appender_write(w.appender, &index, 8), index);
     }
     const tape_roll_cycle_t *r = tape_roll_cycle_named(roll_cycle);
     t_findings_t f = t_check_queue(directory, T_WHOLE);
     CHECK_EQ(f.messages, count);
     CHECK_EQ(f.indexed, (count - 1) / r->index_spacing + 1);
-    seek_everywhere(q, 30, count);
+    seek_everywhere(w.queue, 30, count);
     int64_t number = 0;
     if (full) {
         CHECK_EQ(count, r->max_messages);
-        CHECK_EQ(tape_appender_write(a, &number, 8), TAPE_ECYCLEFULL);
-        CHECK_EQ(tape_appender_write(a, &number, 8), TAPE_ECYCLEFULL);
+        CHECK_EQ(tape_appender_write(w.appender, &number, 8), TAPE_ECYCLEFULL);
+        CHECK_EQ(tape_appender_write(w.appender, &number, 8), TAPE_ECYCLEFULL);
         CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, count);
     }
     ms += length_ms;
-    CHECK_EQ(tape_appender_write(a, &number, 8), INT64_C(31) << 32);
-    CHECK_EQ(tape_appender_close(a), TAPE_OK);
-    CHECK_OK(tape_queue_close(q));
+    CHECK_EQ(tape_appender_write(w.appender, &number, 8), INT64_C(31) << 32);
+    t_close_writer(w);
     /* A new handle finds the end of the full cycle, too. */
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_EQ(tape_appender_write(a, &number, 8), (INT64_C(31) << 32) + 1);
+    w = t_open_writer(directory, &o);
+    CHECK_EQ(tape_appender_write(w.appender, &number, 8), (INT64_C(31) << 32) + 1);
     CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, count + 2);
-    tape_appender_close(a);
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
 }
 
 static void unread(void)

@@ -22,19 +22,15 @@ int main(void)
     int hits = 0;
     for (int n = 0; n < 20; n++, ms += 86400000) {
         tape_queue_options_t o = t_options("TEST_DAILY", &ms);
-        tape_queue_t *q;
-        tape_appender_t *a;
-        CHECK_OK(tape_queue_open(directory, &o, &q));
-        CHECK_OK(tape_appender_open(q, NULL, &a));
-        for (int i = 0; i <= n; i++) CHECK_OK(tape_appender_write(a, "before", 6));
+        t_writer_t w = t_open_writer(directory, &o);
+        for (int i = 0; i <= n; i++) CHECK_OK(tape_appender_write(w.appender, "before", 6));
         tape__sync_point_hook = map_fails;
-        CHECK_OK(tape_appender_write(a, "not indexed", 11));
+        CHECK_OK(tape_appender_write(w.appender, "not indexed", 11));
         hits += tape__fault_hits();
         tape__fault_arm(TAPE__OP_MAP, 0, 0, false);
-        CHECK_OK(tape_appender_write(a, "next", 4));
+        CHECK_OK(tape_appender_write(w.appender, "next", 4));
         t_check_queue(directory, T_WHOLE); /* every message of the newest cycle has its entry */
-        CHECK_OK(tape_appender_close(a));
-        CHECK_OK(tape_queue_close(q));
+        t_close_writer(w);
     }
     CHECK_EQ(hits, 0);
     return 0;

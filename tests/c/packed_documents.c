@@ -78,29 +78,25 @@ int main(void)
     if (!TAPE__CAN_CLAIM_UNALIGNED) SKIP("files of data format 0 are written on x86-64 only");
     directory = t_directory();
     tape_queue_options_t o = t_options("TEST4_DAILY", &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_tailer_t *t;
     tape_excerpt_t e;
     pthread_t reader;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_EQ(write_one(a, 0), INT64_C(1) << 32);
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_EQ(write_one(w.appender, 0), INT64_C(1) << 32);
+    t_close_writer(w);
     pack(t_path(directory, "19700102T4.cq4"));
 
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    if (tail_meanwhile) CHECK_EQ(pthread_create(&reader, NULL, read_all, q), 0);
-    for (int64_t n = 1; n < MESSAGES; n++) CHECK_EQ(write_one(a, n), (INT64_C(1) << 32) + n);
+    w = t_open_writer(directory, &o);
+    if (tail_meanwhile) CHECK_EQ(pthread_create(&reader, NULL, read_all, w.queue), 0);
+    for (int64_t n = 1; n < MESSAGES; n++)
+        CHECK_EQ(write_one(w.appender, n), (INT64_C(1) << 32) + n);
     if (tail_meanwhile) CHECK_EQ(pthread_join(reader, NULL), 0);
-    else read_all(q);
+    else read_all(w.queue);
     ms += 86400000;
-    CHECK_EQ(write_one(a, 5), INT64_C(2) << 32);
-    CHECK_EQ(tape_queue_count(q, 0, INT64_MAX), MESSAGES + 1);
+    CHECK_EQ(write_one(w.appender, 5), INT64_C(2) << 32);
+    CHECK_EQ(tape_queue_count(w.queue, 0, INT64_MAX), MESSAGES + 1);
 
-    CHECK_OK(tape_tailer_open(q, NULL, &t));
+    CHECK_OK(tape_tailer_open(w.queue, NULL, &t));
     CHECK_OK(tape_tailer_seek_end(t));
     CHECK_OK(tape_tailer_set_direction(t, TAPE_BACKWARD));
     CHECK_EQ(tape_tailer_next(t, &e), 1);
@@ -110,7 +106,6 @@ int main(void)
         CHECK_EQ(e.size, length_of(n));
     }
     CHECK_OK(tape_tailer_close(t));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
     return 0;
 }

@@ -27,13 +27,9 @@ static void count_inside(const char *name)
 static void *append_many(void *unused)
 {
     tape_queue_options_t o = t_options(NULL, NULL);
-    tape_queue_t *q;
-    tape_appender_t *a;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    for (int i = 0; i < PER_THREAD; i++) CHECK_OK(tape_appender_write(a, &i, sizeof i));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_writer_t w = t_open_writer(directory, &o);
+    for (int i = 0; i < PER_THREAD; i++) CHECK_OK(tape_appender_write(w.appender, &i, sizeof i));
+    t_close_writer(w);
     return unused;
 }
 
@@ -52,45 +48,38 @@ static void two_handles_two_threads(void)
 
 static void forked(void)
 {
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_tailer_t *t;
     tape_excerpt_t e;
     tape_queue_info_t info;
     directory = t_directory();
     tape_queue_options_t o = t_options(NULL, NULL);
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_OK(tape_tailer_open(q, NULL, &t));
-    CHECK_OK(tape_appender_write(a, "parent", 6));
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_OK(tape_tailer_open(w.queue, NULL, &t));
+    CHECK_OK(tape_appender_write(w.appender, "parent", 6));
     CHECK_EQ(tape_tailer_next(t, &e), 1);
     pid_t child = fork();
     if (child == 0) {
-        tape_queue_t *q2;
-        tape_appender_t *a2;
         tape_tailer_t *t2;
-        CHECK_EQ(tape_appender_write(a, "child", 5), TAPE_EFORKED);
+        CHECK_EQ(tape_appender_write(w.appender, "child", 5), TAPE_EFORKED);
         CHECK_EQ(tape_tailer_next(t, &e), TAPE_EFORKED);
-        CHECK_EQ(tape_tailer_open(q, NULL, &t2), TAPE_EFORKED);
-        CHECK_EQ(tape_queue_info(q, &info), TAPE_EFORKED);
-        CHECK_EQ(tape_queue_last_index(q), TAPE_EFORKED);
-        CHECK_OK(tape_queue_open(directory, &o, &q2));
-        CHECK_OK(tape_appender_open(q2, NULL, &a2));
-        CHECK_OK(tape_appender_write(a2, "child", 5));
-        CHECK_OK(tape_appender_close(a2));
-        CHECK_OK(tape_queue_close(q2));
-        CHECK_OK(tape_appender_close(a)); /* the inherited ones can be put away */
+        CHECK_EQ(tape_tailer_open(w.queue, NULL, &t2), TAPE_EFORKED);
+        CHECK_EQ(tape_queue_info(w.queue, &info), TAPE_EFORKED);
+        CHECK_EQ(tape_queue_last_index(w.queue), TAPE_EFORKED);
+        t_writer_t anew = t_open_writer(directory, &o);
+        CHECK_OK(tape_appender_write(anew.appender, "child", 5));
+        t_close_writer(anew);
+        CHECK_OK(tape_appender_close(w.appender)); /* the inherited ones can be put away */
         tape_tailer_close(t);
-        tape_queue_release(q);
+        tape_queue_release(w.queue);
         _exit(0);
     }
     CHECK_EQ(t_wait(child), 0);
-    CHECK_OK(tape_appender_write(a, "parent", 6)); /* not disturbed by what the child closed */
+    /* not disturbed by what the child closed */
+    CHECK_OK(tape_appender_write(w.appender, "parent", 6));
     CHECK_EQ(tape_tailer_next(t, &e), 1);
     CHECK(e.size == 5 && memcmp(e.data, "child", 5) == 0);
     CHECK_OK(tape_tailer_close(t));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
     CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, 3);
 }
 
@@ -113,8 +102,6 @@ static void fork_and_die(const char *name)
 
 static void parent_dies_child_lives(void)
 {
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_queue_info_t info;
     pid_t grandchild;
     directory = t_directory();
@@ -124,23 +111,20 @@ static void parent_dies_child_lives(void)
     pid_t child = fork();
     if (child == 0) {
         tape__sync_point_hook = fork_and_die;
-        CHECK_OK(tape_queue_open(directory, &o, &q));
-        CHECK_OK(tape_appender_open(q, NULL, &a));
-        tape_appender_write(a, "x", 1);
+        t_writer_t w = t_open_writer(directory, &o);
+        tape_appender_write(w.appender, "x", 1);
         _exit(8);
     }
     CHECK(read(pipe_of_child[0], &grandchild, sizeof grandchild) == sizeof grandchild);
     CHECK_EQ(t_wait(child), 7);
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
+    t_writer_t w = t_open_writer(directory, &o);
     int64_t start = t_now_ns();
-    CHECK_OK(tape_appender_write(a, "y", 1));
+    CHECK_OK(tape_appender_write(w.appender, "y", 1));
     CHECK(t_now_ns() - start < 100000000);
-    CHECK_OK(tape_queue_info(q, &info));
+    CHECK_OK(tape_queue_info(w.queue, &info));
     CHECK_EQ(info.lock_broken, 1);
     kill(grandchild, SIGKILL);
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
     close(pipe_of_child[0]);
     close(pipe_of_child[1]);
 }

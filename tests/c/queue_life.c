@@ -6,41 +6,44 @@
 #include "helpers.h"
 #include "queue_check.h"
 
+/* All three handles, and a message that was written and delivered. */
+static t_writer_t open_and_deliver(const char *directory, tape_tailer_t **t, tape_excerpt_t *e)
+{
+    tape_queue_options_t o = t_options(NULL, NULL);
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_OK(tape_tailer_open(w.queue, NULL, t));
+    CHECK_OK(tape_appender_write(w.appender, "x", 1));
+    CHECK_EQ(tape_tailer_next(*t, e), 1);
+    return w;
+}
+
 static void close_with_children(void)
 {
     const char *directory = t_directory();
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_tailer_t *t;
     tape_excerpt_t e;
     tape_queue_info_t info;
-    tape_queue_options_t o = t_options(NULL, NULL);
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_OK(tape_tailer_open(q, NULL, &t));
-    CHECK_OK(tape_appender_write(a, "x", 1));
-    CHECK_EQ(tape_tailer_next(t, &e), 1);
-    CHECK_EQ(tape_queue_close(q), TAPE_EBUSY);
-    CHECK_OK(tape_appender_write(a, "y", 1)); /* that was refused, so all goes on */
+    t_writer_t w = open_and_deliver(directory, &t, &e);
+    CHECK_EQ(tape_queue_close(w.queue), TAPE_EBUSY);
+    CHECK_OK(tape_appender_write(w.appender, "y", 1)); /* that was refused, so all goes on */
     CHECK_OK(tape_tailer_shutdown(t));
     CHECK_EQ(e.data[0], 'x'); /* what was delivered stays until the tailer is closed */
     CHECK_EQ(tape_tailer_next(t, &e), TAPE_ECLOSED);
-    CHECK_EQ(tape_queue_close(q), TAPE_EBUSY); /* its memory is still the caller's */
-    CHECK_OK(tape_queue_shutdown(q));
-    CHECK_OK(tape_queue_shutdown(q));
+    CHECK_EQ(tape_queue_close(w.queue), TAPE_EBUSY); /* its memory is still the caller's */
+    CHECK_OK(tape_queue_shutdown(w.queue));
+    CHECK_OK(tape_queue_shutdown(w.queue));
     CHECK_EQ(t_descriptors(directory), 2); /* that, and the slot in tape.side until the handle goes */
     CHECK(t_mappings(directory) <= 2);     /* the header and the window of the delivered message */
-    CHECK_EQ(tape_appender_write(a, "z", 1), TAPE_ECLOSED);
+    CHECK_EQ(tape_appender_write(w.appender, "z", 1), TAPE_ECLOSED);
     CHECK_EQ(tape_tailer_seek_start(t), TAPE_ECLOSED);
-    CHECK_EQ(tape_queue_first_index(q), TAPE_ECLOSED);
+    CHECK_EQ(tape_queue_first_index(w.queue), TAPE_ECLOSED);
     tape_appender_t *late;
-    CHECK_EQ(tape_appender_open(q, NULL, &late), TAPE_ECLOSED);
+    CHECK_EQ(tape_appender_open(w.queue, NULL, &late), TAPE_ECLOSED);
     CHECK(late == NULL);
-    CHECK_OK(tape_queue_info(q, &info));
+    CHECK_OK(tape_queue_info(w.queue, &info));
     CHECK_EQ(info.closed, 1);
     CHECK_OK(tape_tailer_close(t));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
     CHECK_OK(tape_queue_close(NULL));
     CHECK_OK(tape_appender_close(NULL));
     CHECK_OK(tape_tailer_close(NULL));
@@ -54,19 +57,12 @@ static void any_order(void)
     static const char *const orders[] = {"qat", "qta", "aqt", "atq", "tqa", "taq"};
     const char *directory = t_directory();
     for (int i = 0; i < 6; i++) {
-        tape_queue_t *q;
-        tape_appender_t *a;
         tape_tailer_t *t;
         tape_excerpt_t e;
-        tape_queue_options_t o = t_options(NULL, NULL);
-        CHECK_OK(tape_queue_open(directory, &o, &q));
-        CHECK_OK(tape_appender_open(q, NULL, &a));
-        CHECK_OK(tape_tailer_open(q, NULL, &t));
-        CHECK_OK(tape_appender_write(a, "x", 1));
-        CHECK_EQ(tape_tailer_next(t, &e), 1);
+        t_writer_t w = open_and_deliver(directory, &t, &e);
         for (const char *p = orders[i]; *p; p++) {
-            if (*p == 'q') tape_queue_release(q);
-            if (*p == 'a') CHECK_OK(tape_appender_close(a));
+            if (*p == 'q') tape_queue_release(w.queue);
+            if (*p == 'a') CHECK_OK(tape_appender_close(w.appender));
             if (*p == 't') CHECK_OK(tape_tailer_close(t));
         }
         CHECK_EQ(t_descriptors(directory), 0);

@@ -29,48 +29,45 @@ static void five_cycles(void)
     const char *directory = t_directory();
     int64_t ms = 100500;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_tailer_t *live, *t;
     tape_excerpt_t e;
     tape_queue_info_t info;
     char text[32];
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_OK(tape_tailer_open(q, NULL, &live));
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_OK(tape_tailer_open(w.queue, NULL, &live));
     CHECK_EQ(tape_tailer_next(live, &e), 0);
-    CHECK_EQ(tape_queue_last_index(q), TAPE_ENOINDEX);
-    CHECK_EQ(tape_appender_last_index(a), TAPE_ENOINDEX);
+    CHECK_EQ(tape_queue_last_index(w.queue), TAPE_ENOINDEX);
+    CHECK_EQ(tape_appender_last_index(w.appender), TAPE_ENOINDEX);
     for (int i = 0; i < 5; i++) {
         ms = cycles[i] * 1000 + 999; /* the last millisecond still belongs to the cycle */
         for (int n = 0; n < 3; n++) {
             snprintf(text, sizeof text, "%d-%d", i, n);
-            int64_t index = write_text(a, text);
+            int64_t index = write_text(w.appender, text);
             CHECK_OK(index);
             CHECK_EQ(index, index_of(cycles[i], n));
-            CHECK_EQ(tape_appender_last_index(a), index);
-            CHECK_EQ(tape_queue_last_index(q), index);
+            CHECK_EQ(tape_appender_last_index(w.appender), index);
+            CHECK_EQ(tape_queue_last_index(w.queue), index);
             read_text(live, text, index);
         }
         CHECK_EQ(tape_tailer_next(live, &e), 0);
         CHECK_EQ(t_check_queue(directory, T_WHOLE).cycles, i + 1);
     }
-    CHECK_EQ(tape_queue_first_index(q), index_of(100, 0));
+    CHECK_EQ(tape_queue_first_index(w.queue), index_of(100, 0));
 
     ms = 103000; /* back into a gap, and before everything */
-    CHECK_EQ(write_text(a, "late"), index_of(140, 3));
+    CHECK_EQ(write_text(w.appender, "late"), index_of(140, 3));
     ms = 1000;
-    CHECK_EQ(write_text(a, "later"), index_of(140, 4));
-    CHECK_OK(tape_queue_info(q, &info));
+    CHECK_EQ(write_text(w.appender, "later"), index_of(140, 4));
+    CHECK_OK(tape_queue_info(w.queue, &info));
     CHECK_EQ(info.clock_went_back, 2);
     CHECK_EQ(info.rolls, 5);
     CHECK_EQ(info.lowest_cycle, 100);
     CHECK_EQ(info.highest_cycle, 140);
     CHECK_EQ(t_check_queue(directory, T_WHOLE).cycles, 5);
     ms = -1;
-    CHECK_EQ(write_text(a, "no time"), TAPE_ECLOCK);
+    CHECK_EQ(write_text(w.appender, "no time"), TAPE_ECLOCK);
 
-    CHECK_OK(tape_tailer_open(q, NULL, &t));
+    CHECK_OK(tape_tailer_open(w.queue, NULL, &t));
     for (int i = 0; i < 5; i++)
         for (int n = 0; n < 3; n++) {
             snprintf(text, sizeof text, "%d-%d", i, n);
@@ -84,8 +81,7 @@ static void five_cycles(void)
     read_text(t, "2-1", index_of(105, 1));
     CHECK_OK(tape_tailer_close(t));
     CHECK_OK(tape_tailer_close(live));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
 }
 
 /* A handle that slept while others rolled: it ends nothing wrongly and goes on in the newest. */
@@ -120,32 +116,28 @@ static void ended_by_others(void)
     const char *directory = t_directory();
     int64_t ms = 7000, repaired = 0;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_tailer_t *t;
     char name[64];
     o.lock_timeout_ns = 50000000;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_EQ(write_text(a, "one"), index_of(7, 0));
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_EQ(write_text(w.appender, "one"), index_of(7, 0));
     tape__cycle_store_t s;
-    tape__window_t w = {0};
-    CHECK_OK(tape_queue_cycle_name(q, 7, name, sizeof name));
+    tape__window_t window = {0};
+    CHECK_OK(tape_queue_cycle_name(w.queue, 7, name, sizeof name));
     CHECK_OK(tape__cycle_store_open(&s, t_path(directory, name), 7, true));
-    CHECK_OK(tape__cycle_store_seal(&s, &w, &repaired));
-    tape__window_close(&w);
+    CHECK_OK(tape__cycle_store_seal(&s, &window, &repaired));
+    tape__window_close(&window);
     tape__cycle_store_close(&s);
-    CHECK_EQ(write_text(a, "never"), TAPE_ECLOCK);
-    CHECK_EQ(write_text(a, "never"), TAPE_ECLOCK);
+    CHECK_EQ(write_text(w.appender, "never"), TAPE_ECLOCK);
+    CHECK_EQ(write_text(w.appender, "never"), TAPE_ECLOCK);
     ms = 8000;
-    CHECK_EQ(write_text(a, "two"), index_of(8, 0));
-    CHECK_OK(tape_tailer_open(q, NULL, &t));
+    CHECK_EQ(write_text(w.appender, "two"), index_of(8, 0));
+    CHECK_OK(tape_tailer_open(w.queue, NULL, &t));
     read_text(t, "one", index_of(7, 0));
     read_text(t, "two", index_of(8, 0));
     CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, 2);
     tape_tailer_close(t);
-    tape_appender_close(a);
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
 }
 
 /* Very many cycles at once, so that the directory is read instead of asked for names. */
@@ -154,16 +146,13 @@ static void many_cycles(void)
     const char *directory = t_directory();
     int64_t ms = 1000;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    for (int i = 1; i <= 60; i++, ms += i % 7 == 0 ? 100000000 : 1000) CHECK_OK(write_text(a, "x"));
+    t_writer_t w = t_open_writer(directory, &o);
+    for (int i = 1; i <= 60; i++, ms += i % 7 == 0 ? 100000000 : 1000)
+        CHECK_OK(write_text(w.appender, "x"));
     t_findings_t f = t_check_queue(directory, T_WHOLE);
     CHECK_EQ(f.cycles, 60);
     CHECK_EQ(f.messages, 60);
-    tape_appender_close(a);
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
 }
 
 int main(void)

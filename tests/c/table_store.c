@@ -27,7 +27,7 @@ _Static_assert(ANNOTATED == 0x100, "the annotated example ends with the value at
 
 static tape__settings_t settings(void)
 {
-    return (tape__settings_t){tape_roll_cycle_named("FAST_DAILY"), 0, 0, false};
+    return (tape__settings_t){.roll_cycle = tape_roll_cycle_named("FAST_DAILY")};
 }
 
 static void bytes_equal(const char *directory)

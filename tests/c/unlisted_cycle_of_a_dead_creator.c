@@ -18,23 +18,18 @@ int main(void)
     const char *directory = t_directory();
     int64_t ms = 100000;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
-    tape_queue_t *q;
-    tape_appender_t *a;
     pid_t child = fork();
     if (child == 0) {
         tape__sync_point_hook = die;
-        CHECK_OK(tape_queue_open(directory, &o, &q));
-        CHECK_OK(tape_appender_open(q, NULL, &a));
-        tape_appender_write(a, "one", 3);
+        t_writer_t w = t_open_writer(directory, &o);
+        tape_appender_write(w.appender, "one", 3);
         _exit(0);
     }
     CHECK_EQ(t_wait(child), 128 + SIGKILL);
     ms += 1000;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_EQ(tape_appender_write(a, "two", 3), INT64_C(101) << 32);
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_EQ(tape_appender_write(w.appender, "two", 3), INT64_C(101) << 32);
     CHECK_EQ(t_check_queue(directory, T_WHOLE).cycles, 2); /* compares words and files */
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
     return 0;
 }

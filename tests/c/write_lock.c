@@ -31,20 +31,16 @@ static int64_t append_once(int64_t lock_timeout_ns, int64_t stale_after_ns, uint
                            int64_t *ns, tape_queue_info_t *info)
 {
     tape_queue_options_t o = t_options(NULL, NULL);
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_queue_info_t unused;
     o.lock_timeout_ns = lock_timeout_ns;
     o.stale_after_ns = stale_after_ns;
     o.flags = flags;
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
+    t_writer_t w = t_open_writer(directory, &o);
     int64_t start = t_now_ns();
-    int64_t rc = tape_appender_write(a, "x", 1);
+    int64_t rc = tape_appender_write(w.appender, "x", 1);
     *ns = t_now_ns() - start;
-    CHECK_OK(tape_queue_info(q, info ? info : &unused));
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    CHECK_OK(tape_queue_info(w.queue, info ? info : &unused));
+    t_close_writer(w);
     return rc;
 }
 
@@ -182,24 +178,20 @@ static void rob(const char *name)
 
 static void lost(void)
 {
-    tape_queue_t *q;
-    tape_appender_t *a;
     tape_queue_info_t info;
     fresh_queue();
     tape_queue_options_t o = t_options(NULL, NULL);
-    CHECK_OK(tape_queue_open(directory, &o, &q));
-    CHECK_OK(tape_appender_open(q, NULL, &a));
-    CHECK_OK(tape_appender_write(a, "one", 3));
+    t_writer_t w = t_open_writer(directory, &o);
+    CHECK_OK(tape_appender_write(w.appender, "one", 3));
     robbed = word;
     tape__sync_point_hook = rob;
-    CHECK_OK(tape_appender_write(a, "two", 3));
+    CHECK_OK(tape_appender_write(w.appender, "two", 3));
     tape__sync_point_hook = no_hook;
-    CHECK_OK(tape_appender_write(a, "three", 5));
-    CHECK_OK(tape_queue_info(q, &info));
+    CHECK_OK(tape_appender_write(w.appender, "three", 5));
+    CHECK_OK(tape_queue_info(w.queue, &info));
     CHECK_EQ(info.lock_lost, 1);
     CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, 3);
-    CHECK_OK(tape_appender_close(a));
-    CHECK_OK(tape_queue_close(q));
+    t_close_writer(w);
 }
 
 static void append_lock(void)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .process import JvmError, JvmProcess, Lines
+from .heard import Heard, counts_word
+from .process import JvmError, JvmProcess
 from .words import pair_of
 
 
@@ -19,13 +18,7 @@ class LiveProcess(JvmProcess):
     def __init__(self, arguments: Sequence[str], *, version: str | None = None,
                  jvm_options: Sequence[str] = ()) -> None:
         super().__init__(arguments, version=version, jvm_options=jvm_options)
-        self._said: list[str] = []
-        self._acks: list[tuple[int, int]] = []
-        self._news = threading.Condition()
-        self._ended = False
-        # A thread, so that the JVM never waits for a full pipe.
-        self._reader = threading.Thread(target=self._listen, daemon=True)
-        self._reader.start()
+        self._heard = Heard(self._stdout, lambda: self._died("ended"))
 
     def __enter__(self) -> Any:
         return self
@@ -37,18 +30,17 @@ class LiveProcess(JvmProcess):
         """End it, by force if it still runs."""
         if self.alive:
             self.kill()
-        self._reader.join()
+        self._heard.join()
         self._dispose(timeout=30)
 
     def kill(self) -> None:
         """SIGKILL; afterwards everything that it said is there."""
         super().kill()
-        self._reader.join()
+        self._heard.join()
 
     def said(self) -> list[str]:
         """All lines so far, but for acknowledgements."""
-        with self._news:
-            return list(self._said)
+        return self._heard.said()
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Wait until its queue is open."""
@@ -58,38 +50,12 @@ class LiveProcess(JvmProcess):
         """Ask it to end; :meth:`result` waits for it."""
         self._send("stop")
 
-    def _listen(self) -> None:
-        lines = Lines(self._stdout)
-        while (line := lines.next(time.monotonic() + 86400)) is not None:
-            with self._news:
-                if line.startswith("ack "):
-                    _, n, index = line.split(" ")
-                    self._acks.append((int(n), int(index)))
-                else:
-                    self._said.append(line)
-                self._news.notify_all()
-        with self._news:
-            self._ended = True
-            self._news.notify_all()
-
     def _wait_for(self, *first_words: str, timeout: float) -> list[str]:
         """The words of the first line that begins with one of these."""
-        deadline = time.monotonic() + timeout
-        seen = 0
-        with self._news:
-            while True:
-                for line in self._said[seen:]:
-                    words = line.split(" ")
-                    if words[0] in first_words:
-                        return words
-                    if words[0] == "failed":
-                        raise JvmError(words[1], " ".join(words[2:]))
-                seen = len(self._said)
-                if self._ended:
-                    raise self._died("ended")
-                if not self._news.wait(max(deadline - time.monotonic(), 0)) \
-                        and time.monotonic() >= deadline:
-                    raise TimeoutError(f"no {' or '.join(first_words)} within {timeout} s")
+        words = self._heard.wait_words(*first_words, "failed", timeout=timeout)
+        if words[0] == "failed":
+            raise JvmError(words[1], " ".join(words[2:]))
+        return words
 
 
 @dataclass(frozen=True)
@@ -142,24 +108,13 @@ class LiveWriter(LiveProcess):
         self._send("go")
 
     def acks(self) -> list[tuple[int, int]]:
-        """n and index of each message that it acknowledged so far, in order.
-
-        After :meth:`kill` these are all: a line that was cut has no newline and is not seen.
-        """
-        with self._news:
-            return list(self._acks)
+        """n and index of each message that it acknowledged so far, in order; see
+        :meth:`Heard.acks`."""
+        return [(n, index) for n, index in self._heard.acks()]
 
     def wait_acks(self, count: int, timeout: float = 60) -> None:
         """Wait until that many messages are acknowledged."""
-        deadline = time.monotonic() + timeout
-        with self._news:
-            while len(self._acks) < count:
-                if self._ended:
-                    raise self._died("ended")
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError(f"fewer than {count} messages within {timeout} s")
-                self._news.wait(left)
+        self._heard.wait_acks(count, timeout)
 
     def result(self, timeout: float = 120) -> WriterResult:
         """Wait for its end."""
@@ -198,7 +153,8 @@ class LiveTailer(LiveProcess):
             give_up_seconds: silence after which it ends although counts were not reached.
         """
         options: dict[str, object] = {
-            "out": os.path.abspath(out), "until-counts": None if until is None else _counts(until),
+            "out": os.path.abspath(out),
+            "until-counts": None if until is None else counts_word(until),
             "idle-seconds": idle_seconds, "named": named, "roll": roll_cycle,
             "read-only": "true" if read_only else None, "give-up-seconds": give_up_seconds}
         super().__init__(["tail", os.path.abspath(path), *_options(options)],
@@ -206,7 +162,7 @@ class LiveTailer(LiveProcess):
 
     def until(self, counts: Mapping[int, int]) -> None:
         """Let it end once it has seen so many messages of each id."""
-        self._send(f"until {_counts(counts)}")
+        self._send(f"until {counts_word(counts)}")
 
     def result(self, timeout: float = 120) -> TailerResult:
         """Wait for its end: the counts, the silence, or one second of it after ``stop``."""
@@ -220,7 +176,3 @@ class LiveTailer(LiveProcess):
 def _options(options: Mapping[str, object]) -> list[str]:
     return [word for name, value in options.items() if value is not None
             for word in (f"--{name}", str(value))]
-
-
-def _counts(counts: Mapping[int, int]) -> str:
-    return ",".join(f"{id}:{count}" for id, count in counts.items())

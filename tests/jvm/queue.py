@@ -116,8 +116,8 @@ class JvmQueue:
         self.peer.call("appendunlock", self.name)
 
 
-class JvmAppender:
-    """An appender of Java's. Every method that appends gives the index."""
+class _OfQueue:
+    """What a :class:`JvmQueue` has open, by the name that the peer knows it by."""
 
     def __init__(self, queue: JvmQueue, name: str) -> None:
         self.queue = queue
@@ -128,6 +128,10 @@ class JvmAppender:
 
     def _int(self, command: str, *words: object) -> int:
         return int(self._call(command, *words)[0])
+
+
+class JvmAppender(_OfQueue):
+    """An appender of Java's. Every method that appends gives the index."""
 
     def append(self, data: bytes) -> int:
         """One message in tape's framing."""
@@ -213,18 +217,8 @@ class JvmAppender:
         self._call("closeappender")
 
 
-class JvmTailer:
+class JvmTailer(_OfQueue):
     """A tailer of Java's."""
-
-    def __init__(self, queue: JvmQueue, name: str) -> None:
-        self.queue = queue
-        self.name = name
-
-    def _call(self, command: str, *words: object) -> list[str]:
-        return self.queue.peer.call(command, self.name, *words)
-
-    def _int(self, command: str, *words: object) -> int:
-        return int(self._call(command, *words)[0])
 
     def _bool(self, command: str, *words: object) -> bool:
         return self._call(command, *words)[0] == "true"
