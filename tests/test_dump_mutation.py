@@ -24,7 +24,7 @@ import tape
 from tape import dump
 from tape.codecs import document, raw
 
-from .test_queue import SetClock
+from .clocks import SetClock
 
 START = 1_600_000_000_000
 # Roll cycle, messages in each cycle; the sample: one bit of so many bytes, one of so many sizes.

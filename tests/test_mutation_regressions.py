@@ -201,7 +201,7 @@ def test_an_entry_for_a_message_that_is_not_written(queue: Path, leads_to: bytes
     write(queue, SECOND, 2)
     entry = entry_of(file, b"message 16") + 16
     poke(file, entry, struct.pack("<Q", position(file, leads_to)))
-    with tape.open(queue, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+    with tape.open(queue, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
         a = q.appender()
         index = [a.write(b"%d" % n) for n in range(2)][-1]
         with pytest.raises(tape.CorruptQueue) as caught:
@@ -219,7 +219,7 @@ def test_a_page_for_messages_that_are_not_written(tmp_path: Path) -> None:
     outer = data.index(b"\x8d", data.index(b"index2index")) + 17
     poke(file, outer + 8, data[outer:outer + 8])
     before = data[word(file, outer):][:300]
-    with tape.open(path, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+    with tape.open(path, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
         a = q.appender()
         for n in range(2):
             a.write(b"%d" % n)
