@@ -152,7 +152,7 @@ def refuses_the_number(path: Path, file: Path, at: int | None = None) -> None:
 
 @pytest.mark.parametrize("sequence", [0, 3, 15, 18])
 def test_a_pair_that_counts_fewer_messages(queue: Path, sequence: int) -> None:
-    """Java's after a write position of 0: counted on from there, new messages hid behind old ones."""
+    """Java's behind a write position of 0; counted on from there, new messages hid behind old."""
     file = cycle_file(queue)
     pair = pair_of(file)
     poke(file, pair + 8, struct.pack("<Q", (word(file, pair) << 32) + sequence))
@@ -201,7 +201,7 @@ def test_an_entry_for_a_message_that_is_not_written(queue: Path, leads_to: bytes
     write(queue, SECOND, 2)
     entry = entry_of(file, b"message 16") + 16
     poke(file, entry, struct.pack("<Q", position(file, leads_to)))
-    with tape.open(queue, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+    with tape.open(queue, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
         a = q.appender()
         index = [a.write(b"%d" % n) for n in range(2)][-1]
         with pytest.raises(tape.CorruptQueue) as caught:
@@ -219,7 +219,7 @@ def test_a_page_for_messages_that_are_not_written(tmp_path: Path) -> None:
     outer = data.index(b"\x8d", data.index(b"index2index")) + 17
     poke(file, outer + 8, data[outer:outer + 8])
     before = data[word(file, outer):][:300]
-    with tape.open(path, codec=tape.codecs.raw, clock=At(SECOND)) as q:
+    with tape.open(path, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
         a = q.appender()
         for n in range(2):
             a.write(b"%d" % n)
@@ -276,16 +276,20 @@ def test_a_sequence_that_does_not_fit_before_its_position(queue: Path) -> None:
         assert q.last_index is not None and q.last_index & 0xFFFFFFFF == 19
 
 
-@pytest.mark.parametrize("value", [2, 0x3FFE, 1 << 31, (1 << 63) - 4, (1 << 64) - 4, 1 << 62])
-def test_a_write_position_that_is_nonsense(queue: Path, value: int) -> None:
-    """Unaligned, beyond the file, negative: reading goes on, appending is refused."""
+@pytest.mark.parametrize(("value", "says"), [
+    (2, "inside the header"), (0x3FFE, "not a multiple of 4"), (1 << 31, "not that of a message"),
+    ((1 << 63) - 4, "not that of a message"), ((1 << 64) - 4, "not that of a message"),
+    (1 << 62, "not that of a message")])
+def test_a_write_position_that_is_nonsense(queue: Path, value: int, says: str) -> None:
+    """Unaligned, beyond the file, negative: reading goes on, appending is refused for that word."""
     file = cycle_file(queue)
-    poke(file, pair_of(file), struct.pack("<QQ", value, ((value << 32) + 19) % (1 << 64)))
+    pair = pair_of(file)
+    poke(file, pair, struct.pack("<QQ", value, ((value << 32) + 19) % (1 << 64)))
     assert len(read_all(queue)) == 20
     before = file.read_bytes()
-    with pytest.raises(tape.CorruptQueue):
+    with pytest.raises(tape.CorruptQueue, match=says) as caught:
         write(queue, SECOND, 1)
-    assert file.read_bytes() == before
+    assert caught.value.position == pair and file.read_bytes() == before
 
 
 def cell(value: int) -> bytes:
@@ -345,11 +349,12 @@ def array(at: int, event: bytes, count: int, entry: int) -> bytes:
 
 
 def test_an_index_of_pages_that_lead_nowhere(queue: Path) -> None:
-    """32768 entries to one page of 32768 entries into nothing: a thousand million of them."""
-    count, file = 32768, cycle_file(queue)
+    """32768 entries to one page of 32768 entries into nothing: a thousand million of them, each far
+    enough away to have that many messages before it."""
+    count, far, file = 32768, 1 << 40, cycle_file(queue)
     start = len(hostile_header(count, 4))
     page_at = start + len(array(start, b"index2index", count, 0))
-    pages = array(start, b"index2index", count, page_at) + array(page_at, b"index", count, start)
+    pages = array(start, b"index2index", count, page_at) + array(page_at, b"index", count, far)
     message = b"\xc0\x80\x06\x8ahello"
     data = hostile_header(count, 4, pages) + struct.pack("<I", len(message)) + message
     file.write_bytes(data.ljust(len(data) + 65536, b"\0"))
@@ -404,24 +409,31 @@ def test_what_a_process_left_that_died_adding_a_key(queue: Path) -> None:
 def test_an_epoch_of_all_bits(queue: Path) -> None:
     """Arithmetic with an epoch of 2^63 milliseconds overflows; it is refused."""
     table = queue / "metadata.cq4t"
-    data = table.read_bytes()
-    at = data.index(b"epoch\xa1\x00")
-    # an eight-byte number that eats the two fields behind it, which are not needed
-    patched = data[:at + 5] + b"\xa7" + struct.pack("<q", -(1 << 63)) + data[at + 14:]
-    table.write_bytes(patched)
-    refused(queue, table)
+    data = bytearray(table.read_bytes())
+    roll = data.index(b"SCQSRoll\x82") + 9
+    at = data.index(b"epoch\xa1\x00") + 5
+    unneeded = b"\xd7deltaCheckpointInterval\xa1\x40"
+    assert data[at + 2:].startswith(unneeded)
+    # eight bytes instead of one in the block of the roll, and that much less behind it
+    data[at:at + 2 + len(unneeded)] = (b"\xa7" + struct.pack("<q", -(1 << 63))
+                                       + b"\x8f" * (len(unneeded) - 7))
+    struct.pack_into("<I", data, roll, struct.unpack_from("<I", data, roll)[0] + 7)
+    table.write_bytes(data)
+    assert "epoch" in str(refused(queue, table))
 
 
 # ---- strange things under the names of files ----
 
 def test_a_directory_named_like_a_cycle_file(queue: Path) -> None:
-    """It is an error with its name, for readers and writers."""
+    """It is an error with its name, for readers and writers, and said in words."""
     file = cycle_file(queue)
     file.unlink()
     file.mkdir()
-    for call in (lambda: read_all(queue), lambda: write(queue, SECOND, 1)):
-        with pytest.raises(tape.Error) as caught:
-            call()
+    with pytest.raises(tape.Error, match="not a regular file") as reading:
+        read_all(queue)
+    with pytest.raises(tape.Error) as writing:
+        write(queue, SECOND, 1)
+    for caught in (reading, writing):
         assert caught.value.file == str(file) and caught.value.hint
 
 
@@ -459,7 +471,7 @@ def test_symbolic_links(queue: Path, tmp_path: Path) -> None:
 
 
 def test_a_cycle_file_of_another_roll_cycle(tmp_path: Path) -> None:
-    """Under a name of this queue it is read by its own index settings, as Java does."""
+    """Under a name of this queue its own index settings count, as in Java."""
     write(tmp_path / "a", SECOND, 20)
     with tape.open(tmp_path / "b", codec=tape.codecs.raw, roll_cycle="FAST_DAILY") as q:
         for n in range(5):
@@ -467,6 +479,9 @@ def test_a_cycle_file_of_another_roll_cycle(tmp_path: Path) -> None:
     other = cycle_file(tmp_path / "b")
     cycle_file(tmp_path / "a").write_bytes(other.read_bytes()[:131072])
     assert read_all(tmp_path / "a") == [b"daily %d" % n for n in range(5)]
+    file = cycle_file(tmp_path / "a")
+    write(tmp_path / "a", SECOND, 253)
+    assert entry_of(file, b"message 251") == entry_of(file, b"daily 0") + 8  # message 256 of them
 
 
 def test_a_table_store_as_cycle_file(queue: Path) -> None:

@@ -13,11 +13,11 @@
  * each one, in a copy of the queue on a memory file system:
  *   1. everything that reads is called on a queue opened read-only; then no byte may have changed;
  *   2. the queue is opened for writing and closed; then only new table entries may have come;
- *   3. messages are appended in the newest cycle, two or enough to pass the next entry of its index,
- *      then, with the damage made anew,
+ *   3. messages are appended in the newest cycle, two or enough to pass the next index entry, then,
+ *      with the damage made anew,
  *   4. one in the next cycle, which ends the older ones; each appended message must be found by its
- *      index, at once and by a queue opened afterwards; and after each step every message that could
- *      be read in step 1 must still be readable.
+ *      index, at once and by a queue opened afterwards, and after each step every message that
+ *      could be read in step 1 must still be readable.
  * Each error must have a known code, a hint and a file; no call may take longer than a second; a
  * crash (or a finding of the sanitizers) is the death of the child that runs the cases, whose
  * number stands in shared memory, and the next child goes on behind it. Each mapping of the library
