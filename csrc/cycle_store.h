@@ -8,6 +8,10 @@
  *     ....  messages and further index pages
  *     ....  0 (the end) or END_OF_DATA (the end for good)
  *
+ *     cycle_store.c      opening, walking          cycle_end.c      an end to write at; sealing
+ *     cycle_header.c     the header                cycle_build.c    a new file
+ *     cycle_measure.c    finished files, counted without mapping them
+ *
  * Bound words are found by parsing: their offsets differ between versions (3.6).
  *
  * writePosition[0], [1]: written by the holder of the write lock only, [0] first; a reader
@@ -133,5 +137,17 @@ typedef struct {
 /* Builds a complete file with its first message, write position and first index entry (9.3). On
  * failure there is no file at `path`. */
 int tape__cycle_store_build(const tape__new_file_t *n);
+
+/* ---- between the files that make this up ---- */
+
+enum {
+    TAPE__CYCLE_HEADER_MAX = 65536, /* Java refuses a longer first document (9.3) */
+    TAPE__WALK_WINDOW = 4 << 20
+};
+
+/* TAPE_ECORRUPT about this file, with a text that names it and the place. */
+int tape__cycle_bad(const tape__cycle_store_t *s, uint64_t at, const char *what);
+/* Reads the header's body. TAPE_OK or a code. */
+int tape__cycle_store_parse(tape__cycle_store_t *s, const uint8_t *body, uint32_t length);
 
 #endif

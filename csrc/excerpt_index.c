@@ -1,7 +1,6 @@
 /* excerpt_index.c - see excerpt_index.h. */
 #include "excerpt_index.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "atomics.h"
@@ -158,18 +157,12 @@ int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cur
     return find(s, sequence, &search, out);
 }
 
-static int misleads(const tape__cycle_store_t *s, uint64_t at, const char *what)
-{
-    return tape__fail(TAPE_ECORRUPT, s->file.path, (int64_t)at, "%s at offset %" PRIu64 ": %s",
-                      s->file.path, at, what);
-}
-
 int tape__excerpt_index_find_sound(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
 {
     search_t search = {TRIES_MAX, 0};
     int rc = find(s, sequence, &search, out);
     if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
-    return misleads(s, search.led_nowhere, "an entry of the index leads to no message");
+    return tape__cycle_bad(s, search.led_nowhere, "an entry of the index leads to no message");
 }
 
 /* ---- writing ---- */
@@ -210,12 +203,13 @@ int tape__excerpt_index_check_free(tape__cycle_store_t *s, int64_t sequence)
     if (rc == TAPE__BEYOND_END) {
         rc = open_outer(s, &outer);
         if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no index at all */
-        return misleads(s, outer + (uint64_t)page * 8, "an entry of index2index leads to no page");
+        return tape__cycle_bad(s, outer + (uint64_t)page * 8,
+                               "an entry of index2index leads to no page");
     }
     if (rc < 0) return rc;
     uint64_t at = first + (uint64_t)(entry % s->index_count) * 8;
     if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
-    return misleads(s, at, "the index has an entry for a message that is not written yet");
+    return tape__cycle_bad(s, at, "the index has an entry for a message that is not written yet");
 }
 
 static void raise_used(tape__window_t *w, uint64_t first, uint64_t used)
