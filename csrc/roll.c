@@ -42,9 +42,12 @@ static void trust_coarse_clock(tape_queue_t *q)
 
 /* ---- entering a cycle ---- */
 
-static void close_writer(tape__writer_t *w)
+/* Who waits for the lock watches a word of the file in hand; without one, that of the listing. */
+static void close_writer(tape_queue_t *q)
 {
+    tape__writer_t *w = &q->writer;
     if (!w->open) return;
+    q->lock.pulse = q->listing.mod_count;
     tape__window_close(&w->window);
     tape__cycle_store_close(&w->store);
     w->open = false;
@@ -55,7 +58,7 @@ static int open_cycle(tape_queue_t *q, int64_t cycle)
 {
     tape__writer_t *w = &q->writer;
     char path[1024];
-    close_writer(w);
+    close_writer(q);
     if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
         return tape__fail(TAPE_ECLOCK, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
     int rc = tape__cycle_store_open(&w->store, path, cycle, true);
@@ -161,7 +164,7 @@ static int enter_existing(tape_queue_t *q, int64_t cycle)
     int rc = open_cycle(q, cycle);
     if (rc != TAPE_OK) return rc;
     rc = tape__roll_find_the_end(q);
-    if (rc < 0) close_writer(&q->writer);
+    if (rc < 0) close_writer(q);
     else enter_cycle(q);
     return rc;
 }
@@ -183,7 +186,7 @@ static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
     rc = open_cycle(q, cycle);
     if (rc == TAPE_OK) rc = tape__roll_find_the_end(q);
     if (rc == TAPE_OK) enter_cycle(q);
-    else close_writer(w); /* the message is written all the same */
+    else close_writer(q); /* the message is written all the same */
     return TAPE__ROLL_WRITTEN;
 }
 
@@ -225,7 +228,7 @@ static int look_after_files(tape_queue_t *q)
                           q->table.file.path);
     if (w->open && is_deleted(&w->store.file)) {
         COUNT64(counters, &q->files_lost, 1);
-        close_writer(w);
+        close_writer(q);
     }
     w->listing_seen = pulse;
     w->looked_ms = now;
