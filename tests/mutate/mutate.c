@@ -660,6 +660,26 @@ static void seek_around(tape_tailer_t *t, seen_t *seen)
     }
 }
 
+/* Every document, the header and index pages included. */
+static void read_documents(tape_queue_t *q)
+{
+    tape_tailer_options_t o = {.struct_size = sizeof o,
+                               .flags = TAPE_TAILER_DOCUMENTS | TAPE_TAILER_METADATA};
+    tape_tailer_info_t info;
+    tape_tailer_t *t = NULL;
+    tape_excerpt_t x;
+    int count = 0;
+    if (CALL(tape_tailer_open, q, &o, &t) != TAPE_OK) return;
+    CALL(tape_tailer_info, t, &info);
+    while (CALL(tape_tailer_next, t, &x) == 1 && hash_of(x.data, x.size))
+        if (++count == MESSAGES_MAX) {
+            finding(&tally->endless, "%d documents and more", count);
+            break;
+        }
+    CALL(tape_tailer_info, t, &info);
+    CALL(tape_tailer_close, t);
+}
+
 static void look_at_table(tape_queue_t *q)
 {
     char key[300];
@@ -672,6 +692,7 @@ static void look_at_table(tape_queue_t *q)
 static void read_all(seen_t *seen)
 {
     tape_queue_info_t info;
+    tape_tailer_info_t place;
     tape_tailer_t *t = NULL;
     seen->count = 0;
     memset(seen->sought, 0, sizeof seen->sought);
@@ -682,10 +703,12 @@ static void read_all(seen_t *seen)
     CALL(tape_queue_last_index, q);
     CALL(tape_queue_count, q, 0, INT64_MAX);
     look_at_table(q);
+    read_documents(q);
     if (CALL(tape_tailer_open, q, NULL, &t) == TAPE_OK) {
         read_forward(t, seen);
         seek_around(t, seen);
         read_backward(t);
+        CALL(tape_tailer_info, t, &place);
         CALL(tape_tailer_close, t);
     }
     CALL(tape_queue_close, q);
