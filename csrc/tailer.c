@@ -7,7 +7,6 @@
 #include "error.h"
 #include "platform.h"
 #include "tailer.h"
-#include "wire.h"
 
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
 enum { ID_MAX = 256 };
@@ -32,7 +31,7 @@ int tape__tailer_enter(tape_tailer_t *t)
         if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     }
-    t->can_unread = t->told = false;
+    t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;
@@ -120,27 +119,10 @@ int tape_tailer_close(tape_tailer_t *t)
 
 static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    const uint8_t *body = tape__window_at(&t->window, t->at.position + 4);
-    size_t size = tape__word_length(t->at.word), offset = 0, length = size;
-    bool metadata = tape__word_kind(t->at.word) == TAPE__WORD_META;
-    bool framed = !t->documents && !metadata && tape__wire_unframe(body, size, &offset, &length);
-    out->data = framed ? body + offset : body;
-    out->size = framed ? length : size;
-    out->framing = framed ? TAPE_FRAMING_BYTES : TAPE_FRAMING_DOCUMENT;
-    out->metadata = metadata;
-    t->delivered = true;
+    out->framing = tape__tailer_body(t, &out->data, &out->size);
+    out->metadata = tape__word_kind(t->at.word) == TAPE__WORD_META;
     out->index = tape__tailer_index(t);
-}
-
-static int find_next(tape_tailer_t *t)
-{
-    return t->backward ? tape__tailer_find_backward(t) : tape__tailer_find_forward(t);
-}
-
-static void step_over(tape_tailer_t *t)
-{
-    if (t->backward) t->at.sequence--;
-    else tape__cycle_store_step(&t->store, &t->at);
+    t->delivered = true;
 }
 
 static int no_place(void)
@@ -152,7 +134,7 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 {
     int rc = out ? tape__tailer_enter(t) : no_place();
     if (rc != TAPE_OK) return rc;
-    rc = find_next(t);
+    rc = tape__tailer_find(t);
     if (rc == 1) fill_excerpt(t, out);
     tape__tailer_leave(t);
     return rc;
@@ -162,14 +144,14 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
     int rc = out ? tape__tailer_enter(t) : no_place();
     if (rc != TAPE_OK) return rc;
-    rc = find_next(t);
+    rc = tape__tailer_find(t);
     if (rc == 1) {
         fill_excerpt(t, out);
         t->before = t->at;
         t->before_last_read = t->last_read;
-        t->can_unread = true;
+        t->last_call.gave = TAPE__GAVE_MESSAGE;
         if (!out->metadata) t->last_read = out->index;
-        step_over(t);
+        tape__tailer_step(t);
     }
     tape__tailer_leave(t);
     return rc;
@@ -177,13 +159,13 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_unread(tape_tailer_t *t)
 {
-    bool can = t && t->can_unread, told = t && t->told; /* enter() forgets them */
+    tape__last_call_t last = tape__tailer_last_call(t); /* enter() forgets it */
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    if (can) {
+    if (last.gave == TAPE__GAVE_MESSAGE) {
         t->at = t->before;
         t->last_read = t->before_last_read;
-    } else if (told) {
+    } else if (last.gave == TAPE__GAVE_GAP) {
         t->gap.untold = t->gap.unasked = true;
     } else {
         rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
@@ -205,11 +187,11 @@ int64_t tape_tailer_index(tape_tailer_t *t)
 
 int64_t tape_tailer_last_read(tape_tailer_t *t)
 {
-    bool can = t && t->can_unread;
+    tape__last_call_t last = tape__tailer_last_call(t);
     int64_t index = tape__tailer_enter(t);
     if (index != TAPE_OK) return index;
     index = t->last_read;
-    t->can_unread = can; /* looking changes nothing */
+    t->last_call = last; /* looking changes nothing */
     tape__tailer_leave(t);
     return index;
 }
@@ -289,7 +271,7 @@ int tape_tailer_direction(tape_tailer_t *t)
 
 int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
 {
-    bool can = t && t->can_unread, told = t && t->told;
+    tape__last_call_t last = tape__tailer_last_call(t);
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (t->gap.unasked) {
@@ -298,8 +280,7 @@ int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
         t->gap.unasked = false;
         rc = 1;
     }
-    t->can_unread = can; /* looking changes nothing */
-    t->told = told;
+    t->last_call = last; /* looking changes nothing */
     tape__tailer_leave(t);
     return rc;
 }

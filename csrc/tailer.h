@@ -4,6 +4,7 @@
  *     tailer_walk.c      to the next message, forward or backward, and to a given one
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
+ *     tailer_batch.c     many messages in one call
  *     tailer_info.c      how far it is behind
  *
  * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
@@ -15,6 +16,7 @@
 
 #include "cycle_store.h"
 #include "queue.h"
+#include "wire.h"
 
 /* What makes a tailer a named one. */
 typedef struct {
@@ -42,6 +44,12 @@ typedef struct {
     uint64_t *positions; /* TAPE__TRAIL_MAX of them; NULL until the first step backward */
 } tape__trail_t;
 
+/* What the last call gave that can be taken back; those that only tell leave it as it is. */
+typedef struct {
+    enum { TAPE__GAVE_NOTHING, TAPE__GAVE_MESSAGE, TAPE__GAVE_MANY, TAPE__GAVE_GAP } gave;
+    int64_t many; /* so many messages */
+} tape__last_call_t;
+
 struct tape_tailer {
     tape_queue_t *queue;
     tape_tailer_t *next_sibling;
@@ -59,14 +67,18 @@ struct tape_tailer {
     tape__trail_t trail;       /* where the messages before it are, for going backward */
     int64_t last_read;         /* TAPE_ENOINDEX: none */
     tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
-    int64_t before_last_read;
-    bool can_unread;
-    bool told;                 /* the last call gave TAPE_EGAP, which can be taken back, too */
+    int64_t before_last_read;  /* also before a batch */
+    tape__last_call_t last_call;
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
     tape__gap_t gap;
     tape__name_t name;
 };
+
+static inline tape__last_call_t tape__tailer_last_call(const tape_tailer_t *t)
+{
+    return t ? t->last_call : (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
+}
 
 /* Begins and ends a call: one thread at a time. */
 int tape__tailer_enter(tape_tailer_t *t);
@@ -77,6 +89,32 @@ void tape__tailer_leave(tape_tailer_t *t);
  * before it; beyond the start the sequence is -1, and the index the number before the first one. */
 int tape__tailer_find_forward(tape_tailer_t *t);
 int tape__tailer_find_backward(tape_tailer_t *t);
+static inline int tape__tailer_find(tape_tailer_t *t)
+{
+    return t->backward ? tape__tailer_find_backward(t) : tape__tailer_find_forward(t);
+}
+/* The body of the document that was found, without its frame if that is wanted; returns which. */
+static inline uint32_t tape__tailer_body(const tape_tailer_t *t, const uint8_t **data, size_t *size)
+{
+    size_t offset = 0, length;
+    *data = tape__window_at(&t->window, t->at.position + 4);
+    *size = tape__word_length(t->at.word);
+    if (t->documents || tape__word_kind(t->at.word) == TAPE__WORD_META ||
+        !tape__wire_unframe(*data, *size, &offset, &length))
+        return TAPE_FRAMING_DOCUMENT;
+    *data += offset;
+    *size = length;
+    return TAPE_FRAMING_BYTES;
+}
+/* Over the message that was found. */
+static inline void tape__tailer_step(tape_tailer_t *t)
+{
+    if (t->backward) t->at.sequence--;
+    else tape__cycle_store_step(&t->store, &t->at);
+}
+/* As tape__tailer_find() within the cycle in hand, for a message and no metadata: 1, 0 when the
+ * next one, if there is any, lies in another, or a code. */
+int tape__tailer_find_in_cycle(tape_tailer_t *t);
 /* Where a forward read goes on after reading backward. */
 int tape__tailer_turn_forward(tape_tailer_t *t);
 /* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and

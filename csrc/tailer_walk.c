@@ -13,7 +13,7 @@
 static int tell_gap(tape_tailer_t *t)
 {
     t->gap.untold = false;
-    t->told = true;
+    t->last_call.gave = TAPE__GAVE_GAP;
     tape__fail(TAPE_EGAP, t->queue->path, -1,
                t->gap.to > t->gap.from
                    ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "
@@ -53,6 +53,19 @@ int tape__tailer_find_forward(tape_tailer_t *t)
         }
     }
     return rc;
+}
+
+int tape__tailer_find_in_cycle(tape_tailer_t *t)
+{
+    if (t->backward) return t->at.sequence < 0 ? 0 : tape__tailer_find_backward(t);
+    for (;;) {
+        int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(t->at.word);
+        if (kind == TAPE__WORD_DATA) return 1;
+        if (kind != TAPE__WORD_META) return 0;
+        tape__cycle_store_step(&t->store, &t->at);
+    }
 }
 
 /* ---- to a given message ---- */

@@ -345,6 +345,27 @@ TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
  * tailer, but for those that only tell, and it gave one of these. */
 TAPE_API int tape_tailer_unread(tape_tailer_t *tailer);
 
+/* Where tape_tailer_next_many() puts messages: bodies one after the other in `buffer`. */
+typedef struct tape_batch {
+    uint8_t *buffer;
+    size_t size;
+    int64_t *ends;       /* of each body, as an offset in the buffer */
+    int64_t *indexes;
+    uint32_t *framings;
+    size_t count;        /* room in the three arrays, in messages */
+} tape_batch_t;
+
+/* Reads up to batch->count messages in one call and copies them: how many, 0 when there is none
+ * now, or a code as of tape_tailer_next(), and TAPE_ETOOBIG when the first one does not fit into
+ * the buffer (then tape_tailer_next() gives it). All are of one cycle. A failure behind the first
+ * message ends the batch, and the next call gives its code. Metadata documents are passed over. */
+TAPE_API int64_t tape_tailer_next_many(tape_tailer_t *tailer, const tape_batch_t *batch);
+
+/* Takes back all but the first `keep` messages that the last tape_tailer_next_many() gave: they are
+ * next again. TAPE_ESTATE unless that was the last call on this tailer, but for those that only
+ * tell, and it gave that many. */
+TAPE_API int tape_tailer_unread_many(tape_tailer_t *tailer, size_t keep);
+
 /* As tape_tailer_next(), but the tailer stays before the message. */
 TAPE_API int tape_tailer_peek(tape_tailer_t *tailer, tape_excerpt_t *out);
 

@@ -11,8 +11,7 @@ from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, framing_of
 from ._handle import Handle
 from .codecs import Codec
-from .errors import (DecodeError, Error, Gap, InvalidArgument, ReadFailed, StateError,
-                     TailerBusy)
+from .errors import (DecodeError, Error, Gap, InvalidArgument, StateError, TailerBusy)
 from .info import Entry, MetadataEntry
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ __all__ = ["NOTHING", "Reading"]
 NOTHING: Any = object()  # there is no message now; any value may be one
 
 _next = lib.tape_tailer_next
+_next_many = lib.tape_tailer_next_many
 _buffer = ffi.buffer
 
 # How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
@@ -36,6 +36,28 @@ def _count_unshared() -> int:
 
 
 _UNSHARED = _count_unshared()
+
+
+class Batch:
+    """Room for many messages."""
+
+    __slots__ = ("_indexes", "_room", "buffer", "ends", "framings")
+
+    BYTES, COUNT = 256 << 10, 1024
+
+    def __init__(self) -> None:
+        self.buffer = ffi.new("uint8_t[]", self.BYTES)
+        self.ends = ffi.new("int64_t[]", self.COUNT)
+        self._indexes = ffi.new("int64_t[]", self.COUNT)
+        self.framings = ffi.new("uint32_t[]", self.COUNT)
+        self._room = ffi.new("tape_batch_t *", {
+            "buffer": self.buffer, "size": self.BYTES, "ends": self.ends,
+            "indexes": self._indexes, "framings": self.framings})
+
+    def read(self, handle: Any, n: int) -> int:
+        """Up to ``n`` messages, or a code."""
+        self._room.count = min(n, self.COUNT)
+        return int(_next_many(handle, self._room))
 
 
 def _name(id: str) -> bytes:  # noqa: A002
@@ -55,8 +77,8 @@ def _name(id: str) -> bytes:  # noqa: A002
 class Reading(Handle):
     """The machinery below :class:`tape.Tailer`; one thread at a time."""
 
-    __slots__ = ("_auto_commit", "_decode", "_framing", "_on_error", "_on_gap", "_outs", "codec",
-                 "id", "poll_interval", "queue")
+    __slots__ = ("_auto_commit", "_batch", "_decode", "_framing", "_metadata", "_on_error",
+                 "_on_gap", "_outs", "codec", "id", "poll_interval", "queue")
 
     codec: Codec[Any]
     queue: Queue
@@ -78,6 +100,8 @@ class Reading(Handle):
         self.poll_interval = poll_interval
         self._framing = FRAMINGS[framing_of(codec)]
         self._decode = codec.decode
+        self._metadata = metadata
+        self._batch: Batch | None = None  # until it is asked for many
         # The one place for what C reads is also the token of the thread that uses the tailer: list
         # operations are atomic, and what is decoded lies in a mapping that another call may move.
         self._outs = [ffi.new("tape_excerpt_t *")]
@@ -163,7 +187,7 @@ class Reading(Handle):
         self._on_gap(gap)
         return True
 
-    def _keep_for_next(self, error: ReadFailed) -> None:
+    def _keep_for_next(self, error: Error) -> None:
         """An error that shall be raised by the next call instead: a gap is told but once, what
         cannot be decoded is next anyway."""
         if isinstance(error, Gap):
@@ -192,11 +216,11 @@ class Reading(Handle):
                     self._on_error(error)
                     _next(handle, out)  # the message is next again: pass it
                     continue
+                if as_entry:  # before the next call of C, which may give up what it delivered
+                    entry = MetadataEntry if out.metadata else Entry
+                    value = entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
                 if self._auto_commit and commit:
                     check(lib.tape_tailer_commit(handle))
-                if as_entry:
-                    entry = MetadataEntry if out.metadata else Entry
-                    return entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
                 return value
         finally:
             self._outs.append(out)
@@ -204,14 +228,70 @@ class Reading(Handle):
             self._fail(code)
         return NOTHING
 
+    def _read_batch(self, n: int) -> list[Any]:
+        """Some of the next ``n`` messages, by one call of C where it can be; empty: none now."""
+        messages: list[Any] = []
+        out = self._take()
+        try:
+            handle = self._handle
+            if self._batch is None:
+                self._batch = Batch()
+            while ((got := self._batch.read(handle, n)) == lib.TAPE_EGAP
+                   and self._pass_gap(handle)):
+                pass
+            if got > 0:
+                messages = self._decode_batch(self._batch, handle, got)
+        finally:
+            self._outs.append(out)
+        if messages or got == 0:
+            return messages
+        if got < 0 and got != lib.TAPE_ETOOBIG:
+            self._fail(got)
+        # The next message is too large for a batch, or cannot be decoded: by itself.
+        value = self._read_now(commit=False)
+        return [] if value is NOTHING else [value]
+
+    def _decode_batch(self, batch: Batch, handle: Any, got: int) -> list[Any]:
+        """The values of a batch up to the first that cannot be had; that one is then next again."""
+        ends = ffi.unpack(batch.ends, got)
+        data = bytes(_buffer(batch.buffer, ends[-1]))
+        values: list[Any] = []
+        begin, framing, decode, alone = 0, self._framing, self._decode, _references(data)
+        view = memoryview(data)
+        try:
+            for end, kind in zip(ends, ffi.unpack(batch.framings, got), strict=True):
+                if kind != framing:
+                    break
+                piece = view[begin:end]
+                value = decode(piece)
+                piece.release()
+                values.append(value)
+                begin = end
+        except Exception:
+            piece = None  # reading it by itself will tell
+        except BaseException:
+            lib.tape_tailer_unread_many(handle, 0)
+            raise
+        view.release()
+        if _references(data) != alone:
+            values.clear()  # the codec kept a slice: likewise
+        if len(values) < got:
+            self._check(lib.tape_tailer_unread_many(handle, len(values)))
+        return values
+
     def _read_until(self, deadline: float | None, as_entry: bool = False,
                     commit: bool = True) -> Any:
-        while (value := self._read_now(as_entry, commit)) is NOTHING:
-            pause = self.poll_interval
-            if deadline is not None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    break
-                pause = min(pause, left)
-            time.sleep(pause)
+        while (value := self._read_now(as_entry, commit)) is NOTHING and self._pause(deadline):
+            pass
         return value
+
+    def _pause(self, deadline: float | None) -> bool:
+        """Waits a little for messages; false when it is time to give up."""
+        pause = self.poll_interval
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            pause = min(pause, left)
+        time.sleep(pause)
+        return True

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._ffi import check, ffi, lib
 from ._reading import NOTHING, Reading
-from .errors import Empty, Gap, IndexNotFound, InvalidArgument, QueueClosed, ReadFailed
+from .errors import Empty, Error, Gap, IndexNotFound, InvalidArgument, QueueClosed
 from .info import CycleFile, Entry, Lag, TailerInfo
 
 __all__ = ["Tailer"]
@@ -155,22 +155,41 @@ class Tailer(Reading):
     def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
 
-        A message that cannot be decoded, or a gap, ends the list: the next call raises it.
+        Copies many in one call of C, so that a message costs a fraction of what :meth:`read`
+        takes. A message that cannot be decoded, or a gap, ends the list: the next call raises it.
+        A named tailer's position is stored before the list is returned.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     indexes = [q.appender().write(m) for m in range(5)]
+        ...     t = q.tailer()
+        ...     t.read_many(3), t.read_many(3), t.read_many(3)
+        ([0, 1, 2], [3, 4], [])
         """
+        messages: list[Any] = []
         if _not_negative(n) == 0:
-            return []
-        first = (self._read_now() if timeout == 0 else self._read_until(_deadline(timeout)))
-        messages = [] if first is NOTHING else [first]
-        while messages and len(messages) < n:
+            return messages
+        deadline = None if timeout == 0 else _deadline(timeout)
+        while len(messages) < n:
             try:
-                value = self._read_now()
-            except ReadFailed as error:
+                more = self._read_some(n - len(messages))
+            except Error as error:
+                if not messages:
+                    raise
                 self._keep_for_next(error)  # what was read already shall not be lost
                 break
-            if value is NOTHING:
+            if not more and (messages or timeout == 0 or not self._pause(deadline)):
                 break
-            messages.append(value)
+            messages += more
+            if more and self._auto_commit:
+                self.commit()  # before it looks on: a gap moves the place
         return messages
+
+    def _read_some(self, n: int) -> list[Any]:
+        if not self._metadata:
+            return self._read_batch(n)
+        value = self._read_now(commit=False)
+        return [] if value is NOTHING else [value]
 
     def skip(self, n: int = 1) -> int:
         """Moves over up to ``n`` messages without decoding them; returns how many there were.

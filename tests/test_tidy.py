@@ -19,7 +19,8 @@ FLOORS = [
      "cycle_end", "cycle_build"],
     ["recovery"],
     ["queue", "queue_open", "roll", "roll_older", "roll_end", "roll_room", "appender", "tailer", "tailer_cycles",
-     "tailer_walk", "named_tailer", "census", "tailer_info"],
+     "tailer_walk", "named_tailer", "census", "tailer_info",
+     "tailer_batch"],
 ]
 # Neighbours on one floor that look at each other: a cycle's end is found through its index, and the
 # index lives in the cycle's file; an appender's header declares nothing.
@@ -76,7 +77,7 @@ def test_the_language_is_pure(path: Path) -> None:
 def test_readers_cannot_write() -> None:
     """Files of reading know nothing of appending, locking or repairing."""
     for name in ("tailer.c", "tailer.h", "tailer_cycles.c", "tailer_walk.c", "named_tailer.c",
-                 "census.c", "tailer_info.c"):
+                 "census.c", "tailer_info.c", "tailer_batch.c"):
         assert not {"roll", "write_lock", "recovery", "excerpt"} & set(includes(CSRC / name))
 
 
