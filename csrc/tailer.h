@@ -66,8 +66,8 @@ struct tape_tailer {
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__trail_t trail;       /* where the messages before it are, for going backward */
     int64_t last_read;         /* TAPE_ENOINDEX: none */
-    tape__cursor_t before;     /* the last tape_tailer_next(), while it can be taken back */
-    int64_t before_last_read;  /* also before a batch */
+    tape__cursor_t before;     /* the last call for reading, while it can be taken back */
+    int64_t before_last_read;
     tape__last_call_t last_call;
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;

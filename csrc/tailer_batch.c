@@ -37,6 +37,7 @@ static int64_t read_many(tape_tailer_t *t, const tape_batch_t *b)
     t->metadata = false;
     int rc = tape__tailer_find(t);
     t->metadata = metadata;
+    t->before = t->at;
     while (rc == 1 && copy(t, b, n, &used)) {
         t->last_read = b->indexes[n++];
         tape__tailer_step(t);
@@ -62,16 +63,21 @@ int64_t tape_tailer_next_many(tape_tailer_t *t, const tape_batch_t *batch)
     return result;
 }
 
-/* The tailer stays in its cycle, so its file is open, whether it has a name or not. */
-static int move_back(tape_tailer_t *t, int64_t back)
+/* To the message that was number `keep` of the batch, in the cycle that is still in hand. Forward
+ * by walking on from the first one: a damaged index might lead elsewhere. */
+static int move_back(tape_tailer_t *t, int64_t keep)
 {
-    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
-    int64_t next = t->last_read + (t->backward ? back - 1 : 1 - back);
-    int rc = tape__tailer_move(t, tape__index_cycle(r, next), tape__index_sequence(r, next));
-    if (rc == 1) t->last_read = next + (t->backward ? 1 : -1);
-    if (rc == 1 || rc < -1) return rc == 1 ? TAPE_OK : rc;
-    return tape__fail(TAPE_EINTERNAL, t->store.file.path, -1, "no message 0x%" PRIx64 " any more",
-                      next);
+    if (t->backward) {
+        t->at.sequence = t->before.sequence - keep;
+        return TAPE_OK;
+    }
+    t->at = t->before;
+    while (keep-- > 0) {
+        int rc = tape__tailer_find_in_cycle(t);
+        if (rc < 0) return rc;
+        tape__tailer_step(t);
+    }
+    return TAPE_OK;
 }
 
 int tape_tailer_unread_many(tape_tailer_t *t, size_t keep)
@@ -79,10 +85,13 @@ int tape_tailer_unread_many(tape_tailer_t *t, size_t keep)
     int64_t batch = tape__tailer_last_call(t).many; /* enter() forgets it */
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
+    int64_t first = t->last_read + (t->backward ? batch - 1 : 1 - batch);
     if (batch == 0 || keep > (size_t)batch)
         rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "no batch of that many was just read");
-    else if (keep < (size_t)batch)
-        rc = move_back(t, batch - (int64_t)keep);
+    else
+        rc = move_back(t, (int64_t)keep);
+    if (rc == TAPE_OK && keep > 0)
+        t->last_read = first + (t->backward ? 1 - (int64_t)keep : (int64_t)keep - 1);
     if (rc == TAPE_OK && keep == 0) t->last_read = t->before_last_read;
     tape__tailer_leave(t);
     return rc;
