@@ -36,6 +36,7 @@ int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
     }
     file->size = st.size;
     file->inode = st.inode;
+    file->device = st.device;
     return TAPE_OK;
 }
 
@@ -52,6 +53,14 @@ int tape__mapping_refresh(tape__file_t *file)
     if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the size");
     file->size = st.size;
     return TAPE_OK;
+}
+
+bool tape__mapping_has_its_name(const tape__file_t *file)
+{
+    tape__stat_t st;
+    int rc = tape__stat_path(file->path, &st);
+    if (rc < 0) return rc != -ENOENT && rc != -ENOTDIR; /* else it cannot be known */
+    return st.inode == file->inode && st.device == file->device;
 }
 
 int tape__mapping_enlarge(tape__file_t *file, uint64_t size)

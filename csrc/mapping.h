@@ -18,7 +18,7 @@ typedef struct {
     int fd; /* -1: not open */
     bool writable;
     uint64_t size; /* as last seen; a file may be longer by now */
-    uint64_t inode;
+    uint64_t inode, device;
     char path[1024];
 } tape__file_t;
 
@@ -34,6 +34,8 @@ void tape__mapping_close(tape__file_t *file);
 /* Asks for the file's size again. */
 int tape__mapping_refresh(tape__file_t *file);
 
+/* Whether the path still leads to this file: false when somebody deleted, moved or replaced it. */
+bool tape__mapping_has_its_name(const tape__file_t *file);
 /* Makes the file at least `size` bytes long, under the lock on the whole file that every enlarging
  * process takes (format.md 11.2): one that computed its step from an older size could cut it
  * otherwise. TAPE_OK or a code. */

@@ -111,7 +111,6 @@ static void fill_stat(const struct stat *st, tape__stat_t *out)
     out->allocated = (uint64_t)st->st_blocks * 512;
     out->device = (uint64_t)st->st_dev;
     out->inode = (uint64_t)st->st_ino;
-    out->links = (uint64_t)st->st_nlink;
     out->modified_ns =
         (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec;
     out->is_directory = S_ISDIR(st->st_mode);
@@ -202,6 +201,11 @@ int tape__mkdir(const char *path)
 {
     FAULT(TAPE__OP_MKDIR);
     return mkdir(path, 0777) == 0 ? 0 : -errno;
+}
+
+int tape__current_directory(char *out, size_t size)
+{
+    return getcwd(out, size) ? 0 : -errno;
 }
 
 int tape__can_write(const char *path)

@@ -50,7 +50,6 @@ typedef struct {
     uint64_t allocated; /* bytes on disk */
     uint64_t device;
     uint64_t inode;
-    uint64_t links;       /* names of the file; 0: it was deleted */
     uint64_t modified_ns; /* by the real-time clock */
     bool is_directory;
     bool is_regular;
@@ -72,6 +71,8 @@ int tape__link(const char *from, const char *to);
 int tape__unlink(const char *path);
 int tape__rename(const char *from, const char *to);
 int tape__mkdir(const char *path);
+/* The current directory, from which relative paths lead. */
+int tape__current_directory(char *out, size_t size);
 int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */
 /* Calls `each` with every name in the directory, until it returns non-zero (then that is
  * returned). */

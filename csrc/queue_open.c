@@ -11,6 +11,7 @@
 #include "platform.h"
 #include "queue.h"
 
+enum { PATH_MAX_LENGTH = 900 }; /* leaves room for file names */
 #define BLOCK_DEFAULT (INT64_C(64) << 20)
 #define BLOCK_MAX (INT64_C(1) << 40)
 #define LOCK_TIMEOUT_DEFAULT INT64_C(10000000000)
@@ -111,7 +112,6 @@ static int check_options(const char *path, const tape_queue_options_t *given,
     }
     *wish = NULL;
     if (!path || !*path) return tape__fail(TAPE_EINVAL, path, -1, "the path is empty");
-    if (strlen(path) > 900) return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
     if (o->roll_cycle && !(*wish = tape_roll_cycle_named(o->roll_cycle)))
         return tape__fail(TAPE_EINVAL, path, -1, "\"%s\" is no roll cycle; there are 28, from "
                           "FIVE_MINUTELY to TEST8_DAILY", o->roll_cycle);
@@ -248,6 +248,20 @@ static int64_t block_size_of(const tape_queue_options_t *o, const tape_roll_cycl
     return block < least ? least : block;
 }
 
+/* Absolute, since the process may change its directory; links stay as they are. */
+static int set_path(tape_queue_t *q, const char *path)
+{
+    char here[sizeof q->path] = "";
+    int failed = path[0] == '/' ? 0 : tape__current_directory(here, sizeof here);
+    if (failed < 0 && failed != -ERANGE)
+        return tape__fail_errno(-failed, path, "asking for the current directory");
+    int length = snprintf(q->path, PATH_MAX_LENGTH + 1, "%s%s%s", here, *here ? "/" : "", path);
+    if (failed < 0 || length > PATH_MAX_LENGTH)
+        return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
+    for (size_t n = (size_t)length; n > 1 && q->path[n - 1] == '/'; n--) q->path[n - 1] = 0;
+    return TAPE_OK;
+}
+
 int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_queue_t **out)
 {
     tape_queue_options_t o;
@@ -264,9 +278,8 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     q->clock_user = o.clock_user;
     q->writer.sealed_below = TAPE__NO_CYCLE;
     pthread_mutex_init(&q->children_lock, NULL);
-    snprintf(q->path, sizeof q->path, "%s", path);
-    for (size_t n = strlen(q->path); n > 1 && q->path[n - 1] == '/'; n--) q->path[n - 1] = 0;
-    rc = open_files(q, &o, wish);
+    rc = set_path(q, path);
+    if (rc == TAPE_OK) rc = open_files(q, &o, wish);
     /* Between our look and now another process may have created it. */
     if (rc == TAPE_OK && !q->has_table && !q->read_only) {
         rc = tape__table_store_open(&q->table, q->path, true);

@@ -205,15 +205,10 @@ static int newest_cycle(tape_queue_t *q, int64_t *newest)
 
 /* ---- files that somebody deleted ---- */
 
-static bool is_deleted(const tape__file_t *file)
-{
-    tape__stat_t st;
-    return tape__stat_fd(file->fd, &st) == 0 && st.links == 0;
-}
-
-/* What is written into a deleted file nobody else will ever see. So from time to time, and whenever
- * others touched the listing, it is asked whether ours still have names. Without its table store
- * the queue has another write lock by now, or will have: then nothing may be written. */
+/* What is written into a file that was deleted or moved nobody else will ever see. So from time to
+ * time, and whenever others touched the listing, it is asked whether ours still have their names.
+ * Without its table store the queue has another write lock by now, or will have: then nothing may
+ * be written. */
 static int look_after_files(tape_queue_t *q)
 {
     tape__writer_t *w = &q->writer;
@@ -222,11 +217,11 @@ static int look_after_files(tape_queue_t *q)
     if (w->open && pulse == w->listing_seen && now >= w->looked_ms &&
         now < w->looked_ms + LOOK_EVERY_MS)
         return TAPE_OK;
-    if (is_deleted(&q->table.file))
+    if (!tape__mapping_has_its_name(&q->table.file))
         return tape__fail(TAPE_ENOTFOUND, q->table.file.path, -1,
-                          "%s was deleted or replaced while the queue was open",
-                          q->table.file.path);
-    if (w->open && is_deleted(&w->store.file)) {
+                          "%s was deleted or replaced while the queue was open; close the queue "
+                          "and open it again", q->table.file.path);
+    if (w->open && !tape__mapping_has_its_name(&w->store.file)) {
         COUNT64(counters, &q->files_lost, 1);
         close_writer(q);
     }

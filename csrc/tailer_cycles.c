@@ -103,13 +103,12 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 
 /* ---- from one cycle to its neighbour; a file that somebody deleted ---- */
 
-/* Whether the file has no name any more, so that nobody will write to it. Asked *after* a neighbour
+/* Whether the file has lost its name, so that nobody will write to it. Asked *after* a neighbour
  * was looked for: who deletes cycles begins with the oldest, so when one beyond ours was gone, ours
  * was gone, too. */
 static bool is_deleted(const tape_tailer_t *t)
 {
-    tape__stat_t st;
-    return tape__stat_fd(t->store.file.fd, &st) == 0 && st.links == 0;
+    return !tape__mapping_has_its_name(&t->store.file);
 }
 
 static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)

@@ -172,8 +172,9 @@ typedef struct tape_queue_options {
 #define TAPE_MISMATCH_EPOCH 2
 #define TAPE_MISMATCH_SOURCE_ID 4
 
-/* Opens the queue directory `path`, creating it (and its parents) unless TAPE_OPEN_EXISTING or
- * TAPE_READ_ONLY. Stored settings win over wished ones. On success *out is the handle.
+/* Opens the queue directory `path` (a relative one leads from the current directory as it is now),
+ * creating it (and its parents) unless TAPE_OPEN_EXISTING or TAPE_READ_ONLY. Stored settings win
+ * over wished ones. On success *out is the handle.
  * Errors: TAPE_EINVAL, TAPE_ENOTFOUND, TAPE_EACCES, TAPE_EUNSUPPORTED (not a directory, 4.x,
  * unknown roll pattern, wire type, roll time zone), TAPE_ECORRUPT, TAPE_EFILESYSTEM,
  * TAPE_EMISMATCH, TAPE_ETIMEOUT, TAPE_EREADONLY (asked for writing, and only reading is permitted),
@@ -238,7 +239,7 @@ TAPE_API int tape_queue_cycle_name(tape_queue_t *queue, int64_t cycle, char *buf
 
 typedef struct tape_queue_info {
     const tape_roll_cycle_t *roll_cycle;
-    const char *path;
+    const char *path;         /* absolute */
     int64_t epoch_ms;
     int64_t block_size;
     int64_t lowest_cycle;     /* -1: none */

@@ -223,8 +223,9 @@ def write_until_noticed(a: tape.Appender, q: tape.Queue, seconds: float = 5) -> 
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("how", ["deleted", "moved"])
 @pytest.mark.parametrize("clock", ["system", "given"])
-def test_a_writer_notices_that_its_file_is_gone(tmp_path: Path, clock: str) -> None:
+def test_a_writer_notices_that_its_file_is_gone(tmp_path: Path, clock: str, how: str) -> None:
     """Within a second it makes a new file, in which every later message is found by its index, and
     which others append to as well."""
     class Given:
@@ -236,7 +237,11 @@ def test_a_writer_notices_that_its_file_is_gone(tmp_path: Path, clock: str) -> N
                    roll_cycle="FAST_DAILY") as q:
         a = q.appender()
         first = a.write(b"before")
-        Path(q.locate(first).path).unlink()
+        file = Path(q.locate(first).path)
+        if how == "deleted":
+            file.unlink()
+        else:
+            file.rename(tmp_path / file.name)
         begun = time.monotonic()
         written = write_until_noticed(a, q)
         assert time.monotonic() - begun < 3
@@ -269,14 +274,36 @@ def test_refresh_of_a_reader_looks_and_tells_nobody(queue: Changing) -> None:
         q.refresh()
 
 
-def test_a_writer_stops_when_the_table_store_is_gone(tmp_path: Path) -> None:
+def test_a_tailer_notices_that_its_file_was_moved_away(queue: Changing, tmp_path: Path) -> None:
+    """Into an archive: as if it had been deleted."""
+    t = queue.q.tailer()
+    t.skip(2)
+    for second in (0, 1):
+        queue.file(second).rename(tmp_path / f"{second}.cq4")
+    assert gap_of(t.read) == (index_of(1), index_of(2))
+    assert len(list(t)) == 4
+    queue.file(5).rename(tmp_path / "5.cq4")
+    queue.q.refresh()
+    queue.write(5)
+    with pytest.raises(tape.Gap):
+        t.get(5)
+    assert t.get(5) == b"5.0" and t.last_read == index_of(5)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_writer_stops_when_the_table_store_is_gone(tmp_path: Path, how: str) -> None:
     """Whoever opens the queue then makes a new one, with another write lock: nothing may be written
     under the old one. Reading goes on, and opening again helps."""
     path = tmp_path / "q"
     q = tape.open(path, codec=raw)
     a = q.appender()
     a.write(b"before")
-    (path / "metadata.cq4t").unlink()
+    table = path / "metadata.cq4t"
+    if how == "replaced":
+        shutil.copy(table, path / "copy")
+        (path / "copy").rename(table)
+    else:
+        table.unlink()
     with pytest.raises(tape.QueueNotFound, match=r"metadata\.cq4t was deleted") as caught:
         until = time.monotonic() + 5
         while time.monotonic() < until:

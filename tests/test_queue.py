@@ -410,3 +410,20 @@ def test_repr_and_info(q: tape.Queue) -> None:
         info.rolls = 3  # type: ignore[misc]
     q.close()
     assert "\n" not in repr(q) + repr(a) + repr(t)
+
+
+def test_the_current_directory_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path leads from where it was opened: rolling, reading on and looking follow it."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    clock = SetClock(1_600_000_000_000)
+    with tape.open("q", codec=raw, roll_cycle="TEST_SECONDLY", clock=clock) as q:
+        a, t = q.appender(), q.tailer()
+        a.write(b"before")
+        monkeypatch.chdir("elsewhere")
+        clock.ms += 1000
+        index = a.write(b"after")
+        assert list(t) == [b"before", b"after"] and len(q) == 2
+        assert q.path == str(tmp_path / "q")
+        assert Path(q.locate(index).path).is_file() and len(q.cycles()) == 2
+    assert list((tmp_path / "elsewhere").iterdir()) == []
