@@ -85,6 +85,28 @@ def test_what_was_read_before_the_gap_is_given_first(queue: Changing, named: boo
     assert t.skip(9) == 2
 
 
+@pytest.mark.parametrize("error", [RuntimeError("enough"), tape.StateError("enough")])
+def test_a_handler_that_raises_loses_no_message(queue: Changing, error: Exception) -> None:
+    """What was read before is given first, whatever on_gap raises, and then the gap is told again."""
+    def refuse(gap: tape.Gap) -> None:
+        raise error
+
+    t = queue.q.tailer(on_gap=refuse)
+    assert t.read() == b"0.0"
+    for second in (0, 1):
+        queue.file(second).unlink()
+    assert t.read_many(5) == [b"0.1"]
+    with pytest.raises(type(error), match="enough"):
+        t.read_many(5)
+    assert t.read_many(1) == [b"2.0"]
+    t.seek(index_of(2))
+    queue.file(2).unlink()
+    assert t.skip(9) == 2
+    with pytest.raises(type(error), match="enough"):
+        t.skip(9)
+    assert t.skip(9) == 2
+
+
 def test_by_choice_it_goes_on(queue: Changing) -> None:
     """Silently, or after a call that gets the gap."""
     told: list[tape.Gap] = []
