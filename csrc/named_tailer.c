@@ -159,6 +159,6 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
     if (!t->name.cell) result = nameless(t);
     else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
     if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return result;
 }
