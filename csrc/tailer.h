@@ -142,7 +142,7 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
  * code. */
 int tape__tailer_enter_later(tape_tailer_t *t);
 /* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
- * far as it is time to ask. 1, 0 or a code. */
+ * far as it is time to ask. 1 (also when the end has moved on), 0 or a code. */
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */

@@ -140,8 +140,13 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
     int64_t from = tape__tailer_index(t), cycle;
     if (!may_look(t) || !is_deleted(t)) return 0;
+    /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
+    int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+    if (rc != TAPE_OK) return rc;
+    tape__word_kind_t kind = tape__word_kind(t->at.word);
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
     /* A new file of the same cycle is another one. */
-    int rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
+    rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "excerpt_index.h"
 #include "platform.h"
+#include "sync_point.h"
 
 /* ---- forward ---- */
 
@@ -48,6 +49,7 @@ int tape__tailer_find_forward(tape_tailer_t *t)
             if (t->gap.untold) return tell_gap(t);
             break;
         default:
+            SYNC_POINT(tailer_at_end);
             rc = tape__tailer_leave_deleted(t);
             if (t->gap.untold) return tell_gap(t);
         }
