@@ -221,6 +221,19 @@ def test_waiting_for_a_future_message_survives_a_failed_seek(queue: Changing) ->
         assert t.read() == b"new 2"
 
 
+@pytest.mark.parametrize("cycle", [2, 5])
+def test_a_half_made_file_at_or_behind_the_stored_position(queue: Changing, cycle: int) -> None:
+    """It is no file yet: the tailer waits behind the last message, and does not begin at the first."""
+    with queue.q.tailer("n", commit="manual") as t:
+        t.seek(index_of(2, 1))
+        t.commit()
+    for second in (2, 5):
+        queue.file(second).unlink()
+    queue.file(cycle).touch()
+    with queue.q.tailer("n", commit="manual") as t:
+        assert t.read() is None and t.index == index_of(1, 2)
+
+
 def test_starting_where_nothing_is(queue: Changing) -> None:
     """An index to start at that does not exist is no start; the one after the last is waited for."""
     with pytest.raises(tape.IndexNotFound) as caught:
