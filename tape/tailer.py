@@ -124,6 +124,11 @@ class Tailer(Reading):
         other = Tailer(self.queue, self.codec, self.poll_interval)
         if (index := self.index) > 0:
             at_message = other.seek(index)
+            if not at_message and other.index != index:  # its file is gone, or none was ever there
+                older = [c for c in self.queue.cycles() if c.count > 0 and c.first_index <= index]
+                if not older:
+                    return iter(())
+                other.seek(older[-1].first_index + older[-1].count - 1)
             other.direction = "backward"
             if at_message and self.direction == "forward":
                 other.skip()

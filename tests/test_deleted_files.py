@@ -204,6 +204,28 @@ def test_the_newest_file_vanishes_and_is_made_again(queue: Changing) -> None:
     assert t.read() == b"again" and t.last_read == index_of(5)
 
 
+def test_seek_goes_to_the_new_file(queue: Changing) -> None:
+    """Not into the deleted one that the tailer still has in hand."""
+    t = queue.q.tailer(start=index_of(5))
+    assert t.read() == b"5.0"
+    queue.file(5).unlink()
+    assert not t.seek(index_of(5)) and t.index == index_of(5, 1)  # it stays where it was
+    with tape.open(queue.q.path, codec=raw, clock=queue.clock, block_size=BLOCK) as other:
+        other.appender().write(b"again")
+    assert t.seek(index_of(5)) and t.read() == b"again"
+
+
+def test_reversed_when_the_file_is_gone(queue: Changing) -> None:
+    """The messages before this place, of the files that there are."""
+    t = queue.q.tailer(start=index_of(2))
+    assert t.read() == b"2.0"
+    queue.file(2).unlink()
+    assert list(reversed(t)) == [b"1.1", b"1.0", b"0.1", b"0.0"]
+    t = queue.q.tailer(direction="backward")
+    assert t.read() == b"0.0" and t.read() is None
+    assert list(reversed(t)) == []
+
+
 def test_waiting_for_a_future_message_survives_a_failed_seek(queue: Changing) -> None:
     """A stored position ahead of the messages: a seek that leads nowhere changes nothing."""
     with queue.q.tailer("ahead", commit="manual") as t:
