@@ -369,6 +369,9 @@ class Tailer(Reading):
     def _info(self) -> Any:
         facts = ffi.new("tape_tailer_info_t *")
         self._call(lib.tape_tailer_info, facts)
+        failure = self.queue._take_clock_failure()
+        if failure is not None:
+            raise failure
         return facts
 
     def lag(self) -> Lag:
@@ -377,7 +380,8 @@ class Tailer(Reading):
         Counts by the index, without reading messages; looks at each cycle file behind.
 
         Raises: :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`,
-            :class:`tape.CorruptQueue`, :class:`tape.StorageError`.
+            :class:`tape.CorruptQueue`, :class:`tape.StorageError`, and what a
+            clock raises.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
