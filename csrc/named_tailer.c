@@ -85,23 +85,25 @@ static int find_cell(tape_tailer_t *t)
     return t->name.cell ? TAPE_OK : tape__error_code();
 }
 
-/* The cycle of the stored position has no file: stands before the next one that has. When all that
- * exist are older, the position lies in the future (or all later ones were deleted): it then waits
- * behind the last message, where nothing is read twice. */
+/* The cycle of the stored position has no file that can be used: stands before the next one that
+ * has. When all are older, the position lies in the future (or all later ones were deleted): it
+ * then waits behind the last message, where nothing is read twice. */
 static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 {
-    int64_t next;
-    int rc = tape__listing_above(&t->queue->listing, cycle, &next);
-    if (rc != TAPE_OK) return rc;
-    if (next == TAPE__NO_CYCLE) {
-        tape__chain_end_t end;
-        rc = tape__tailer_seek_end(t, &end);
-        return rc < 0 ? rc : TAPE_OK;
+    int rc;
+    for (int64_t next;; cycle = next + 1) { /* one may be half-made, or deleted meanwhile */
+        rc = tape__listing_above(&t->queue->listing, cycle, &next);
+        if (rc != TAPE_OK) return rc;
+        if (next == TAPE__NO_CYCLE) break;
+        rc = tape__tailer_open_cycle(t, next);
+        if (rc < 0) return rc;
+        if (rc == 0) continue;
+        t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
+        return TAPE_OK;
     }
-    rc = tape__tailer_open_cycle(t, next);
-    if (rc != 1) return rc < 0 ? rc : TAPE_OK;
-    t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
-    return TAPE_OK;
+    tape__chain_end_t end;
+    rc = tape__tailer_seek_end(t, &end);
+    return rc < 0 ? rc : TAPE_OK;
 }
 
 static int go_to_stored(tape_tailer_t *t)
@@ -113,11 +115,10 @@ static int go_to_stored(tape_tailer_t *t)
     int rc = tape__tailer_move(t, cycle, sequence);
     if (rc == 0 || rc == 1) return TAPE_OK;
     if (rc < -1) return rc;
-    if (!tape__listing_exists(&t->queue->listing, cycle))
-        return go_around_the_gap(t, stored, cycle);
-    /* Further than the messages that there are: it waits for that one, as in Java. */
     rc = tape__tailer_open_cycle(t, cycle);
-    t->name.not_before = sequence;
+    if (rc == 0) return go_around_the_gap(t, stored, cycle);
+    /* Further than the messages that there are: it waits for that one, as in Java. */
+    if (rc == 1) t->name.not_before = sequence;
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -159,6 +160,6 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
     if (!t->name.cell) result = nameless(t);
     else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
     if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return result;
 }

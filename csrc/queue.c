@@ -12,6 +12,8 @@
 #include "error.h"
 #include "platform.h"
 
+#define CLOCK_MAX_MS (INT64_C(1) << 62) /* an epoch can be added and taken away */
+
 const char *tape_version(void) { return "0.1.0"; }
 
 /* ---- calls on the queue while another thread shuts it down ---- */
@@ -51,7 +53,8 @@ void tape__queue_leave(tape_queue_t *q) { add_user(q, -1); }
  * another. */
 int64_t tape__queue_clock_ms(const tape_queue_t *q)
 {
-    return q->clock ? q->clock(q->clock_user) : tape__now_ms();
+    int64_t now = q->clock ? q->clock(q->clock_user) : tape__now_ms();
+    return now > CLOCK_MAX_MS ? -1 : now;
 }
 
 /* ---- sizes (format.md 11) ---- */

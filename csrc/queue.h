@@ -65,7 +65,7 @@ void tape__queue_add_child(tape_queue_t *q, tape_tailer_t *tailer);
 /* May free the queue: do not use it afterwards. */
 void tape__queue_remove_child(tape_queue_t *q, tape_tailer_t *tailer);
 
-/* Milliseconds by the clock that decides cycles (format.md 9.7). */
+/* Milliseconds by the clock that decides cycles (format.md 9.7); negative when it gives no time. */
 int64_t tape__queue_clock_ms(const tape_queue_t *q);
 
 /* The largest body, and how far a file is enlarged (format.md 11). */

@@ -117,6 +117,8 @@ static int check_options(const char *path, const tape_queue_options_t *given,
                           "FIVE_MINUTELY to TEST8_DAILY", o->roll_cycle);
     if (o->block_size < 0 || o->block_size > BLOCK_MAX)
         return tape__fail(TAPE_EINVAL, path, -1, "block_size is out of range (1 to 2^40 bytes)");
+    if (o->epoch_ms < -TAPE__EPOCH_MAX || o->epoch_ms > TAPE__EPOCH_MAX)
+        return tape__fail(TAPE_EINVAL, path, -1, "an epoch of more than 10000 years");
     if (o->source_id < 0) return tape__fail(TAPE_EINVAL, path, -1, "source_id is negative");
     if (o->lock_timeout_ns < -1 || o->stale_after_ns < 0)
         return tape__fail(TAPE_EINVAL, path, -1, "a negative time");

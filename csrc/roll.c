@@ -237,7 +237,8 @@ int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
     int64_t now = tape__queue_clock_ms(q), newest;
     int gone = look_after_files(q);
     if (gone != TAPE_OK) return gone;
-    if (now < 0) return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave a negative time");
+    if (now < 0)
+        return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave no time (0 to 2^62 ms)");
     int64_t cycle = tape__cycle_of_time(q->settings.roll_cycle, q->listing.epoch_ms, now);
     int rc = newest_cycle(q, &newest);
     if (rc != TAPE_OK) return rc;

@@ -10,7 +10,6 @@
 #include "wire.h"
 
 enum { HEADER_MAX = 65536 };
-#define EPOCH_MAX INT64_C(315569520000000) /* 10000 years: arithmetic with it cannot overflow */
 
 static int bad_header(const tape__table_store_t *t, uint64_t at, const char *what)
 {
@@ -79,7 +78,7 @@ static int apply_roll(tape__table_store_t *t, const roll_t *roll)
     bool other_zone = roll->has_zone && !tape__text_is(roll->zone, "UTC") &&
                       !tape__text_is(roll->zone, "Z");
     t->settings.other_roll_time = roll->roll_time_ms != 0 || other_zone;
-    if (roll->epoch_ms < -EPOCH_MAX || roll->epoch_ms > EPOCH_MAX)
+    if (roll->epoch_ms < -TAPE__EPOCH_MAX || roll->epoch_ms > TAPE__EPOCH_MAX)
         return bad_header(t, 4, "an epoch of more than 10000 years");
     t->settings.roll_cycle = r;
     t->settings.epoch_ms = roll->epoch_ms;

@@ -31,6 +31,7 @@ int tape__tailer_enter(tape_tailer_t *t)
         if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
     }
+    t->call_before = t->last_call;
     t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     if (!t->shut) {
         t->delivered = false;
@@ -42,6 +43,12 @@ int tape__tailer_enter(tape_tailer_t *t)
 
 /* Only who is inside changes a 1, so no CLAIM is needed, which would cost as much as reading. */
 void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->busy, 0); }
+
+void tape__tailer_leave_unchanged(tape_tailer_t *t)
+{
+    t->last_call = t->call_before;
+    tape__tailer_leave(t);
+}
 
 int tape__tailer_shut(tape_tailer_t *t)
 {
@@ -159,9 +166,9 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_unread(tape_tailer_t *t)
 {
-    tape__last_call_t last = tape__tailer_last_call(t); /* enter() forgets it */
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
+    const tape__last_call_t last = t->call_before;
     if (last.gave == TAPE__GAVE_MESSAGE) {
         t->at = t->before;
         t->last_read = t->before_last_read;
@@ -181,18 +188,16 @@ int64_t tape_tailer_index(tape_tailer_t *t)
     int rc = tape__tailer_stand_at_start(t);
     index = rc < 0 ? rc : 0;
     if (rc == 1) index = tape__tailer_index(t);
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return index;
 }
 
 int64_t tape_tailer_last_read(tape_tailer_t *t)
 {
-    tape__last_call_t last = tape__tailer_last_call(t);
     int64_t index = tape__tailer_enter(t);
     if (index != TAPE_OK) return index;
     index = t->last_read;
-    t->last_call = last; /* looking changes nothing */
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return index;
 }
 
@@ -263,7 +268,7 @@ int tape_tailer_direction(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return rc;
 }
 
@@ -271,8 +276,8 @@ int tape_tailer_direction(tape_tailer_t *t)
 
 int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
 {
-    tape__last_call_t last = tape__tailer_last_call(t);
-    int rc = tape__tailer_enter(t);
+    int rc = first_gone && next ? tape__tailer_enter(t)
+                                : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the gap");
     if (rc != TAPE_OK) return rc;
     if (t->gap.unasked) {
         *first_gone = t->gap.from;
@@ -280,7 +285,6 @@ int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
         t->gap.unasked = false;
         rc = 1;
     }
-    t->last_call = last; /* looking changes nothing */
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return rc;
 }

@@ -69,20 +69,18 @@ struct tape_tailer {
     tape__cursor_t before;     /* the last call for reading, while it can be taken back */
     int64_t before_last_read;
     tape__last_call_t last_call;
+    tape__last_call_t call_before; /* as last_call was when the call in hand began */
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
     tape__gap_t gap;
     tape__name_t name;
 };
 
-static inline tape__last_call_t tape__tailer_last_call(const tape_tailer_t *t)
-{
-    return t ? t->last_call : (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
-}
-
 /* Begins and ends a call: one thread at a time. */
 int tape__tailer_enter(tape_tailer_t *t);
 void tape__tailer_leave(tape_tailer_t *t);
+/* Ends one that only told: what the call before it gave can still be taken back. */
+void tape__tailer_leave_unchanged(tape_tailer_t *t);
 
 /* tailer_walk.c: to the next message in the direction of reading, without passing it: 1, 0 when
  * there is none now, or a code, TAPE_EGAP among them. Backward that is at->sequence or the nearest
@@ -136,6 +134,8 @@ void tape__tailer_leave_cycle(tape_tailer_t *t);
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
 /* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
 int tape__tailer_stand_at_start(tape_tailer_t *t);
+/* Whether the file in hand has no name any more, so that nobody will write to it. */
+bool tape__tailer_is_deleted(const tape_tailer_t *t);
 /* Enters the newest cycle below the one in hand. 1, 0 when there is none, or a code. */
 int tape__tailer_enter_earlier(tape_tailer_t *t);
 /* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */
@@ -144,7 +144,7 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
  * code. */
 int tape__tailer_enter_later(tape_tailer_t *t);
 /* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
- * far as it is time to ask. 1, 0 or a code. */
+ * far as it is time to ask. 1 (also when the end has moved on), 0 or a code. */
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */

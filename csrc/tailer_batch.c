@@ -82,9 +82,9 @@ static int move_back(tape_tailer_t *t, int64_t keep)
 
 int tape_tailer_unread_many(tape_tailer_t *t, size_t keep)
 {
-    int64_t batch = tape__tailer_last_call(t).many; /* enter() forgets it */
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
+    const int64_t batch = t->call_before.many;
     int64_t first = t->last_read + (t->backward ? batch - 1 : 1 - batch);
     if (batch == 0 || keep > (size_t)batch)
         rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "no batch of that many was just read");

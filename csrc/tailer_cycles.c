@@ -103,10 +103,9 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 
 /* ---- from one cycle to its neighbour; a file that somebody deleted ---- */
 
-/* Whether the file has lost its name, so that nobody will write to it. Asked *after* a neighbour
- * was looked for: who deletes cycles begins with the oldest, so when one beyond ours was gone, ours
- * was gone, too. */
-static bool is_deleted(const tape_tailer_t *t)
+/* Asked *after* a neighbour was looked for: who deletes cycles begins with the oldest, so when one
+ * beyond ours was gone, ours was gone, too. */
+bool tape__tailer_is_deleted(const tape_tailer_t *t)
 {
     return !tape__mapping_has_its_name(&t->store.file);
 }
@@ -127,7 +126,7 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     int64_t here = t->store.cycle, cycle;
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != 1) return rc;
-    bool gap = cycle > here + 1 && is_deleted(t);
+    bool gap = cycle > here + 1 && tape__tailer_is_deleted(t);
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
     t->name.not_before = 0;
@@ -138,9 +137,14 @@ int tape__tailer_enter_later(tape_tailer_t *t)
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
     int64_t from = tape__tailer_index(t), cycle;
-    if (!may_look(t) || !is_deleted(t)) return 0;
+    if (!may_look(t) || !tape__tailer_is_deleted(t)) return 0;
+    /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
+    int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+    if (rc != TAPE_OK) return rc;
+    tape__word_kind_t kind = tape__word_kind(t->at.word);
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
     /* A new file of the same cycle is another one. */
-    int rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
+    rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
@@ -164,7 +168,7 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
     for (int64_t below = here, cycle;; below = cycle) {
         int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        bool gap = cycle < here - 1 && is_deleted(t);
+        bool gap = cycle < here - 1 && tape__tailer_is_deleted(t);
         rc = tape__tailer_open_cycle(t, cycle);
         if (rc == 0) continue; /* half-made, or deleted meanwhile */
         if (rc < 0) return rc;

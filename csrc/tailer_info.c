@@ -93,12 +93,10 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
 
 int tape_tailer_info(tape_tailer_t *t, tape_tailer_info_t *out)
 {
-    tape__last_call_t last = tape__tailer_last_call(t);
     if (!out) return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the facts");
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = fill(t, out);
-    t->last_call = last; /* looking changes nothing */
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t);
     return rc;
 }

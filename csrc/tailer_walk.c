@@ -6,6 +6,7 @@
 #include "error.h"
 #include "excerpt_index.h"
 #include "platform.h"
+#include "sync_point.h"
 
 /* ---- forward ---- */
 
@@ -48,6 +49,7 @@ int tape__tailer_find_forward(tape_tailer_t *t)
             if (t->gap.untold) return tell_gap(t);
             break;
         default:
+            SYNC_POINT(tailer_at_end);
             rc = tape__tailer_leave_deleted(t);
             if (t->gap.untold) return tell_gap(t);
         }
@@ -106,7 +108,8 @@ static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, 
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
 {
     tape__cursor_t c;
-    if (t->open && t->store.cycle == cycle) {
+    /* What was deleted is read to its end, but an index is that of a message in the queue. */
+    if (t->open && t->store.cycle == cycle && !tape__tailer_is_deleted(t)) {
         int rc = seek_in(t, &t->store, &t->window, sequence, &c);
         if (rc == 0 || rc == 1) t->at = c;
         return rc;

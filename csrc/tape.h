@@ -149,15 +149,16 @@ typedef struct tape_tailer tape_tailer_t;
 #define TAPE_SOURCE_ID_GIVEN 32 /* `source_id` is a wish even when it is 0 */
 #define TAPE_NEVER_BREAK 64   /* never break a lock whose holder is only not to be seen */
 
-/* Milliseconds since 1970-01-01T00:00Z; called with the write lock held, so it must be quick and
- * must not use the queue. A negative result fails the write with TAPE_ECLOCK. */
+/* Milliseconds since 1970-01-01T00:00Z. Called by writes, with the write lock held, so it must be
+ * quick and must not use the queue; and by tape_tailer_info(), by several threads at once. A result
+ * that is negative or above 2^62 fails a write with TAPE_ECLOCK, and makes lag_ms 0. */
 typedef int64_t (*tape_clock_fn)(void *user);
 
 typedef struct tape_queue_options {
     uint32_t struct_size;
     uint32_t flags;
     const char *roll_cycle;  /* a name; NULL: the stored one, else FAST_DAILY */
-    int64_t epoch_ms;        /* 0: none wished, unless TAPE_EPOCH_GIVEN */
+    int64_t epoch_ms;        /* 0: none wished, unless TAPE_EPOCH_GIVEN; within 10000 years */
     int64_t block_size;      /* bytes, 0: 64 MiB; raised to Java's minimum of the roll cycle */
     int64_t lock_timeout_ns; /* 0: 10 s; -1: for ever */
     int64_t stale_after_ns;  /* 0: 2 s */

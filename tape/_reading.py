@@ -187,11 +187,14 @@ class Reading(Handle):
         self._on_gap(gap)
         return True
 
-    def _keep_for_next(self, error: Error) -> None:
-        """An error that shall be raised by the next call instead: a gap is told but once, what
-        cannot be decoded is next anyway."""
-        if isinstance(error, Gap):
-            self._call(lib.tape_tailer_unread)
+    def _put_off(self) -> None:
+        """An error, also a handler's, shall be raised by the next call instead: a gap,
+        which is told but once, is taken back; what cannot be decoded is next anyway."""
+        out = self._take()
+        try:
+            lib.tape_tailer_unread(self._handle)  # TAPE_ESTATE when it was no gap
+        finally:
+            self._outs.append(out)
 
     def _next(self, handle: Any, out: Any) -> int:
         """The next message into ``out``, or 0, or a code that is not a gap."""

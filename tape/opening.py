@@ -17,6 +17,9 @@ from .roll_cycles import RollCycle
 __all__ = ["Clock", "ClockInC", "open"]
 
 
+EPOCH_MAX = 315_569_520_000_000  # 10000 years, as in C
+
+
 class Clock(Protocol):
     """A clock for tests and replay."""
 
@@ -35,7 +38,10 @@ class ClockInC:
 
     def now_ms(self) -> int:
         try:
-            return int(self.clock.now_ms())
+            now = int(self.clock.now_ms())
+            if not -1 << 63 <= now < 1 << 63:
+                raise OverflowError(f"{now} ms is no time")  # C could not take it
+            return now
         except BaseException as error:  # it would end in C, where nobody sees it
             self.failures[threading.get_ident()] = error
             return -1
@@ -98,7 +104,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         codec: for messages; appenders and tailers may have another.
         create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
         read_only: write no byte and make no file; also works without ``metadata.cq4t``.
-        epoch: milliseconds by which cycles are shifted; a stored one wins, with a warning.
+        epoch: milliseconds by which cycles are shifted, up to 10000 years either way; a stored one
+            wins, with a warning.
         source_id: 0 to 2**31-1; a stored one wins, with a warning.
         block_size: bytes by which files are mapped and enlarged, by default 64 MiB as in Java;
             a message may have a quarter of it. Every process may choose its own.
@@ -137,7 +144,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     options.flags |= 0 if source_id is None else lib.TAPE_SOURCE_ID_GIVEN
     options.flags |= lib.TAPE_NEVER_BREAK if stale_after is None else 0
     options.roll_cycle = keep
-    options.epoch_ms = epoch or 0
+    options.epoch_ms = _in_range("epoch", epoch, -EPOCH_MAX, EPOCH_MAX)
     options.source_id = _in_range("source_id", source_id, 0, (1 << 31) - 1)
     options.block_size = _in_range("block_size", block_size, 1, 1 << 40)
     options.lock_timeout_ns = _seconds_to_ns(lock_timeout, "lock_timeout", -1)

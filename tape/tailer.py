@@ -11,7 +11,7 @@ from typing import Any
 
 from ._ffi import check, ffi, lib
 from ._reading import NOTHING, Reading
-from .errors import Empty, Error, Gap, IndexNotFound, InvalidArgument, QueueClosed
+from .errors import Empty, IndexNotFound, InvalidArgument, QueueClosed
 from .info import CycleFile, Entry, Lag, TailerInfo
 
 __all__ = ["Tailer"]
@@ -124,6 +124,11 @@ class Tailer(Reading):
         other = Tailer(self.queue, self.codec, self.poll_interval)
         if (index := self.index) > 0:
             at_message = other.seek(index)
+            if not at_message and other.index != index:  # its file is gone, or none was ever there
+                older = [c for c in self.queue.cycles() if c.count > 0 and c.first_index <= index]
+                if not older:
+                    return iter(())
+                other.seek(older[-1].first_index + older[-1].count - 1)
             other.direction = "backward"
             if at_message and self.direction == "forward":
                 other.skip()
@@ -156,8 +161,9 @@ class Tailer(Reading):
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
 
         Copies many in one call of C, so that a message costs a fraction of what :meth:`read`
-        takes. A message that cannot be decoded, or a gap, ends the list: the next call raises it.
-        A named tailer's position is stored before the list is returned.
+        takes. A message that cannot be decoded, a gap, or what ``on_error`` or ``on_gap`` raises
+        ends the list: the next call raises it (and calls the handler again). A named tailer's
+        position is stored before the list is returned.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -173,10 +179,10 @@ class Tailer(Reading):
         while len(messages) < n:
             try:
                 more = self._read_some(n - len(messages))
-            except Error as error:
+            except Exception:
                 if not messages:
                     raise
-                self._keep_for_next(error)  # what was read already shall not be lost
+                self._put_off()  # what was read already shall not be lost
                 break
             if not more and (messages or timeout == 0 or not self._pause(deadline)):
                 break
@@ -194,7 +200,7 @@ class Tailer(Reading):
     def skip(self, n: int = 1) -> int:
         """Moves over up to ``n`` messages without decoding them; returns how many there were.
 
-        A gap ends it, and the next call raises it.
+        A gap or another error behind the first one ends it, and the next call raises it.
         """
         done, n = 0, _not_negative(n)
         out = self._take()
@@ -204,10 +210,10 @@ class Tailer(Reading):
                 try:
                     if self._check(self._next(handle, out)) != 1:
                         break
-                except Gap:
+                except Exception:
                     if done == 0:
                         raise
-                    lib.tape_tailer_unread(handle)
+                    lib.tape_tailer_unread(handle)  # as in _put_off()
                     break
                 done += 1
             if done and self._auto_commit:
@@ -363,6 +369,9 @@ class Tailer(Reading):
     def _info(self) -> Any:
         facts = ffi.new("tape_tailer_info_t *")
         self._call(lib.tape_tailer_info, facts)
+        failure = self.queue._take_clock_failure()
+        if failure is not None:
+            raise failure
         return facts
 
     def lag(self) -> Lag:
@@ -371,7 +380,8 @@ class Tailer(Reading):
         Counts by the index, without reading messages; looks at each cycle file behind.
 
         Raises: :class:`tape.TailerBusy`, :class:`tape.QueueClosed`, :class:`tape.Forked`,
-            :class:`tape.CorruptQueue`, :class:`tape.StorageError`.
+            :class:`tape.CorruptQueue`, :class:`tape.StorageError`, and what a
+            clock raises.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:

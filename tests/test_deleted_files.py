@@ -85,6 +85,28 @@ def test_what_was_read_before_the_gap_is_given_first(queue: Changing, named: boo
     assert t.skip(9) == 2
 
 
+@pytest.mark.parametrize("error", [RuntimeError("enough"), tape.StateError("enough")])
+def test_a_handler_that_raises_loses_no_message(queue: Changing, error: Exception) -> None:
+    """What was read before is given first, whatever on_gap raises, and then the gap is told again."""
+    def refuse(gap: tape.Gap) -> None:
+        raise error
+
+    t = queue.q.tailer(on_gap=refuse)
+    assert t.read() == b"0.0"
+    for second in (0, 1):
+        queue.file(second).unlink()
+    assert t.read_many(5) == [b"0.1"]
+    with pytest.raises(type(error), match="enough"):
+        t.read_many(5)
+    assert t.read_many(1) == [b"2.0"]
+    t.seek(index_of(2))
+    queue.file(2).unlink()
+    assert t.skip(9) == 2
+    with pytest.raises(type(error), match="enough"):
+        t.skip(9)
+    assert t.skip(9) == 2
+
+
 def test_by_choice_it_goes_on(queue: Changing) -> None:
     """Silently, or after a call that gets the gap."""
     told: list[tape.Gap] = []
@@ -182,6 +204,28 @@ def test_the_newest_file_vanishes_and_is_made_again(queue: Changing) -> None:
     assert t.read() == b"again" and t.last_read == index_of(5)
 
 
+def test_seek_goes_to_the_new_file(queue: Changing) -> None:
+    """Not into the deleted one that the tailer still has in hand."""
+    t = queue.q.tailer(start=index_of(5))
+    assert t.read() == b"5.0"
+    queue.file(5).unlink()
+    assert not t.seek(index_of(5)) and t.index == index_of(5, 1)  # it stays where it was
+    with tape.open(queue.q.path, codec=raw, clock=queue.clock, block_size=BLOCK) as other:
+        other.appender().write(b"again")
+    assert t.seek(index_of(5)) and t.read() == b"again"
+
+
+def test_reversed_when_the_file_is_gone(queue: Changing) -> None:
+    """The messages before this place, of the files that there are."""
+    t = queue.q.tailer(start=index_of(2))
+    assert t.read() == b"2.0"
+    queue.file(2).unlink()
+    assert list(reversed(t)) == [b"1.1", b"1.0", b"0.1", b"0.0"]
+    t = queue.q.tailer(direction="backward")
+    assert t.read() == b"0.0" and t.read() is None
+    assert list(reversed(t)) == []
+
+
 def test_waiting_for_a_future_message_survives_a_failed_seek(queue: Changing) -> None:
     """A stored position ahead of the messages: a seek that leads nowhere changes nothing."""
     with queue.q.tailer("ahead", commit="manual") as t:
@@ -197,6 +241,19 @@ def test_waiting_for_a_future_message_survives_a_failed_seek(queue: Changing) ->
         for n in (1, 2):
             a.write(b"new %d" % n)
         assert t.read() == b"new 2"
+
+
+@pytest.mark.parametrize("cycle", [2, 5])
+def test_a_half_made_file_at_or_behind_the_stored_position(queue: Changing, cycle: int) -> None:
+    """It is no file yet: the tailer waits behind the last message, and does not begin at the first."""
+    with queue.q.tailer("n", commit="manual") as t:
+        t.seek(index_of(2, 1))
+        t.commit()
+    for second in (2, 5):
+        queue.file(second).unlink()
+    queue.file(cycle).touch()
+    with queue.q.tailer("n", commit="manual") as t:
+        assert t.read() is None and t.index == index_of(1, 2)
 
 
 def test_starting_where_nothing_is(queue: Changing) -> None:

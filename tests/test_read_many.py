@@ -139,6 +139,20 @@ def test_on_error_passes_it(q: tape.Queue, at: int) -> None:
     assert [error.raw for error in told] == [b"{"]
 
 
+def test_what_on_error_raises_ends_the_list(q: tape.Queue) -> None:
+    """Nothing that was read before is lost, nor stored as read without being given."""
+    def refuse(error: tape.DecodeError) -> None:
+        raise RuntimeError("enough")
+
+    indexes = poisoned(q, 5)
+    t = q.tailer("n", codec=json, on_error=refuse)
+    assert t.read_many(100) == list(range(5)) and q.tailers()["n"] == indexes[5]
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="enough"):
+            t.read_many(100)
+    assert t.index == indexes[5]
+
+
 def test_another_framing_ends_the_list(q: tape.Queue) -> None:
     """A whole document among framed messages."""
     a, d = q.appender(), q.appender(codec=document)

@@ -66,6 +66,8 @@ def test_a_codec_of_one_appender_or_tailer(q: tape.Queue) -> None:
     (lambda q: tape.open(q.path, durability="each"), tape.InvalidArgument, "os"),
     (lambda q: tape.open(q.path, clock=lambda: 5), tape.InvalidArgument, "now_ms"),
     (lambda q: tape.open(q.path, source_id=-1), tape.InvalidArgument, "source_id=-1"),
+    (lambda q: tape.open(q.path, epoch=1 << 60), tape.InvalidArgument, "epoch=1152"),
+    (lambda q: tape.open(q.path, epoch=-1 << 80), tape.InvalidArgument, "epoch=-1208"),
     (lambda q: tape.open(q.path, block_size=0), tape.InvalidArgument, "block_size=0"),
     (lambda q: tape.open(q.path, nonsense=1), TypeError, r"open\(\) got an unexpected"),
     (lambda q: tape.RollCycle("FORTNIGHTLY"), tape.InvalidArgument, "FAST_DAILY"),
@@ -141,6 +143,47 @@ def test_a_clock_that_raises(tmp_path: Path, capfd: pytest.CaptureFixture[str]) 
         assert caught.value.__cause__ is clock.error and capfd.readouterr() == ("", "")
         clock.error = None
         assert list(q.tailer()) == [] and a.write(b"y") == q.first_index
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("no time"), KeyboardInterrupt()], ids=repr)
+def test_a_clock_that_raises_in_lag(tmp_path: Path, error: BaseException) -> None:
+    """It comes out there, and not as the cause of a later write's failure."""
+    clock = Broken(None)
+    with tape.open(tmp_path, codec=raw, clock=clock) as q:
+        a, t = q.appender(), q.tailer()
+        a.write(b"x")
+        clock.error = error
+        for call in (t.lag, t.info):
+            with pytest.raises(type(error)):
+                call()
+        clock.now_ms = lambda: -1  # type: ignore[method-assign]
+        assert t.lag().messages == 1
+        with pytest.raises(tape.ClockError) as caught:
+            a.write(b"y")
+        assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("ms", [-1, -1 << 63, -1 << 70, 1 << 62 | 1, (1 << 63) - 1, 1 << 63, 1e300])
+def test_a_clock_that_gives_no_time(tmp_path: Path, ms: int,
+                                    capfd: pytest.CaptureFixture[str]) -> None:
+    """Any number is taken, or fails the write and prints nothing."""
+    clock = Broken(None)
+    clock.now_ms = lambda: ms  # type: ignore[method-assign]
+    with tape.open(tmp_path, codec=raw, clock=clock, epoch=-1) as q:
+        with pytest.raises(tape.ClockError, match="no time"):
+            q.appender().write(b"x")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_epoch_out_of_range_makes_no_queue(tmp_path: Path) -> None:
+    """It had made one that was damaged from the beginning."""
+    for epoch in (1 << 60, -1 << 60, 315_569_520_000_001):
+        with pytest.raises(tape.InvalidArgument):
+            tape.open(tmp_path / "q", epoch=epoch)
+    assert not (tmp_path / "q").exists()
+    with tape.open(tmp_path / "q", epoch=-315_569_520_000_000) as q:
+        q.appender().write("x")
+        assert q.tailer().lag().messages == 1
 
 
 def test_interrupted_in_the_clock(tmp_path: Path) -> None:
