@@ -5,8 +5,8 @@
 #include "cycle_store.h"
 #include "platform.h"
 
-/* The pair as it stands in the first bytes of the file; false when the two do not belong together
- * or are not among them. */
+/* The pair as it stands in the first bytes of the file; false when the two do not belong together,
+ * are not among them, or the sequence is one for which there is no room before the position. */
 static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t size,
                     uint64_t *position, int64_t *sequence)
 {
@@ -15,8 +15,8 @@ static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t si
     *position = tape__get_u64(head + s->write_position_at);
     uint64_t word = tape__get_u64(head + s->write_position_at + 8);
     *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
-    return word != 0 && *position >= s->first_document &&
-           *position << shift >> shift == word >> shift;
+    return word != 0 && *position << shift >> shift == word >> shift &&
+           tape__cycle_store_has_room(s, *position, *sequence);
 }
 
 /* The word behind the message at `position`, and where it is; false when there is no message. */

@@ -79,17 +79,24 @@ static int open_cycle(tape_queue_t *q, int64_t cycle)
     return TAPE_OK;
 }
 
-static void enter_cycle(tape_queue_t *q)
+/* A creator may have died between linking the file and listing it; and whoever looks at the
+ * directory while a file is deleted and made again may set a word back. */
+static void list_own_cycle(tape_queue_t *q)
 {
-    tape__writer_t *w = &q->writer;
-    trust_coarse_clock(q);
-    /* A creator may have died between linking the file and listing it. */
-    int64_t cycle = w->store.cycle, highest = tape__listing_highest_word(&q->listing);
+    int64_t cycle = q->writer.store.cycle, highest = tape__listing_highest_word(&q->listing);
     int64_t lowest = tape__listing_lowest_word(&q->listing);
     if (highest < cycle || lowest > cycle || lowest == TAPE__NO_CYCLE)
         tape__listing_add(&q->listing, cycle);
+}
+
+/* Not listing_seen: since look_after_files() the file may have been deleted, and that told. */
+static void enter_cycle(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    SYNC_POINT(cycle_entered);
+    trust_coarse_clock(q);
+    list_own_cycle(q);
     q->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
-    w->listing_seen = tape__listing_pulse(&q->listing);
 }
 
 /* Files that writers left under their temporary names; no one else can be building one now. */
@@ -227,7 +234,10 @@ static int look_after_files(tape_queue_t *q)
     }
     w->listing_seen = pulse;
     w->looked_ms = now;
-    if (w->open) trust_coarse_clock(q);
+    if (w->open) {
+        trust_coarse_clock(q);
+        list_own_cycle(q);
+    }
     return TAPE_OK;
 }
 

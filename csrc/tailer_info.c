@@ -2,6 +2,7 @@
 #include "atomics.h"
 #include "census.h"
 #include "error.h"
+#include "platform.h"
 #include "tailer.h"
 
 typedef struct {
@@ -15,7 +16,7 @@ static void add(behind_t *b, int64_t cycle, int64_t count, uint64_t bytes)
     if (count <= 0) return;
     b->extent.count += count;
     b->extent.bytes += bytes;
-    if (b->cycle == TAPE__NO_CYCLE) b->cycle = cycle;
+    if (b->cycle == TAPE__NO_CYCLE || b->cycle > cycle) b->cycle = cycle;
 }
 
 static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
@@ -34,23 +35,50 @@ static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
     return TAPE_OK;
 }
 
+typedef struct {
+    const tape_tailer_t *t;
+    behind_t *b;
+    int code;
+} measuring_t;
+
+static void measure_cycle(measuring_t *m, int64_t cycle)
+{
+    char path[1024];
+    tape__extent_t extent;
+    if (!tape__listing_path(&m->t->queue->listing, cycle, path, sizeof path)) return;
+    int rc = tape__census_extent(path, cycle, &extent);
+    if (rc < 0) m->code = rc;
+    if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
+}
+
+static int measure_named(void *user, const char *name)
+{
+    measuring_t *m = user;
+    int64_t cycle;
+    const tape__listing_t *l = &m->t->queue->listing;
+    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
+    if (cycle > m->t->store.cycle) measure_cycle(m, cycle);
+    return m->code == TAPE_OK ? 0 : 1;
+}
+
+/* Few cycles are asked for by name; for more the directory is read, once. */
 static int measure(tape_tailer_t *t, behind_t *b)
 {
     tape__listing_t *l = &t->queue->listing;
-    char path[1024];
+    measuring_t m = {t, b, TAPE_OK};
+    int64_t next, last = TAPE__NO_CYCLE;
     int rc = measure_own_cycle(t, b);
-    int64_t cycle = t->store.cycle;
-    while (rc == TAPE_OK) {
-        tape__extent_t extent;
-        rc = tape__listing_above(l, cycle + 1, &cycle);
-        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) break;
-        if (!tape__listing_path(l, cycle, path, sizeof path)) break;
-        rc = tape__census_extent(path, cycle, &extent);
-        if (rc < 0) break;
-        if (rc == 1) add(b, cycle, extent.count, extent.bytes);
-        rc = TAPE_OK;
+    if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, &next);
+    if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
+    rc = tape__listing_ends(l, NULL, &last);
+    if (rc == TAPE_OK && last - next > TAPE__FEW_NAMES) {
+        rc = tape__list_directory(t->queue->path, measure_named, &m);
+        if (rc < 0) return tape__fail_errno(-rc, t->queue->path, "listing the directory");
+        return m.code;
     }
-    return rc;
+    for (int64_t c = next; rc == TAPE_OK && c <= last && m.code == TAPE_OK; c++)
+        measure_cycle(&m, c);
+    return rc == TAPE_OK ? m.code : rc;
 }
 
 static int32_t state_of(const tape_tailer_t *t, const behind_t *b)

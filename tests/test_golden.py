@@ -171,6 +171,30 @@ def test_forward(opened: tape.Queue, reference: Reference) -> None:
     assert list(read_all(opened.tailer())) == by_reference(reference, stop_without_eof=True)
 
 
+def test_forward_with_metadata(opened: tape.Queue, reference: Reference) -> None:
+    """Headers, index pages and messages: every document, each in its place, of either format."""
+    t = opened.tailer(codec=tape.codecs.document, metadata=True)
+    assert [(e.index, e.raw, e.metadata) for e in t.entries()] == [
+        (m.index, m.body, m.is_metadata)
+        for m in reference.messages(metadata=True, stop_without_eof=True)]
+
+
+def test_lag_counts_what_is_behind(opened: tape.Queue, reference: Reference) -> None:
+    """From every message on, all that follow, in either direction; bytes fall, too."""
+    there = [m.index for m in reference.messages()]
+    t = opened.tailer()
+    before = t.lag()
+    assert before.messages == len(there) == len(opened)
+    for n, index in enumerate(there):
+        assert t.seek(index)
+        lag = t.lag()
+        assert lag.messages == len(there) - n and 0 < lag.bytes <= before.bytes
+        before = lag
+    opened.refresh()
+    t.seek_end()
+    assert t.lag()[:2] == (0, 0) and t.info().last_read is None
+
+
 def test_backward(opened: tape.Queue, reference: Reference) -> None:
     """Every message with its index, newest first; then turned round, again from the first."""
     with opened.tailer(start="end", direction="backward") as t:

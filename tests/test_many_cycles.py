@@ -198,6 +198,23 @@ def held() -> tuple[int, int]:
         return files, sum(".cq4" in line for line in maps)
 
 
+def test_lag_reads_the_directory_once(tmp_path: Path) -> None:
+    """Also where most cycles have no file: it had been read for each that has one."""
+    files, apart = 600, 100
+    path = make(tmp_path / "q", 2)
+    first = path / f"{roll_cycles.file_stem(roll_cycles.BY_NAME['TEST4_SECONDLY'], START, 0)}.cq4"
+    for n in range(2, files):
+        stem = roll_cycles.file_stem(roll_cycles.BY_NAME["TEST4_SECONDLY"], START + n * apart, 0)
+        shutil.copyfile(first, path / f"{stem}.cq4")
+    with tape.open(path, codec=raw) as q:
+        q.refresh()
+        t = q.tailer()
+        assert t.lag().messages == len(q) == files * PER_CYCLE
+        lag, count = medians(t.lag, lambda: len(q), rounds=9)
+        assert lag < 12 * count
+        assert q.tailer(start=START + 5 * apart << 32).lag().messages == (files - 5) * PER_CYCLE
+
+
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_a_tailer_holds_only_the_cycle_it_is_in(many: Path, direction: str) -> None:
     """Reading 10,000 cycles: every message, with as many descriptors and mappings as for one."""

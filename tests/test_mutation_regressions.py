@@ -276,6 +276,18 @@ def test_a_sequence_that_does_not_fit_before_its_position(queue: Path) -> None:
         assert q.last_index is not None and q.last_index & 0xFFFFFFFF == 19
 
 
+def test_a_finished_file_with_such_a_sequence(queue: Path) -> None:
+    """The quick way to count a finished file agrees with the long one."""
+    write(queue, SECOND + 3000, 1)
+    file = cycle_file(queue)
+    pair = pair_of(file)
+    poke(file, pair + 8, struct.pack("<Q", word(file, pair) << 32 | 0xFFFFFFF0))
+    with tape.open(queue, read_only=True, codec=tape.codecs.raw) as q:
+        assert q.cycles()[0].state == "finished"
+        assert len(q) == sum(c.count for c in q.cycles()) == 21
+        assert q.tailer().lag().messages == 21
+
+
 @pytest.mark.parametrize(("value", "says"), [
     (2, "inside the header"), (0x3FFE, "not a multiple of 4"), (1 << 31, "not that of a message"),
     ((1 << 63) - 4, "not that of a message"), ((1 << 64) - 4, "not that of a message"),
