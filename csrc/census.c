@@ -55,6 +55,7 @@ static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
 
 int tape_queue_cycle_info(tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
 {
+    if (!out) return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the facts");
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     rc = look(q, cycle, out);
@@ -67,7 +68,7 @@ int64_t tape_queue_cycle_from(tape_queue_t *q, int64_t cycle)
     int64_t found;
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    rc = tape__listing_above(&q->listing, cycle, &found);
+    rc = tape__listing_above(&q->listing, cycle, NULL, &found);
     tape__queue_leave(q);
     if (rc == TAPE_OK && found == TAPE__NO_CYCLE)
         return tape__fail(TAPE_ENOINDEX, q->path, -1, "no cycle from %" PRId64 " on", cycle);
@@ -168,6 +169,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
 
 int tape_queue_table_word(tape_queue_t *q, size_t n, char *key, size_t size, int64_t *value)
 {
+    if (!key || !value) return tape__fail(TAPE_EINVAL, NULL, -1, "no place for key or value");
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     const uint64_t *cell =
@@ -188,6 +190,7 @@ int64_t tape_queue_first_index(tape_queue_t *q)
     int64_t index = rc;
     if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence);
     tape__tailer_leave_cycle(&t);
+    tape__free(t.neighbours);
     tape__queue_leave(q);
     if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
     return index;
@@ -211,6 +214,7 @@ int64_t tape_queue_last_index(tape_queue_t *q)
     }
     if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
     tape__tailer_leave_cycle(&t);
+    tape__free(t.neighbours);
     tape__queue_leave(q);
     if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
     return rc < 0 ? rc : index;

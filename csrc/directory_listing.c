@@ -65,7 +65,8 @@ void tape__listing_add(const tape__listing_t *l, int64_t cycle)
 
 typedef struct {
     const tape__listing_t *l;
-    int64_t from, to, first, last;
+    int (*each)(void *user, int64_t cycle);
+    void *user;
 } scan_t;
 
 static int scan_name(void *user, const char *name)
@@ -75,21 +76,31 @@ static int scan_name(void *user, const char *name)
     size_t length = strlen(name);
     if (length < 5 || strcmp(name + length - 4, ".cq4") != 0) return 0;
     if (!tape__cycle_of_file_name(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
-    if (cycle < s->from || cycle > s->to) return 0;
+    if (cycle < 0 || cycle > INT32_MAX) return 0;
     if (cycle > INT64_MAX >> s->l->roll_cycle->shift) return 0; /* its indexes would be negative */
-    if (s->first == TAPE__NO_CYCLE || cycle < s->first) s->first = cycle;
-    if (s->last == TAPE__NO_CYCLE || cycle > s->last) s->last = cycle;
+    return s->each(s->user, cycle);
+}
+
+typedef struct {
+    int64_t first, last;
+} ends_t;
+
+static int stretch(void *user, int64_t cycle)
+{
+    ends_t *e = user;
+    if (e->first == TAPE__NO_CYCLE || cycle < e->first) e->first = cycle;
+    if (e->last == TAPE__NO_CYCLE || cycle > e->last) e->last = cycle;
     return 0;
 }
 
-int tape__listing_scan(const tape__listing_t *l, int64_t from, int64_t to, int64_t *first,
-                       int64_t *last)
+int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last)
 {
-    scan_t s = {l, from, to, TAPE__NO_CYCLE, TAPE__NO_CYCLE};
+    ends_t e = {TAPE__NO_CYCLE, TAPE__NO_CYCLE};
+    scan_t s = {l, stretch, &e};
     int rc = tape__list_directory(l->directory, scan_name, &s);
     if (rc < 0) return tape__fail_errno(-rc, l->directory, "listing the directory");
-    if (first) *first = s.first;
-    if (last) *last = s.last;
+    *first = e.first;
+    *last = e.last;
     return TAPE_OK;
 }
 
@@ -160,7 +171,7 @@ static int look(tape__listing_t *l, int64_t *first, int64_t *last)
     int64_t now_ms = tape__now_ms();
     int rc = tape__stat_path(l->directory, &st);
     if (rc < 0) return tape__fail_errno(-rc, l->directory, "looking at the directory");
-    rc = tape__listing_scan(l, 0, INT32_MAX, first, last);
+    rc = tape__listing_scan(l, first, last);
     if (rc != TAPE_OK) return rc;
     PUBLISH64(look, &l->first, (uint64_t)*first);
     PUBLISH64(look, &l->last, (uint64_t)*last);
@@ -199,10 +210,74 @@ int tape__listing_refresh(tape__listing_t *l)
     return rc;
 }
 
-int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
+/* ---- from one cycle to the next ---- */
+
+static bool is_nearer(const tape__neighbours_t *n, int64_t a, int64_t b)
+{
+    return n->above ? a < b : a > b;
+}
+
+/* Keeps the nearest ones, sorted. */
+static int gather(void *user, int64_t cycle)
+{
+    tape__neighbours_t *n = user;
+    if (is_nearer(n, cycle, n->from)) return 0; /* on the other side */
+    int at = n->count;
+    if (at == TAPE__NEIGHBOURS_MAX && !is_nearer(n, cycle, n->cycles[--at])) return 0;
+    for (; at > 0 && is_nearer(n, cycle, n->cycles[at - 1]); at--)
+        n->cycles[at] = n->cycles[at - 1];
+    n->cycles[at] = cycle;
+    if (n->count < TAPE__NEIGHBOURS_MAX) n->count++;
+    return 0;
+}
+
+static bool look_up(const tape__neighbours_t *n, int64_t from, int64_t *cycle)
+{
+    for (int i = 0; i < n->count; i++)
+        if (!is_nearer(n, n->cycles[i], from)) {
+            *cycle = n->cycles[i];
+            return true;
+        }
+    return false;
+}
+
+/* Whether what was kept tells. */
+static bool is_known(const tape__listing_t *l, const tape__neighbours_t *n, bool above,
+                     int64_t from, int64_t *cycle)
+{
+    tape__stat_t st;
+    return n && n->above == above && n->modified_ns != 0 && !is_nearer(n, from, n->from) &&
+           tape__stat_path(l->directory, &st) == 0 && st.modified_ns == n->modified_ns &&
+           look_up(n, from, cycle);
+}
+
+static int read_directory(const tape__listing_t *l, tape__neighbours_t **keep, bool above,
+                          int64_t from, int64_t *cycle)
+{
+    tape__neighbours_t here, *n = &here;
+    tape__stat_t st = {.modified_ns = 0};
+    int64_t now_ms = tape__now_ms();
+    if (keep && !*keep) *keep = tape__alloc(sizeof **keep);
+    if (keep && *keep) n = *keep; /* else it is not kept */
+    n->above = above;
+    n->from = from;
+    n->count = 0;
+    n->modified_ns = 0;
+    bool known = tape__stat_path(l->directory, &st) == 0;
+    scan_t s = {l, gather, n};
+    int rc = tape__list_directory(l->directory, scan_name, &s);
+    if (rc < 0) return tape__fail_errno(-rc, l->directory, "listing the directory");
+    if (known && !too_fresh(&st, now_ms)) n->modified_ns = st.modified_ns;
+    if (!look_up(n, from, cycle)) *cycle = TAPE__NO_CYCLE;
+    return TAPE_OK;
+}
+
+int tape__listing_above(tape__listing_t *l, int64_t from, tape__neighbours_t **keep,
+                        int64_t *cycle)
 {
     int64_t highest;
     *cycle = TAPE__NO_CYCLE;
+    if (keep && is_known(l, *keep, true, from, cycle)) return TAPE_OK;
     int rc = tape__listing_ends(l, NULL, &highest);
     /* A file may have been there, unlisted, when the queue was opened: before a tailer is told that
      * there is nothing further on, the directory has been read once. */
@@ -217,13 +292,15 @@ int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle)
             *cycle = c;
             return TAPE_OK;
         }
-    return tape__listing_scan(l, from, INT32_MAX, cycle, NULL);
+    return read_directory(l, keep, true, from, cycle);
 }
 
-int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle)
+int tape__listing_below(tape__listing_t *l, int64_t from, tape__neighbours_t **keep,
+                        int64_t *cycle)
 {
     int64_t lowest;
     *cycle = TAPE__NO_CYCLE;
+    if (keep && is_known(l, *keep, false, from, cycle)) return TAPE_OK;
     int rc = tape__listing_ends(l, &lowest, NULL);
     if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE || lowest > from) return rc;
     for (int64_t c = from; c >= lowest && c > from - TAPE__FEW_NAMES; c--)
@@ -231,5 +308,5 @@ int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle)
             *cycle = c;
             return TAPE_OK;
         }
-    return tape__listing_scan(l, 0, from, NULL, cycle);
+    return read_directory(l, keep, false, from, cycle);
 }

@@ -49,14 +49,29 @@ void tape__listing_begin(tape__listing_t *l);
 int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last);
 /* Reads the directory now, and lets others know that there may be something to see. */
 int tape__listing_refresh(tape__listing_t *l);
-/* The nearest cycle with a file, at or above (below) `from`; TAPE__NO_CYCLE when there is none. */
-int tape__listing_above(tape__listing_t *l, int64_t from, int64_t *cycle);
-int tape__listing_below(tape__listing_t *l, int64_t from, int64_t *cycle);
 
-/* Reads the directory: the first cycle at or above `from` and the last at or below `to`;
- * TAPE__NO_CYCLE when there are none. Any of the outputs may be NULL. TAPE_OK or a code. */
-int tape__listing_scan(const tape__listing_t *l, int64_t from, int64_t to, int64_t *first,
-                       int64_t *last);
+/* The cycles nearest to one, in order of distance, as somebody found them who goes from each to the
+ * next. Right as long as the directory has not changed since. */
+enum { TAPE__NEIGHBOURS_MAX = 256 };
+typedef struct {
+    bool above;             /* or below */
+    int64_t from;
+    int count;
+    uint64_t modified_ns;   /* of the directory; 0: it was too fresh to tell */
+    int64_t cycles[TAPE__NEIGHBOURS_MAX];
+} tape__neighbours_t;
+
+/* The nearest cycle with a file, at or above (below) `from`; TAPE__NO_CYCLE when there is none.
+ * `keep`, which may be NULL, is where the caller keeps what the directory told for the next time:
+ * it is allocated when the directory is read, and the caller's to free. TAPE_OK or a code. */
+int tape__listing_above(tape__listing_t *l, int64_t from, tape__neighbours_t **keep,
+                        int64_t *cycle);
+int tape__listing_below(tape__listing_t *l, int64_t from, tape__neighbours_t **keep,
+                        int64_t *cycle);
+
+/* Reads the directory: the first cycle and the last; TAPE__NO_CYCLE when there are none. TAPE_OK or
+ * a code. */
+int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last);
 
 /* The full path of a cycle's file. False when it is no cycle that can have one. */
 bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size_t size);

@@ -137,7 +137,7 @@ static int create(tape_queue_t *q, const tape_queue_options_t *o, const tape_rol
         s.roll_cycle = c->of_names;
         tape__listing_t l = {.directory = q->path, .roll_cycle = s.roll_cycle,
                              .epoch_ms = tape__effective_epoch(s.roll_cycle, s.epoch_ms)};
-        int rc = tape__listing_scan(&l, 0, INT32_MAX, &lowest, &highest);
+        int rc = tape__listing_scan(&l, &lowest, &highest);
         if (rc != TAPE_OK) return rc;
     }
     return tape__table_store_create(q->path, &s, lowest, highest);

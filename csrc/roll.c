@@ -156,7 +156,7 @@ static int list_the_unlisted(tape_queue_t *q, int64_t now)
         for (int64_t c = highest + 1; c <= now; c++)
             if (tape__listing_exists(&q->listing, c)) last = c;
     } else {
-        rc = tape__listing_scan(&q->listing, 0, INT32_MAX, &first, &last);
+        rc = tape__listing_scan(&q->listing, &first, &last);
     }
     if (rc != TAPE_OK) return rc;
     if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))

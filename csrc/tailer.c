@@ -95,6 +95,7 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
             *out = t;
         } else {
             tape__tailer_leave_cycle(t);
+            tape__free(t->neighbours);
             tape__free(t);
         }
     } else {
@@ -116,6 +117,7 @@ int tape_tailer_close(tape_tailer_t *t)
     if (rc != TAPE_OK) return rc;
     tape__tailer_leave_cycle(t);
     tape__free(t->trail.positions);
+    tape__free(t->neighbours);
     tape_queue_t *q = t->queue;
     tape__queue_remove_child(q, t);
     tape__free(t);

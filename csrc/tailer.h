@@ -64,6 +64,7 @@ struct tape_tailer {
     bool tell_gaps;            /* by TAPE_EGAP */
     bool backward;
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
+    tape__neighbours_t *neighbours; /* of its cycle, when the directory had to be read */
     tape__trail_t trail;       /* where the messages before it are, for going backward */
     int64_t last_read;         /* TAPE_ENOINDEX: none */
     tape__cursor_t before;     /* the last call for reading, while it can be taken back */

@@ -65,7 +65,7 @@ static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
     }
     /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
     if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
-    int rc = tape__listing_above(l, from, cycle);
+    int rc = tape__listing_above(l, from, &t->neighbours, cycle);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
@@ -93,7 +93,8 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
     for (;;) {
         int64_t cycle;
         int rc = below > INT32_MAX ? tape__listing_ends(&t->queue->listing, NULL, &cycle)
-                                   : tape__listing_below(&t->queue->listing, below - 1, &cycle);
+                                   : tape__listing_below(&t->queue->listing, below - 1, NULL,
+                                                         &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_cycle(t, cycle);
         if (rc != 0) return rc;
@@ -144,7 +145,7 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
     tape__word_kind_t kind = tape__word_kind(t->at.word);
     if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
     /* A new file of the same cycle is another one. */
-    rc = tape__listing_above(&t->queue->listing, t->store.cycle, &cycle);
+    rc = tape__listing_above(&t->queue->listing, t->store.cycle, NULL, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
@@ -166,7 +167,7 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
 {
     const int64_t here = t->store.cycle;
     for (int64_t below = here, cycle;; below = cycle) {
-        int rc = tape__listing_below(&t->queue->listing, below - 1, &cycle);
+        int rc = tape__listing_below(&t->queue->listing, below - 1, &t->neighbours, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         bool gap = cycle < here - 1 && tape__tailer_is_deleted(t);
         rc = tape__tailer_open_cycle(t, cycle);

@@ -68,7 +68,7 @@ static int measure(tape_tailer_t *t, behind_t *b)
     measuring_t m = {t, b, TAPE_OK};
     int64_t next, last = TAPE__NO_CYCLE;
     int rc = measure_own_cycle(t, b);
-    if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, &next);
+    if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, NULL, &next);
     if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
     rc = tape__listing_ends(l, NULL, &last);
     if (rc == TAPE_OK && last - next > TAPE__FEW_NAMES) {

@@ -133,6 +133,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
 int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
 {
     *out = t->at;
+    if (out->position < t->store.first_document) out->position = t->store.first_document;
     if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
     /* Backward only the sequence counts; and who waits for a message further on has not walked. */
     int64_t sequence = t->at.sequence;

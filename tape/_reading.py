@@ -129,8 +129,8 @@ class Reading(Handle):
         try:
             return self._outs.pop()
         except IndexError:
-            raise TailerBusy("another thread is using this tailer",
-                             hint="use one tailer per thread") from None
+            raise TailerBusy("another thread, or a handler of its own, is using this tailer",
+                             hint="use one tailer per thread, and another in handlers") from None
 
     def _call(self, function: Any, *arguments: Any) -> int:
         """A call of C that is not for reading, with the token."""

@@ -26,17 +26,17 @@ PER_CYCLE = 3
 BLOCK = 64 << 10
 
 
-def make(directory: Path, cycles: int) -> Path:
-    """A queue of that many cycles with three messages each: two files as the reference writer
+def make(directory: Path, cycles: int, apart: int = 1) -> Path:
+    """A queue of that many cycles, so many seconds apart, with three messages each: two files as the reference writer
     makes them, a finished one and an open one; the others are copies of the finished one, which
     does not hold its own name."""
     roll_cycle = roll_cycles.BY_NAME["TEST4_SECONDLY"]
     form = writer.Form(block_size=BLOCK)
     spec = writer.QueueSpec(roll_cycle=roll_cycle, form=form)
     messages = [b"%d" % n for n in range(PER_CYCLE)]
-    last = START + cycles - 1
+    last = START + (cycles - 1) * apart
     writer.write_queue(directory, {START: messages, last: messages}, spec)
-    names = [f"{roll_cycles.file_stem(roll_cycle, START + n, 0)}.cq4" for n in range(cycles)]
+    names = [f"{roll_cycles.file_stem(roll_cycle, START + n * apart, 0)}.cq4" for n in range(cycles)]
     content = (directory / names[0]).read_bytes()
     content, size = content[:8192].rstrip(b"\0") + bytes(8), len(content)
     for name in names[1:-1]:
@@ -259,6 +259,50 @@ def test_one_file_that_is_missing_is_stepped_over_without_reading_the_directory(
                        rounds=5, clock=time.thread_time)
     print(f"{a / MANY * 1e7:.1f} us a cycle without gaps, {b / MANY * 1e7:.1f} us with")
     assert b < 3 * a
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+def test_files_far_apart_are_found_in_linear_time(tmp_path: Path, direction: str) -> None:
+    """Gaps so long that files are not looked for by name: reading twenty times as many takes about
+    that much longer, and not the square of it; also while files are added and deleted."""
+    def sparse(cycles: int) -> Path:
+        path = tmp_path / str(cycles)
+        make(path, cycles, apart=100)
+        return path
+
+    def all_of(path: Path, cycles: int) -> Callable[[], object]:
+        def action() -> None:
+            with tape.open(path, codec=raw, read_only=True) as q:
+                start = "end" if direction == "backward" else None
+                t = q.tailer(direction=direction, start=start)
+                assert t.skip(1 << 30) == PER_CYCLE * cycles
+        return action
+
+    few, many = 200, 4000
+    few_path, many_path = sparse(few), sparse(many)
+    time.sleep(0.2)
+    a, b = medians(all_of(few_path, few), all_of(many_path, many), rounds=3,
+                   clock=time.thread_time)
+    print(f"{direction}: {a / few * 1e6:.1f} us a cycle of {few}, {b / many * 1e6:.1f} of {many}")
+    assert b / many < 4 * a / few
+
+
+def test_what_was_kept_of_the_directory_is_forgotten_when_it_changes(tmp_path: Path) -> None:
+    """A tailer in the middle of files far apart: one before it and one behind it come, one goes."""
+    path = tmp_path / "q"
+    make(path, 40, apart=100)
+    time.sleep(0.2)
+    name = sorted(p.name for p in path.glob("*.cq4"))
+    with tape.open(path, codec=raw, read_only=True) as q:
+        t = q.tailer()
+        assert t.skip(3 * PER_CYCLE) == 3 * PER_CYCLE and t.read() == b"0"  # in the fourth
+        shutil.copy(path / name[0], path / q.locate(START + 350 << 32).path)
+        os.unlink(path / name[5])
+        seen = [e.index >> 32 for e in t.entries()][PER_CYCLE - 1::PER_CYCLE]
+        assert seen == [START + n for n in [350, 400, *range(600, 4000, 100)]]
+        t.direction = "backward"
+        seen = [e.index >> 32 for e in t.entries()][PER_CYCLE - 1::PER_CYCLE]
+        assert seen == [START + n for n in [*range(3900, 500, -100), 400, 350, 300, 200, 100, 0]]
 
 
 # ---- files that come and go ----

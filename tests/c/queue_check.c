@@ -108,7 +108,7 @@ t_findings_t t_check_queue(const char *directory, int flags)
     CHECK(lock != NULL);
     if (!(flags & T_MAY_LAG)) CHECK_EQ(*lock, TAPE__MIN64);
     int64_t first, last;
-    CHECK_OK(tape__listing_scan(&l, 0, INT32_MAX, &first, &last));
+    CHECK_OK(tape__listing_scan(&l, &first, &last));
     for (int64_t cycle = first; cycle != TAPE__NO_CYCLE;) {
         char path[1024];
         CHECK(tape__listing_path(&l, cycle, path, sizeof path));
@@ -116,7 +116,7 @@ t_findings_t t_check_queue(const char *directory, int flags)
         f.cycles++;
         f.newest = cycle;
         if (cycle == last) break;
-        CHECK_OK(tape__listing_scan(&l, cycle + 1, INT32_MAX, &cycle, NULL));
+        CHECK_OK(tape__listing_above(&l, cycle + 1, NULL, &cycle));
     }
     if (f.cycles > 0 && !(flags & T_MAY_LAG)) {
         CHECK_EQ(tape__listing_lowest_word(&l), first);
