@@ -80,12 +80,25 @@ static int first_cycle(tape_tailer_t *t, int64_t *cycle)
     return *cycle != TAPE__NO_CYCLE;
 }
 
+/* Enters the cycle, or the first one behind it whose file can be used: who makes a file holds the
+ * write lock, so one that is half-made although a newer one is whole was left by the dead. 1, 0
+ * when there is none yet, or a code. */
+static int enter_usable(tape_tailer_t *t, int64_t *cycle)
+{
+    for (;;) {
+        int rc = tape__tailer_open_cycle(t, *cycle);
+        if (rc != 0) return rc;
+        rc = find_cycle(t, *cycle + 1, cycle);
+        if (rc != 1) return rc;
+    }
+}
+
 int tape__tailer_stand_at_start(tape_tailer_t *t)
 {
     int64_t cycle;
     if (t->open) return 1;
     int rc = first_cycle(t, &cycle);
-    return rc == 1 ? tape__tailer_open_cycle(t, cycle) : rc;
+    return rc == 1 ? enter_usable(t, &cycle) : rc;
 }
 
 int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
@@ -127,11 +140,11 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     int64_t here = t->store.cycle, cycle;
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != 1) return rc;
-    bool gap = cycle > here + 1 && tape__tailer_is_deleted(t);
-    rc = tape__tailer_open_cycle(t, cycle);
+    bool deleted = cycle > here + 1 && tape__tailer_is_deleted(t);
+    rc = enter_usable(t, &cycle);
     if (rc != 1) return rc;
     t->name.not_before = 0;
-    if (gap) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
+    if (deleted) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
     return 1;
 }
 

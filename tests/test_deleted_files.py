@@ -267,6 +267,37 @@ def test_starting_where_nothing_is(queue: Changing) -> None:
     assert t.read() == b"5.0" and t.last_read == index_of(5, 2)
 
 
+# ---- files that nobody will finish ----
+
+@pytest.mark.parametrize("second", [-1, 3])
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_file_left_half_made_does_not_stop_a_tailer(queue: Changing, second: int,
+                                                      size: int) -> None:
+    """Its maker died, and nobody looks after it any more, since newer cycles exist: before the first
+    messages or between, it is passed over, in both directions."""
+    with open(queue.file(second), "wb") as file:
+        file.truncate(size)
+    queue.q.refresh()
+    everything = [b"0.0", b"0.1", b"1.0", b"1.1", b"2.0", b"2.1", b"5.0", b"5.1"]
+    with tape.open(queue.q.path, codec=raw, read_only=True) as q:
+        t = q.tailer()
+        assert list(t) == everything and q.first_index == index_of(0)
+        t.direction = "backward"
+        assert list(t) == everything[::-1]
+        assert len(q) == len(everything)
+
+
+def test_a_file_that_is_being_made_is_waited_for(queue: Changing) -> None:
+    """The newest one is half-made: nothing yet; when it is there, its messages are read."""
+    path = queue.file(6)
+    path.write_bytes(b"")
+    t = queue.q.tailer(start=index_of(5, 1))
+    assert t.read() == b"5.1" and t.read() is None
+    path.unlink()
+    queue.write(6)
+    assert t.get(5) == b"6.0"
+
+
 # ---- writers ----
 
 def write_until_noticed(a: tape.Appender, q: tape.Queue, seconds: float = 5) -> list[int]:

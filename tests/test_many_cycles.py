@@ -186,16 +186,16 @@ def test_len_grows_linearly(few: Path, many: Path) -> None:
     assert work[0] < 20 * work[1]
 
 
-def held() -> tuple[int, int]:
-    """Descriptors and mappings of this process that belong to cycle files."""
-    files = 0
+def held(queue: Path) -> tuple[int, int]:
+    """Descriptors and mappings of this process that belong to files of the queue."""
+    files, mark = 0, f"{queue}{os.sep}"
     for fd in os.listdir("/proc/self/fd"):
         try:
-            files += ".cq4" in os.readlink(f"/proc/self/fd/{fd}")
+            files += os.readlink(f"/proc/self/fd/{fd}").startswith(mark)
         except OSError:
             continue
     with open("/proc/self/maps") as maps:
-        return files, sum(".cq4" in line for line in maps)
+        return files, sum(mark in line for line in maps)
 
 
 def test_lag_reads_the_directory_once(tmp_path: Path) -> None:
@@ -223,18 +223,18 @@ def test_a_tailer_holds_only_the_cycle_it_is_in(many: Path, direction: str) -> N
         if direction == "backward":
             t.seek_end()
         t.read_many(PER_CYCLE)
-        at_first, most, count = held(), (0, 0), PER_CYCLE
+        at_first, most, count = held(many), (0, 0), PER_CYCLE
         begun = time.perf_counter()
         while t.skip(PER_CYCLE) == PER_CYCLE:
             count += PER_CYCLE
             if count % (500 * PER_CYCLE) == 0:
-                most = max(most, held())
+                most = max(most, held(many))
         taken = time.perf_counter() - begun
         print(f"{direction}: {taken / MANY * 1e6:.1f} us a cycle; files, mappings: {most}")
         assert count == PER_CYCLE * MANY
         assert most[0] <= at_first[0] and most[1] <= at_first[1] + 1
         t.close()
-        assert held()[0] == 1  # the table store
+        assert held(many)[0] == 1  # the table store
 
 
 def test_one_file_that_is_missing_is_stepped_over_without_reading_the_directory(
