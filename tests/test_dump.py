@@ -20,8 +20,8 @@ import pytest
 import tape
 from tape import dump
 from tape.__main__ import main
-from tape._cq4 import walk
 from tape.codecs import document, raw
+from tape.dump.walker import walk
 
 from .clocks import SetClock
 from .directories import digest
@@ -288,7 +288,7 @@ def test_named_tailers_and_finished_cycles(tmp_path: Path) -> None:
 def test_the_cycle_of_a_name(monkeypatch: pytest.MonkeyPatch, name: str, cycle: int | None,
                              epoch: int) -> None:
     """Java's arithmetic, epochs included."""
-    monkeypatch.setattr(dump, "settings_of", lambda path: {"epoch": epoch})
+    monkeypatch.setattr(dump.names, "settings_of", lambda path: {"epoch": epoch})
     found = dump.cycle_of("/nowhere/" + name)
     assert (found and found[0]) == cycle
 

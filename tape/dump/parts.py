@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .codecs._binary_wire import (BYTES, I64_ARRAY, INT64, MAX_DEPTH, STRING, STRING0, Reader,
+from ..codecs._binary_wire import (BYTES, I64_ARRAY, INT64, MAX_DEPTH, STRING, STRING0, Reader,
                                   Typed, text_of)
-from .errors import DecodeError, InvalidArgument
+from ..errors import DecodeError, InvalidArgument
 
 CHUNK = 1 << 16
 SHOWN = 48  # bytes of a message that are shown
@@ -132,9 +132,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return repr(value)
-
-
-
 
 
 def preview(body: bytes, length: int) -> str:

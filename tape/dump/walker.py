@@ -12,10 +12,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ._cq4_parts import SHOWN, Field, File, Record, fields_of, plain, preview
-from .codecs._binary_wire import I64_ARRAY, Reader
-from .errors import DecodeError
-from .roll_cycles import RollCycle
+from ..codecs._binary_wire import I64_ARRAY, Reader
+from ..errors import DecodeError
+from ..roll_cycles import RollCycle
+from .parts import SHOWN, Field, File, Record, fields_of, plain, preview
 
 HEADER_MAX = 1 << 14  # of a header or a table entry; Java's have some hundred bytes
 RESUMES = 64          # after so many damaged places the walk gives up
