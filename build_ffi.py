@@ -16,7 +16,14 @@ from pathlib import Path
 from cffi import FFI
 
 ROOT = Path(__file__).resolve().parent
-SOURCES = sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.c"))
+
+
+def _files(pattern: str) -> list[str]:
+    """Files below ``csrc``, from the root: setuptools wants no absolute paths."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "csrc").glob(pattern))
+
+
+SOURCES = _files("*/*.c")
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
 STUB_HEAD = '''\
@@ -78,7 +85,7 @@ def make() -> FFI:
         '#include "tape.h"\n',
         sources=SOURCES,
         include_dirs=["csrc"],
-        depends=sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.h")),
+        depends=[*_files("*.h"), *_files("*/*.h")],
         extra_compile_args=FLAGS,
         libraries=["pthread"],
     )

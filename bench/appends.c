@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "platform.h"
+#include "base/platform.h"
 #include "tape.h"
 
 static int fail(const char *doing)

@@ -31,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
 #include "tape.h"
 
 enum { SIZE = 64, STEP = SIZE + 4, ROUNDS_MAX = 999, SCENARIOS = 5 };

@@ -31,7 +31,7 @@ def build(folder: Path, flags: list[str]) -> Path:
     driver = folder / "mutate"
     subprocess.run([CC, "-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Icsrc", *flags,
                     "-Wl,--wrap=mmap,--wrap=munmap", "tests/mutate/mutate.c",
-                    *sorted(f"csrc/{path.name}" for path in (ROOT / "csrc").glob("*.c")),
+                    *sorted(str(path) for path in (ROOT / "csrc").glob("*/*.c")),
                     "-lpthread", "-o", str(driver)], cwd=ROOT, check=True)
     return driver
 

@@ -45,7 +45,7 @@ def problems(sources: dict[str, str], document: str) -> list[str]:
 
 
 def read_sources() -> dict[str, str]:
-    return {p.name: p.read_text() for p in sorted((ROOT / "csrc").glob("*.[ch]"))}
+    return {p.name: p.read_text() for p in sorted((ROOT / "csrc").rglob("*.[ch]"))}
 
 
 def test_each_order_has_two_sides_and_a_paragraph() -> None:

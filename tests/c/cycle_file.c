@@ -2,9 +2,9 @@
  * with its first message, write position and index entry; opening refuses what is no cycle file. */
 #include <fcntl.h>
 
-#include "bytes.h"
-#include "cycle_store.h"
-#include "excerpt_index.h"
+#include "base/bytes.h"
+#include "file/cycle_store.h"
+#include "file/excerpt_index.h"
 #include "helpers.h"
 
 static const uint8_t annotated[] =

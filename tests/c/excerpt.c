@@ -1,6 +1,6 @@
 /* Description: one excerpt, state by state, with memory set by hand: every verb succeeds from the
  * states that excerpt.h draws, fails from all others, and then changes nothing. */
-#include "excerpt.h"
+#include "file/excerpt.h"
 
 #include "check.h"
 

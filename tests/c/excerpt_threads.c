@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "excerpt.h"
+#include "file/excerpt.h"
 #include "helpers.h"
 
 enum { EXCERPTS = 40000, READERS = 3, SIZE = 4 << 20 };

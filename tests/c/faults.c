@@ -4,8 +4,8 @@
  * succeeds, and exactly the acknowledged messages are there. */
 #include <errno.h>
 
+#include "base/platform.h"
 #include "helpers.h"
-#include "platform.h"
 #include "queue_check.h"
 
 enum { MESSAGES = 40, SIZE = 8000 };

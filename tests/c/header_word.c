@@ -1,6 +1,6 @@
 /* Description: the header word of a document: its kinds at the edges of each range, and where the
  * next one stands, aligned and packed. */
-#include "header_word.h"
+#include "format/header_word.h"
 
 #include "check.h"
 

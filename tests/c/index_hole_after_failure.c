@@ -2,8 +2,8 @@
  * afterwards is never asked for, and no entry stays missing behind an append that succeeded. */
 #include <errno.h>
 
+#include "base/platform.h"
 #include "helpers.h"
-#include "platform.h"
 #include "queue_check.h"
 
 extern void (*tape__sync_point_hook)(const char *name);

@@ -2,8 +2,8 @@
  * for "there is no such file": the cycle would never get its END_OF_DATA, and tailers stay in it. */
 #include <errno.h>
 
+#include "base/platform.h"
 #include "helpers.h"
-#include "platform.h"
 #include "queue_check.h"
 
 int main(void)

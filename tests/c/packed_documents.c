@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <pthread.h>
 
-#include "atomics.h"
-#include "bytes.h"
+#include "base/atomics.h"
+#include "base/bytes.h"
 #include "helpers.h"
 
 enum { MESSAGES = 3000 };

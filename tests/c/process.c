@@ -1,16 +1,16 @@
 /* Description: what one process has open: two handles of one queue exclude each other although they
  * share a pid; a forked child's handles say so and it can open anew; a slot tells of the death of
  * the parent though its child lives; the registry ends with the last handle. */
-#include "process.h"
+#include "base/process.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
+#include "file/table_store.h"
 #include "helpers.h"
 #include "queue_check.h"
-#include "table_store.h"
 
 enum { PER_THREAD = 3000 };
 extern void (*tape__sync_point_hook)(const char *name);

@@ -1,13 +1,13 @@
 /* queue_check.c - see queue_check.h. */
 #include "queue_check.h"
 
-#include "atomics.h"
-#include "cycle_store.h"
-#include "directory_listing.h"
-#include "excerpt_index.h"
+#include "base/atomics.h"
+#include "file/cycle_store.h"
+#include "file/directory_listing.h"
+#include "file/excerpt_index.h"
+#include "file/table_store.h"
+#include "format/wire.h"
 #include "helpers.h"
-#include "table_store.h"
-#include "wire.h"
 
 /* The entry of message `sequence` in the file's index pages, 0 when there is none. */
 static uint64_t entry_of(const tape__cycle_store_t *s, const uint8_t *bytes, size_t size,

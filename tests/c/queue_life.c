@@ -2,7 +2,7 @@
  * what was closed, shutting down while threads write and read. */
 #include <pthread.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
 #include "helpers.h"
 #include "queue_check.h"
 

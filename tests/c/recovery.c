@@ -1,6 +1,6 @@
 /* Description: the recovery table: every combination of facts that can be gives a row, those that
  * cannot be give none, every row is reached, and what it does fits the facts. */
-#include "recovery.h"
+#include "write/recovery.h"
 
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /* Description: roll cycles: the table, index arithmetic, time to cycle, and cycle <-> file name for
  * fixed examples and for random cycles and epochs of every row. */
-#include "roll_cycle.h"
+#include "format/roll_cycle.h"
 
 #include <time.h>
 

@@ -1,9 +1,9 @@
 /* Description: cycles by an injected clock: five cycles with gaps, END_OF_DATA in every older one,
  * a clock that goes back, a cycle that was ended under our feet, a writer that comes back late. */
-#include "cycle_store.h"
+#include "file/cycle_store.h"
+#include "format/roll_cycle.h"
 #include "helpers.h"
 #include "queue_check.h"
-#include "roll_cycle.h"
 
 static int64_t write_text(tape_appender_t *a, const char *text)
 {

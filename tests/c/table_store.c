@@ -1,10 +1,10 @@
 /* Description: metadata.cq4t as tape makes it equals the annotated bytes of Java 5.25 and 5.26
  * (format.md 5.1), is read back, finds keys in any case, and takes new ones. */
-#include "table_store.h"
+#include "file/table_store.h"
 
-#include "atomics.h"
+#include "base/atomics.h"
+#include "format/roll_cycle.h"
 #include "helpers.h"
-#include "roll_cycle.h"
 
 /* The first 0x100 bytes: header, and the first two entries, of a FAST_DAILY queue of cycle 0x4CDD. */
 static const uint8_t annotated[] =

@@ -2,7 +2,7 @@
  * be taken back, also when another thread tells meanwhile; and they refuse NULL. */
 #include <pthread.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
 #include "helpers.h"
 
 enum { ROUNDS = 20000 };

@@ -5,10 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
+#include "base/platform.h"
+#include "file/table_store.h"
 #include "helpers.h"
-#include "platform.h"
-#include "table_store.h"
 
 /* A process that has the table store mapped and holds the lock until it is killed. */
 static pid_t holder(const char *directory)

@@ -1,11 +1,11 @@
 /* Description: the wire subset: every numeric code, stop-bit lengths, names and texts, framing at
  * its boundaries, writing at too small a capacity, and every truncation of every value: false, and
  * never a byte read behind the end (each copy is allocated to its exact size for ASan). */
-#include "wire.h"
+#include "format/wire.h"
 
 #include <float.h>
 
-#include "bytes.h"
+#include "base/bytes.h"
 #include "check.h"
 
 typedef struct {

@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
+#include "file/table_store.h"
 #include "helpers.h"
 #include "queue_check.h"
-#include "table_store.h"
 
 #define MS INT64_C(1000000)
 

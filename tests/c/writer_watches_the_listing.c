@@ -3,10 +3,10 @@
  * directory took it out of the listing. */
 #include <unistd.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
+#include "base/sync_point.h"
+#include "file/table_store.h"
 #include "helpers.h"
-#include "sync_point.h"
-#include "table_store.h"
 
 static t_writer_t writer;
 static const char *directory;

@@ -3,8 +3,8 @@
  * and no gap is told: the deleted file was finished, and the next cycle is there. */
 #include <unistd.h>
 
+#include "base/sync_point.h"
 #include "helpers.h"
-#include "sync_point.h"
 
 static t_writer_t writer;
 static const char *directory;

@@ -4,7 +4,7 @@
  *
  *     gcc -std=c11 -O1 -g -Wall -Wextra -Icsrc -fsanitize=address,undefined \
  *         -fno-sanitize-recover=all -Wl,--wrap=mmap,--wrap=munmap \
- *         tests/mutate/mutate.c csrc/[a-z]*.c -lpthread -o mutate
+ *         tests/mutate/mutate.c $(find csrc -name "*.c") -lpthread -o mutate
  *     ./mutate --make small small && ./mutate small
  *
  * (Without the sanitizers it is three times as fast and still has its guard pages.)

@@ -1,0 +1,420 @@
+/* platform.c - Linux. The only file with system calls; see platform.h. */
+#define _GNU_SOURCE
+#include "base/platform.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomics.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef F_OFD_SETLK
+#define F_OFD_GETLK 36
+#define F_OFD_SETLK 37
+#endif
+
+/* ---- fault shim ---- */
+
+#ifdef TAPE_FAULTS
+static struct {
+    tape__op_t op;
+    int countdown;
+    int system_errno;
+    bool forever;
+    int hits;
+} armed;
+
+void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever)
+{
+    armed.op = op;
+    armed.countdown = nth;
+    armed.system_errno = system_errno;
+    armed.forever = forever;
+    armed.hits = 0;
+}
+
+int tape__fault_hits(void) { return armed.hits; }
+
+static int fault_due(tape__op_t op)
+{
+    if (armed.countdown == 0 || armed.op != op) return 0;
+    if (armed.countdown > 1) {
+        armed.countdown--;
+        return 0;
+    }
+    if (!armed.forever) armed.countdown = 0;
+    armed.hits++;
+    return armed.system_errno;
+}
+#define FAULT(op)                                                                                  \
+    do {                                                                                           \
+        int fault_ = fault_due(op);                                                                \
+        if (fault_) return -fault_;                                                                \
+    } while (0)
+#else
+#define FAULT(op) ((void)0)
+#endif
+
+/* ---- memory ---- */
+
+static uint64_t allocations;
+
+void *tape__alloc(size_t size)
+{
+#ifdef TAPE_FAULTS
+    if (fault_due(TAPE__OP_MALLOC)) return NULL;
+#endif
+    (void)BUMP64(allocations, &allocations, 1);
+    return calloc(1, size);
+}
+
+void tape__free(void *memory) { free(memory); }
+
+uint64_t tape__alloc_count(void) { return PEEK64(allocations, &allocations); }
+
+/* ---- files ---- */
+
+int tape__open_file(const char *path, int flags)
+{
+    FAULT(TAPE__OP_OPEN);
+    /* O_NONBLOCK: a pipe or a terminal under a file's name must not make us wait or be ours. */
+    int how = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    how |= (flags & (TAPE__RDWR | TAPE__CREATE_NEW)) ? O_RDWR : O_RDONLY;
+    if (flags & TAPE__CREATE_NEW) how |= O_CREAT | O_EXCL;
+    int fd = open(path, how, 0666);
+    return fd < 0 ? -errno : fd;
+}
+
+void tape__close_file(int fd)
+{
+    if (fd >= 0) close(fd);
+}
+
+static void fill_stat(const struct stat *st, tape__stat_t *out)
+{
+    out->size = (uint64_t)st->st_size;
+    out->allocated = (uint64_t)st->st_blocks * 512;
+    out->device = (uint64_t)st->st_dev;
+    out->inode = (uint64_t)st->st_ino;
+    out->modified_ns =
+        (uint64_t)st->st_mtim.tv_sec * UINT64_C(1000000000) + (uint64_t)st->st_mtim.tv_nsec;
+    out->is_directory = S_ISDIR(st->st_mode);
+    out->is_regular = S_ISREG(st->st_mode);
+}
+
+int tape__stat_fd(int fd, tape__stat_t *out)
+{
+    FAULT(TAPE__OP_STAT);
+    struct stat st;
+    if (fstat(fd, &st) != 0) return -errno;
+    fill_stat(&st, out);
+    return 0;
+}
+
+int tape__stat_path(const char *path, tape__stat_t *out)
+{
+    FAULT(TAPE__OP_STAT);
+    struct stat st;
+    if (stat(path, &st) != 0) return -errno;
+    fill_stat(&st, out);
+    return 0;
+}
+
+int tape__file_truncate(int fd, uint64_t size)
+{
+    FAULT(TAPE__OP_TRUNCATE);
+    return ftruncate(fd, (off_t)size) == 0 ? 0 : -errno;
+}
+
+int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
+{
+    FAULT(TAPE__OP_ALLOCATE);
+    int rc;
+    do {
+        rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0 ? 0 : -errno;
+}
+
+int tape__free_space(int fd, uint64_t *out)
+{
+    struct statvfs st;
+    if (fstatvfs(fd, &st) != 0) return -errno;
+    *out = (uint64_t)st.f_bavail * st.f_frsize;
+    return 0;
+}
+
+int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size)
+{
+    FAULT(TAPE__OP_READ);
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (n == 0) break;
+        done += (size_t)n;
+    }
+    return (int64_t)done;
+}
+
+int tape__file_sync(int fd)
+{
+    FAULT(TAPE__OP_SYNC);
+    return fdatasync(fd) == 0 ? 0 : -errno;
+}
+
+int tape__link(const char *from, const char *to)
+{
+    FAULT(TAPE__OP_LINK);
+    return link(from, to) == 0 ? 0 : -errno;
+}
+
+int tape__unlink(const char *path)
+{
+    FAULT(TAPE__OP_UNLINK);
+    return unlink(path) == 0 ? 0 : -errno;
+}
+
+int tape__rename(const char *from, const char *to)
+{
+    FAULT(TAPE__OP_RENAME);
+    return rename(from, to) == 0 ? 0 : -errno;
+}
+
+int tape__mkdir(const char *path)
+{
+    FAULT(TAPE__OP_MKDIR);
+    return mkdir(path, 0777) == 0 ? 0 : -errno;
+}
+
+int tape__current_directory(char *out, size_t size)
+{
+    return getcwd(out, size) ? 0 : -errno;
+}
+
+int tape__can_write(const char *path)
+{
+    return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user)
+{
+    FAULT(TAPE__OP_LIST);
+    DIR *dir = opendir(path);
+    if (!dir) return -errno;
+    int rc = 0;
+    const struct dirent *entry;
+    while (rc == 0) {
+        errno = 0;
+        entry = readdir(dir);
+        if (!entry) {
+            rc = -errno;
+            break;
+        }
+        rc = each(user, entry->d_name);
+    }
+    closedir(dir);
+    return rc;
+}
+
+/* statfs magic numbers of file systems on which two hosts (or a host and a server) may see other
+ * bytes than the pages that processes here share. */
+const char *tape__unshared_filesystem(const char *path)
+{
+    static const struct {
+        uint32_t magic;
+        const char *name;
+    } rows[] = {
+        {0x6969, "NFS"},       {0xFF534D42, "CIFS"},  {0xFE534D42, "SMB2"},
+        {0x517B, "SMB"},       {0x01021997, "9P"},    {0x5346414F, "AFS"},
+        {0x6B414653, "kAFS"},  {0x00C36400, "Ceph"},  {0x0BD00BD0, "Lustre"},
+        {0x73757245, "Coda"},  {0x7461636F, "OCFS2"}, {0x01161970, "GFS2"},
+    };
+    struct statfs st;
+    if (statfs(path, &st) != 0) return NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if ((uint32_t)st.f_type == rows[i].magic) return rows[i].name;
+    return NULL;
+}
+
+/* ---- mapping ---- */
+
+int tape__map(int fd, uint64_t offset, size_t size, bool writable, uint8_t **out)
+{
+    FAULT(TAPE__OP_MAP);
+    void *base = mmap(NULL, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd,
+                      (off_t)offset);
+    if (base == MAP_FAILED) return -errno;
+    *out = base;
+    return 0;
+}
+
+void tape__unmap(uint8_t *base, size_t size)
+{
+    if (base) munmap(base, size);
+}
+
+int tape__populate(uint8_t *base, size_t size)
+{
+    FAULT(TAPE__OP_POPULATE);
+    int rc;
+    do {
+        rc = madvise(base, size, MADV_POPULATE_WRITE);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0 ? 0 : -errno;
+}
+
+size_t tape__page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE); /* no system call */
+}
+
+/* ---- locks ---- */
+
+static int range_lock(int fd, int command, short type, uint64_t start, uint64_t length,
+                      struct flock *lock)
+{
+    memset(lock, 0, sizeof *lock);
+    lock->l_type = type;
+    lock->l_whence = SEEK_SET;
+    lock->l_start = (off_t)start;
+    lock->l_len = (off_t)length;
+    int rc;
+    do {
+        rc = fcntl(fd, command, lock);
+    } while (rc != 0 && errno == EINTR);
+    if (rc == 0) return 0;
+    return errno == EACCES ? -EAGAIN : -errno;
+}
+
+int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive)
+{
+    FAULT(TAPE__OP_LOCK);
+    struct flock lock;
+    return range_lock(fd, F_OFD_SETLK, exclusive ? F_WRLCK : F_RDLCK, start, length, &lock);
+}
+
+int tape__unlock_range(int fd, uint64_t start, uint64_t length)
+{
+    struct flock lock;
+    return range_lock(fd, F_OFD_SETLK, F_UNLCK, start, length, &lock);
+}
+
+int tape__range_is_locked(int fd, uint64_t start, uint64_t length)
+{
+    struct flock lock;
+    int rc = range_lock(fd, F_OFD_GETLK, F_WRLCK, start, length, &lock);
+    return rc != 0 ? rc : lock.l_type != F_UNLCK;
+}
+
+/* ---- processes ---- */
+
+int64_t tape__pid(void) { return (int64_t)getpid(); }
+
+/* The fields after the command name of /proc/<pid>/stat: the name may hold blanks and brackets, so
+ * they begin behind the last ')'. Returns the number of bytes, 0 when it cannot be read. */
+static size_t read_stat(int64_t pid, char *buffer, size_t size, char **fields)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, buffer, size - 1);
+    close(fd);
+    if (n <= 0) return 0;
+    buffer[n] = 0;
+    char *end = strrchr(buffer, ')');
+    if (!end || end[1] != ' ') return 0;
+    *fields = end + 2;
+    return (size_t)n;
+}
+
+int tape__process_alive(int64_t pid)
+{
+    char buffer[1024], *fields;
+    if (pid <= 0 || pid > INT32_MAX) return 0;
+    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return 0;
+    /* A killed process that its parent has not reaped runs no more. */
+    if (read_stat(pid, buffer, sizeof buffer, &fields)) return *fields != 'Z' && *fields != 'X';
+    return 1;
+}
+
+uint64_t tape__process_start(int64_t pid)
+{
+    char buffer[1024], *fields;
+    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return 0;
+    for (int field = 3; field < 22; field++) { /* starttime is field 22, the state is field 3 */
+        fields = strchr(fields, ' ');
+        if (!fields) return 0;
+        fields++;
+    }
+    return strtoull(fields, NULL, 10);
+}
+
+uint64_t tape__pid_namespace(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+int tape__process_maps(int64_t pid, uint64_t inode)
+{
+    char line[1024];
+    snprintf(line, sizeof line, "/proc/%" PRId64 "/maps", pid);
+    FILE *maps = fopen(line, "re");
+    if (!maps) return -1;
+    int found = 0, lines = 0;
+    while (!found && fgets(line, sizeof line, maps)) {
+        uint64_t mapped;
+        if (sscanf(line, "%*s %*s %*s %*s %" SCNu64, &mapped) == 1) {
+            lines++;
+            found = mapped == inode;
+        }
+    }
+    fclose(maps);
+    return lines == 0 ? -1 : found; /* an empty list is one that we may not read */
+}
+
+/* ---- time ---- */
+
+static int64_t clock_ns(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t tape__now_ms(void) { return clock_ns(CLOCK_REALTIME) / 1000000; }
+int64_t tape__now_coarse_ms(void) { return clock_ns(CLOCK_REALTIME_COARSE) / 1000000; }
+int64_t tape__monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+int64_t tape__coarse_tick_ms(void)
+{
+    struct timespec t;
+    clock_getres(CLOCK_REALTIME_COARSE, &t);
+    return (t.tv_sec * INT64_C(1000000000) + t.tv_nsec + 999999) / 1000000 + 1;
+}
+
+void tape__sleep_ns(int64_t ns)
+{
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    nanosleep(&t, NULL);
+}
+
+void tape__yield(void) { sched_yield(); }

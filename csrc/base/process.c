@@ -1,0 +1,144 @@
+/* process.c - see process.h. */
+#define _GNU_SOURCE
+#include "base/process.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "base/atomics.h"
+#include "base/platform.h"
+
+typedef struct name {
+    uint64_t hash;
+    struct name *next;
+} name_t;
+
+struct tape__process_entry {
+    uint64_t device, inode, generation;
+    int references;
+    int side_fd, side_slot;
+    pthread_mutex_t guard;
+    name_t *names;
+    tape__process_entry_t *next;
+};
+
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
+static tape__process_entry_t *registry;
+static uint64_t generation;
+
+static void before_fork(void) { pthread_mutex_lock(&registry_lock); }
+static void after_fork_in_parent(void) { pthread_mutex_unlock(&registry_lock); }
+
+/* The child is one thread; it inherits copies of descriptors whose kernel locks speak for the
+ * parent. Closing a copy does not release such a lock as long as the parent has its own. */
+static void after_fork_in_child(void)
+{
+    for (tape__process_entry_t *e = registry; e; e = e->next) {
+        tape__close_file(e->side_fd);
+        e->side_fd = -1;
+    }
+    registry = NULL; /* the parent's entries: old handles may still point to them */
+    (void)BUMP64(generation, &generation, 1);
+    pthread_mutex_unlock(&registry_lock);
+}
+
+static void start_registry(void)
+{
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+uint64_t tape__process_generation(void) { return PEEK64(generation, &generation); }
+
+tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode)
+{
+    pthread_once(&registry_once, start_registry);
+    pthread_mutex_lock(&registry_lock);
+    tape__process_entry_t *e = registry;
+    while (e && !(e->device == device && e->inode == inode)) e = e->next;
+    if (e) {
+        e->references++;
+    } else if ((e = tape__alloc(sizeof *e)) != NULL) {
+        e->device = device;
+        e->inode = inode;
+        e->generation = generation;
+        e->references = 1;
+        e->side_fd = e->side_slot = -1;
+        pthread_mutex_init(&e->guard, NULL);
+        e->next = registry;
+        registry = e;
+    }
+    pthread_mutex_unlock(&registry_lock);
+    return e;
+}
+
+void tape__process_release(tape__process_entry_t *entry)
+{
+    if (!entry) return;
+    pthread_mutex_lock(&registry_lock);
+    bool last = --entry->references == 0;
+    for (tape__process_entry_t **at = &registry; last && *at; at = &(*at)->next)
+        if (*at == entry) {
+            *at = entry->next;
+            break;
+        }
+    pthread_mutex_unlock(&registry_lock);
+    if (!last) return;
+    tape__close_file(entry->side_fd);
+    /* A child's copy of a guard that a thread of the parent held must not be destroyed. */
+    if (entry->generation == tape__process_generation()) pthread_mutex_destroy(&entry->guard);
+    tape__free(entry);
+}
+
+bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended)
+{
+    *contended = false;
+    if (pthread_mutex_trylock(&entry->guard) == 0) return true;
+    *contended = true;
+    if (timeout_ns < 0) return pthread_mutex_lock(&entry->guard) == 0;
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ns / 1000000000;
+    until.tv_nsec += timeout_ns % 1000000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return pthread_mutex_timedlock(&entry->guard, &until) == 0;
+}
+
+void tape__process_unguard(tape__process_entry_t *entry) { pthread_mutex_unlock(&entry->guard); }
+
+int tape__process_side(const tape__process_entry_t *entry, int *slot)
+{
+    *slot = entry->side_slot;
+    return entry->side_fd;
+}
+
+void tape__process_set_side(tape__process_entry_t *entry, int fd, int slot)
+{
+    entry->side_fd = fd;
+    entry->side_slot = slot;
+}
+
+bool tape__process_claim_name(tape__process_entry_t *entry, uint64_t name)
+{
+    for (const name_t *n = entry->names; n; n = n->next)
+        if (n->hash == name) return false;
+    name_t *n = tape__alloc(sizeof *n);
+    if (!n) return false;
+    *n = (name_t){name, entry->names};
+    entry->names = n;
+    return true;
+}
+
+void tape__process_give_name(tape__process_entry_t *entry, uint64_t name)
+{
+    for (name_t **at = &entry->names; *at; at = &(*at)->next)
+        if ((*at)->hash == name) {
+            name_t *n = *at;
+            *at = n->next;
+            tape__free(n);
+            return;
+        }
+}

@@ -1,0 +1,112 @@
+/* mapping.c - see mapping.h. */
+#include "file/mapping.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/platform.h"
+
+enum {
+    WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
+    ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
+};
+
+int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
+{
+    memset(file, 0, sizeof *file);
+    file->fd = -1;
+    if ((size_t)snprintf(file->path, sizeof file->path, "%s", path) >= sizeof file->path)
+        return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
+    int fd = tape__open_file(path, writable ? TAPE__RDWR : TAPE__RDONLY);
+    if (fd < 0) return tape__fail_errno(-fd, path, "opening");
+    file->fd = fd;
+    file->writable = writable;
+    tape__stat_t st;
+    int rc = tape__stat_fd(fd, &st);
+    if (rc < 0) {
+        tape__mapping_close(file);
+        return tape__fail_errno(-rc, path, "asking for the size");
+    }
+    if (!st.is_regular) {
+        tape__mapping_close(file);
+        return tape__fail(TAPE_ECORRUPT, path, -1, "%s: not a regular file", path);
+    }
+    file->size = st.size;
+    file->inode = st.inode;
+    file->device = st.device;
+    return TAPE_OK;
+}
+
+void tape__mapping_close(tape__file_t *file)
+{
+    if (file->fd >= 0) tape__close_file(file->fd);
+    file->fd = -1;
+}
+
+int tape__mapping_refresh(tape__file_t *file)
+{
+    tape__stat_t st;
+    int rc = tape__stat_fd(file->fd, &st);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the size");
+    file->size = st.size;
+    return TAPE_OK;
+}
+
+bool tape__mapping_has_its_name(const tape__file_t *file)
+{
+    tape__stat_t st;
+    int rc = tape__stat_path(file->path, &st);
+    if (rc < 0) return rc != -ENOENT && rc != -ENOTDIR; /* else it cannot be known */
+    return st.inode == file->inode && st.device == file->device;
+}
+
+int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
+{
+    int failed, tries = 0;
+    while ((failed = tape__lock_range(file->fd, 0, 0, true)) == -EAGAIN && tries++ < ENLARGE_TRIES)
+        tape__sleep_ns(1000000);
+    if (failed < 0) return tape__fail_errno(-failed, file->path, "locking the file to enlarge it");
+    int rc = tape__mapping_refresh(file);
+    if (rc == TAPE_OK && file->size < size) {
+        failed = tape__file_truncate(file->fd, size);
+        if (failed < 0) rc = tape__fail_errno(-failed, file->path, "enlarging the file");
+        else file->size = size;
+    }
+    tape__unlock_range(file->fd, 0, 0);
+    return rc;
+}
+
+void tape__window_close(tape__window_t *w)
+{
+    tape__unmap(w->base, (size_t)w->size);
+    memset(w, 0, sizeof *w);
+}
+
+int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
+                      uint64_t prefer)
+{
+    const uint64_t page = tape__page_size();
+    uint64_t end, wanted;
+    if (file->fd < 0) return tape__fail(TAPE_ECLOSED, file->path, -1, "the file was closed");
+    if (tape__add_overflows(position, need, &end)) return TAPE__BEYOND_END;
+    /* Always ask: an old Java writer may have shrunk the file since (format.md 11.2). */
+    int rc = tape__mapping_refresh(file);
+    if (rc != TAPE_OK) return rc;
+    uint64_t limit = tape__align_up(file->size, page);
+    if (end > limit) return TAPE__BEYOND_END;
+    uint64_t start = tape__align_down(position, WINDOW_GRAIN);
+    if (tape__add_overflows(start, prefer, &wanted)) wanted = end;
+    uint64_t size = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit) - start;
+    size = tape__align_up(size, page);
+    uint8_t *base;
+    rc = tape__map(file->fd, start, (size_t)size, file->writable, &base);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "mapping");
+    tape__window_close(w);
+    w->base = base;
+    w->start = start;
+    w->size = size;
+    return TAPE_OK;
+}

@@ -1,0 +1,118 @@
+/* table_build.c - makes a metadata.cq4t that is complete before anyone can see it (format.md 5).
+ *
+ *     0000  header: settings                    ....  the eight words that Java makes, then 0
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "file/table_store.h"
+#include "format/header_word.h"
+#include "format/wire.h"
+
+size_t tape__table_put_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
+                             uint64_t value, uint64_t *cell)
+{
+    tape__wire_out_t o = {body, capacity, 0, origin, false};
+    tape__wire_put_event(&o, key);
+    *cell = tape__wire_put_bound(&o, (int64_t)value);
+    return o.overflow ? 0 : o.at;
+}
+
+static size_t put_header(uint8_t *file, size_t capacity, const tape__settings_t *s)
+{
+    tape__wire_out_t o = {file + 4, capacity - 4, 0, 4, false};
+    tape__wire_put_event(&o, "header");
+    tape__wire_put_type(&o, "STStore");
+    size_t store = tape__wire_begin_block(&o);
+    tape__wire_put_field(&o, "wireType");
+    tape__wire_put_type(&o, "WireType");
+    tape__wire_put_text(&o, "BINARY_LIGHT");
+    tape__wire_put_field(&o, "metadata");
+    tape__wire_put_type(&o, "SCQMeta");
+    size_t meta = tape__wire_begin_block(&o);
+    tape__wire_put_field(&o, "roll");
+    tape__wire_put_type(&o, "SCQSRoll");
+    size_t roll = tape__wire_begin_block(&o);
+    tape__wire_put_field(&o, "length");
+    tape__wire_put_int(&o, s->roll_cycle->length_ms);
+    tape__wire_put_field(&o, "format");
+    tape__wire_put_text(&o, s->roll_cycle->pattern);
+    tape__wire_put_field(&o, "epoch");
+    tape__wire_put_int(&o, s->epoch_ms);
+    tape__wire_end_block(&o, roll);
+    /* 5.26 and older refuse to append without this field; 5.27 ignores it (format.md 5.1). */
+    tape__wire_put_field(&o, "deltaCheckpointInterval");
+    tape__wire_put_int(&o, 64);
+    tape__wire_put_field(&o, "sourceId");
+    tape__wire_put_int(&o, s->source_id);
+    tape__wire_end_block(&o, meta);
+    tape__wire_pad(&o, 4, 0);
+    tape__wire_end_block(&o, store);
+    tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
+    return (size_t)tape__next_position(0, (uint32_t)o.at, true);
+}
+
+static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *settings,
+                       int64_t lowest, int64_t highest)
+{
+    bool any = lowest <= highest;
+    const struct {
+        const char *key;
+        uint64_t value;
+    } cells[] = {
+        {"listing.highestCycle", (uint64_t)(any ? highest : INT32_MIN)},
+        {"listing.lowestCycle", (uint64_t)(any ? lowest : INT32_MAX)},
+        {"listing.modCount", 0},
+        {"chronicle.write.lock", TAPE__MIN64},
+        {"chronicle.append.lock", TAPE__MIN64},
+        {"chronicle.lastIndexReplicated", (uint64_t)-1},
+        {"chronicle.lastAcknowledgedIndexReplicated", (uint64_t)-1},
+        {"chronicle.lastIndexMSynced", (uint64_t)-1},
+    };
+    size_t at = put_header(file, capacity, settings);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        uint64_t cell;
+        size_t length = tape__table_put_entry(file + at + 4, capacity - at - 4, at + 4,
+                                              cells[i].key, cells[i].value, &cell);
+        tape__put_u32(file + at, (uint32_t)length);
+        at = (size_t)tape__next_position(at, (uint32_t)length, true);
+    }
+}
+
+int tape__table_store_create(const char *directory, const tape__settings_t *settings,
+                             int64_t lowest, int64_t highest)
+{
+    char path[1024], temporary[1024];
+    snprintf(path, sizeof path, "%s/" TAPE__TABLE_NAME, directory);
+    /* Several threads may be at it, too: the clock makes the name their own. */
+    snprintf(temporary, sizeof temporary, "%s/.tape-%" PRId64 "-%" PRIx64 ".tmp", directory,
+             tape__pid(), (uint64_t)tape__monotonic_ns());
+    int fd = tape__open_file(temporary, TAPE__CREATE_NEW);
+    if (fd < 0) return tape__fail_errno(-fd, temporary, "creating the table store");
+    uint8_t *file = NULL;
+    const char *doing = "making room for the table store";
+    int rc = tape__file_truncate(fd, TAPE__TABLE_SIZE);
+    if (rc == 0) {
+        rc = tape__file_reserve(fd, 0, TAPE__TABLE_SIZE);
+        if (rc == -EOPNOTSUPP || rc == -EINVAL || rc == -ENOSYS) rc = 0;
+    }
+    if (rc == 0) {
+        doing = "mapping the table store";
+        rc = tape__map(fd, 0, TAPE__TABLE_SIZE, true, &file);
+    }
+    if (rc == 0) {
+        fill_table(file, TAPE__TABLE_SIZE, settings, lowest, highest);
+        doing = "linking the table store into place";
+        rc = tape__link(temporary, path);
+        if (rc == -EEXIST) rc = 0;
+    }
+    tape__unmap(file, TAPE__TABLE_SIZE);
+    tape__close_file(fd);
+    tape__unlink(temporary);
+    return rc == 0 ? TAPE_OK : tape__fail_errno(-rc, path, doing);
+}

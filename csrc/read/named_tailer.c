@@ -1,0 +1,165 @@
+/* named_tailer.c - positions that survive restarts, shared with Java (format.md 12.5).
+ *
+ *     index.<id>   the index of the next read; 0 when nothing is stored
+ *
+ * The word is a plain 64-bit cell without an owner: two tailers with one name would each move it.
+ * So a name is marked as in use for this host, by a kernel lock on a byte of the side file and,
+ * within the process, by a list; Java knows neither and must be kept apart by its users, as in Java
+ * itself. Names that begin with "replicated:" belong to Java's replication: they are read, never
+ * changed.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/atomics.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "file/side_file.h"
+#include "read/tailer.h"
+
+enum { KEY_SIZE = 512 };
+
+static bool is_replicated(const char *id) { return strncasecmp(id, "replicated:", 11) == 0; }
+
+/* FNV-1a over the name in lower case: Java's keys ignore case. */
+static uint64_t hash_of(const char *id)
+{
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (; *id; id++) {
+        unsigned char c = (unsigned char)*id;
+        if (c >= 'A' && c <= 'Z') c = (unsigned char)(c + 32);
+        hash = (hash ^ c) * UINT64_C(0x100000001B3);
+    }
+    return hash;
+}
+
+static int mark_in_use(tape_tailer_t *t, bool steal)
+{
+    tape_queue_t *q = t->queue;
+    bool contended;
+    if (!tape__process_guard(q->entry, -1, &contended)) return TAPE_OK;
+    bool mine = tape__process_claim_name(q->entry, hash_of(t->name.id));
+    if (mine) {
+        tape__side_file_enter(q->entry, q->path, 0);
+        if (!tape__side_file_claim_name(q->entry, hash_of(t->name.id))) {
+            tape__process_give_name(q->entry, hash_of(t->name.id));
+            mine = false;
+        }
+    }
+    tape__process_unguard(q->entry);
+    t->name.ours = mine;
+    if (mine || steal) return TAPE_OK;
+    return tape__fail(TAPE_EBUSY, q->path, -1, "a live tailer has the name \"%s\"", t->name.id);
+}
+
+void tape__tailer_unbind(tape_tailer_t *t)
+{
+    tape_queue_t *q = t->queue;
+    bool contended;
+    if (t->name.ours && q->generation == tape__process_generation() &&
+        tape__process_guard(q->entry, -1, &contended)) {
+        tape__side_file_give_name(q->entry, hash_of(t->name.id));
+        tape__process_give_name(q->entry, hash_of(t->name.id));
+        tape__process_unguard(q->entry);
+    }
+    tape__free(t->name.id);
+    t->name.id = NULL;
+    t->name.cell = NULL;
+    t->name.ours = false;
+}
+
+static int find_cell(tape_tailer_t *t)
+{
+    tape_queue_t *q = t->queue;
+    char key[KEY_SIZE];
+    snprintf(key, sizeof key, "index.%s", t->name.id);
+    if (q->has_table) t->name.cell = tape__table_store_cell(&q->table, key);
+    if (t->name.cell) return TAPE_OK;
+    if (q->read_only || is_replicated(t->name.id))
+        return tape__fail(TAPE_EREADONLY, q->path, -1,
+                          "%s has no tailer named \"%s\", and none can be made", q->path,
+                          t->name.id);
+    t->name.cell = tape__table_store_make_cell(&q->table, key, 0);
+    return t->name.cell ? TAPE_OK : tape__error_code();
+}
+
+/* The cycle of the stored position has no file that can be used: stands before the next one that
+ * has. When all are older, the position lies in the future (or all later ones were deleted): it
+ * then waits behind the last message, where nothing is read twice. */
+static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
+{
+    int rc;
+    for (int64_t next;; cycle = next + 1) { /* one may be half-made, or deleted meanwhile */
+        rc = tape__listing_above(&t->queue->listing, cycle, NULL, &next);
+        if (rc != TAPE_OK) return rc;
+        if (next == TAPE__NO_CYCLE) break;
+        rc = tape__tailer_open_cycle(t, next);
+        if (rc < 0) return rc;
+        if (rc == 0) continue;
+        t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
+        return TAPE_OK;
+    }
+    tape__chain_end_t end;
+    rc = tape__tailer_seek_end(t, &end);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+static int go_to_stored(tape_tailer_t *t)
+{
+    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
+    int64_t stored = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (stored <= 0) return TAPE_OK; /* nothing, or nonsense: from the start, as Java */
+    int64_t cycle = tape__index_cycle(r, stored), sequence = tape__index_sequence(r, stored);
+    int rc = tape__tailer_move(t, cycle, sequence);
+    if (rc == 0 || rc == 1) return TAPE_OK;
+    if (rc < -1) return rc;
+    rc = tape__tailer_open_cycle(t, cycle);
+    if (rc == 0) return go_around_the_gap(t, stored, cycle);
+    /* Further than the messages that there are: it waits for that one, as in Java. */
+    if (rc == 1) t->name.not_before = sequence;
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)
+{
+    t->name.id = tape__alloc(strlen(id) + 1);
+    if (!t->name.id) return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+    memcpy(t->name.id, id, strlen(id) + 1);
+    int rc = find_cell(t);
+    if (rc == TAPE_OK && !t->queue->read_only) rc = mark_in_use(t, steal);
+    if (rc == TAPE_OK) rc = go_to_stored(t);
+    if (rc != TAPE_OK) tape__tailer_unbind(t);
+    return rc;
+}
+
+static int nameless(const tape_tailer_t *t)
+{
+    return tape__fail(TAPE_ESTATE, t->queue->path, -1, "the tailer has no name");
+}
+
+int tape_tailer_commit(tape_tailer_t *t)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    if (!t->name.cell) rc = nameless(t);
+    else if (t->queue->read_only || is_replicated(t->name.id))
+        rc = tape__fail(TAPE_EREADONLY, t->queue->path, -1,
+                        "the position of \"%s\" is only read here", t->name.id);
+    else if (t->open) /* before it stood anywhere there is nothing to store */
+        PUBLISH64(tailer_position, t->name.cell, (uint64_t)tape__tailer_index(t));
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int64_t tape_tailer_committed(tape_tailer_t *t)
+{
+    int64_t result = tape__tailer_enter(t);
+    if (result != TAPE_OK) return result;
+    if (!t->name.cell) result = nameless(t);
+    else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
+    tape__tailer_leave_unchanged(t);
+    return result;
+}

@@ -1,0 +1,292 @@
+/* tailer.c - what callers of a tailer call; see tailer.h for the files that make up its verbs. */
+#define _POSIX_C_SOURCE 200809L
+#include <inttypes.h>
+#include <string.h>
+
+#include "read/tailer.h"
+#include "base/atomics.h"
+#include "base/error.h"
+#include "base/platform.h"
+
+#define WINDOW_DEFAULT (INT64_C(16) << 20)
+enum { ID_MAX = 256 };
+
+tape_tailer_t **tape__tailer_link(tape_tailer_t *t) { return &t->next_sibling; }
+
+int64_t tape__tailer_index(const tape_tailer_t *t)
+{
+    return tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+}
+
+/* ---- one thread at a time ---- */
+
+/* order[busy]: what the last thread left in the tailer is seen by the next one. */
+int tape__tailer_enter(tape_tailer_t *t)
+{
+    if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+    int rc = tape__queue_check(t->queue);
+    if (rc != TAPE_OK) return rc;
+    if (!CLAIM32(busy, &t->busy, 0, 1)) {
+        rc = tape__queue_check(t->queue); /* it may be tape_queue_shutdown() that is using it */
+        if (rc != TAPE_OK) return rc;
+        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    }
+    t->call_before = t->last_call;
+    t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
+    if (!t->shut) {
+        t->delivered = false;
+        return TAPE_OK;
+    }
+    tape__tailer_leave(t);
+    return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
+}
+
+/* Only who is inside changes a 1, so no CLAIM is needed, which would cost as much as reading. */
+void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->busy, 0); }
+
+void tape__tailer_leave_unchanged(tape_tailer_t *t)
+{
+    t->last_call = t->call_before;
+    tape__tailer_leave(t);
+}
+
+int tape__tailer_shut(tape_tailer_t *t)
+{
+    if (!CLAIM32(busy, &t->busy, 0, 1))
+        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+    t->shut = true;
+    tape__tailer_unbind(t);
+    if (!t->delivered) tape__tailer_leave_cycle(t); /* else when the tailer is closed */
+    tape__tailer_leave(t);
+    return TAPE_OK;
+}
+
+/* ---- opening and closing ---- */
+
+int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, tape_tailer_t **out)
+{
+    if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
+    *out = NULL;
+    int64_t window = WINDOW_DEFAULT;
+    uint32_t flags = 0;
+    if (options) {
+        if (options->struct_size < sizeof *options || options->window_size < 0)
+            return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
+        if (options->id && strlen(options->id) > ID_MAX)
+            return tape__fail(TAPE_EINVAL, queue->path, -1, "a name of more than %d bytes", ID_MAX);
+        if (options->window_size) window = options->window_size;
+        flags = options->flags;
+    }
+    int rc = tape__queue_enter(queue);
+    if (rc != TAPE_OK) return rc;
+    tape_tailer_t *t = tape__alloc(sizeof *t);
+    if (t) {
+        t->queue = queue;
+        if (window < TAPE__TAILER_WINDOW_LEAST) window = TAPE__TAILER_WINDOW_LEAST;
+        t->window_size = (uint64_t)window;
+        t->documents = (flags & TAPE_TAILER_DOCUMENTS) != 0;
+        t->metadata = (flags & TAPE_TAILER_METADATA) != 0;
+        t->tell_gaps = (flags & TAPE_TAILER_TELL_GAPS) != 0;
+        t->last_read = TAPE_ENOINDEX;
+        if (options && options->id)
+            rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
+        if (rc == TAPE_OK) {
+            tape__queue_add_child(queue, t);
+            *out = t;
+        } else {
+            tape__tailer_leave_cycle(t);
+            tape__free(t->neighbours);
+            tape__free(t);
+        }
+    } else {
+        rc = tape__fail(TAPE_ENOMEM, queue->path, -1, "out of memory");
+    }
+    tape__queue_leave(queue);
+    return rc;
+}
+
+int tape_tailer_shutdown(tape_tailer_t *t)
+{
+    return t ? tape__tailer_shut(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+}
+
+int tape_tailer_close(tape_tailer_t *t)
+{
+    if (!t) return TAPE_OK;
+    int rc = t->shut ? TAPE_OK : tape__tailer_shut(t);
+    if (rc != TAPE_OK) return rc;
+    tape__tailer_leave_cycle(t);
+    tape__free(t->trail.positions);
+    tape__free(t->neighbours);
+    tape_queue_t *q = t->queue;
+    tape__queue_remove_child(q, t);
+    tape__free(t);
+    return TAPE_OK;
+}
+
+/* ---- reading ---- */
+
+static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    out->framing = tape__tailer_body(t, &out->data, &out->size);
+    out->metadata = tape__word_kind(t->at.word) == TAPE__WORD_META;
+    out->index = tape__tailer_index(t);
+    t->delivered = true;
+}
+
+static int no_place(void)
+{
+    return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the message");
+}
+
+int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    int rc = out ? tape__tailer_enter(t) : no_place();
+    if (rc != TAPE_OK) return rc;
+    rc = tape__tailer_find(t);
+    if (rc == 1) fill_excerpt(t, out);
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
+{
+    int rc = out ? tape__tailer_enter(t) : no_place();
+    if (rc != TAPE_OK) return rc;
+    rc = tape__tailer_find(t);
+    if (rc == 1) {
+        fill_excerpt(t, out);
+        t->before = t->at;
+        t->before_last_read = t->last_read;
+        t->last_call.gave = TAPE__GAVE_MESSAGE;
+        if (!out->metadata) t->last_read = out->index;
+        tape__tailer_step(t);
+    }
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int tape_tailer_unread(tape_tailer_t *t)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    const tape__last_call_t last = t->call_before;
+    if (last.gave == TAPE__GAVE_MESSAGE) {
+        t->at = t->before;
+        t->last_read = t->before_last_read;
+    } else if (last.gave == TAPE__GAVE_GAP) {
+        t->gap.untold = t->gap.unasked = true;
+    } else {
+        rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
+    }
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int64_t tape_tailer_index(tape_tailer_t *t)
+{
+    int64_t index = tape__tailer_enter(t);
+    if (index != TAPE_OK) return index;
+    int rc = tape__tailer_stand_at_start(t);
+    index = rc < 0 ? rc : 0;
+    if (rc == 1) index = tape__tailer_index(t);
+    tape__tailer_leave_unchanged(t);
+    return index;
+}
+
+int64_t tape_tailer_last_read(tape_tailer_t *t)
+{
+    int64_t index = tape__tailer_enter(t);
+    if (index != TAPE_OK) return index;
+    index = t->last_read;
+    tape__tailer_leave_unchanged(t);
+    return index;
+}
+
+/* ---- moving ---- */
+
+/* It stands somewhere else now, as its caller wished: it waits for no message and passes no gap. */
+static void forget_waiting(tape_tailer_t *t)
+{
+    t->name.not_before = 0;
+    t->gap = (tape__gap_t){0, 0, false, false};
+}
+
+int tape_tailer_seek(tape_tailer_t *t, int64_t index)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
+    if (index < 0)
+        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "index %" PRId64 " is negative", index);
+    else
+        rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
+    if (rc == 0 || rc == 1) forget_waiting(t);
+    if (rc == -1) rc = 0;
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int tape_tailer_seek_start(tape_tailer_t *t)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    tape__tailer_leave_cycle(t);
+    forget_waiting(t);
+    t->looked_ns = 0;
+    rc = tape__tailer_stand_at_start(t);
+    tape__tailer_leave(t);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+int tape_tailer_seek_end(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__tailer_seek_end(t, &end);
+    if (rc == 1) forget_waiting(t);
+    tape__tailer_leave(t);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+/* ---- direction ---- */
+
+int tape_tailer_set_direction(tape_tailer_t *t, int direction)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    if (direction != TAPE_FORWARD && direction != TAPE_BACKWARD)
+        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "%d is no direction", direction);
+    else if (t->backward && direction == TAPE_FORWARD)
+        rc = tape__tailer_turn_forward(t);
+    if (rc == TAPE_OK) t->backward = direction == TAPE_BACKWARD;
+    tape__tailer_leave(t);
+    return rc;
+}
+
+int tape_tailer_direction(tape_tailer_t *t)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
+    tape__tailer_leave_unchanged(t);
+    return rc;
+}
+
+/* ---- gaps ---- */
+
+int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
+{
+    int rc = first_gone && next ? tape__tailer_enter(t)
+                                : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the gap");
+    if (rc != TAPE_OK) return rc;
+    if (t->gap.unasked) {
+        *first_gone = t->gap.from;
+        *next = t->gap.to;
+        t->gap.unasked = false;
+        rc = 1;
+    }
+    tape__tailer_leave_unchanged(t);
+    return rc;
+}

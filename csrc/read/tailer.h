@@ -1,0 +1,158 @@
+/* tailer.h - the tailer object, shared by the files that make up its verbs.
+ *
+ *     tailer.c           what callers call
+ *     tailer_walk.c      to the next message, forward or backward, and to a given one
+ *     tailer_cycles.c    which cycle file that is in
+ *     named_tailer.c     where one with a name begins
+ *     tailer_batch.c     many messages in one call
+ *     tailer_info.c      how far it is behind
+ *
+ * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
+ *
+ *     at 0 or NOT_COMPLETE: nothing yet        at END_OF_DATA: the next cycle that exists
+ */
+#ifndef TAPE_TAILER_H
+#define TAPE_TAILER_H
+
+#include "file/cycle_store.h"
+#include "format/wire.h"
+#include "queue/queue.h"
+
+/* What makes a tailer a named one. */
+typedef struct {
+    char *id;              /* NULL: it has no name */
+    uint64_t *cell;        /* `index.<id>` in the table store */
+    bool ours;             /* this process has marked the name as in use */
+    int64_t not_before;    /* messages of the cycle below this sequence were read already */
+} tape__name_t;
+
+/* Messages that the tailer had yet to read and that are gone. */
+typedef struct {
+    int64_t from, to;
+    bool untold;           /* TAPE_EGAP is due */
+    bool unasked;          /* tape_tailer_gap() has not given it yet */
+} tape__gap_t;
+
+enum { TAPE__TRAIL_MAX = 1024 };
+#define TAPE__TAILER_WINDOW_LEAST (INT64_C(64) << 10)
+
+/* Positions of messages first .. first + count - 1 of the tailer's cycle: a chain can only be
+ * walked forward, so going backward one walks a stretch once and keeps it. */
+typedef struct {
+    int64_t first;
+    int64_t count;
+    uint64_t *positions; /* TAPE__TRAIL_MAX of them; NULL until the first step backward */
+} tape__trail_t;
+
+/* What the last call gave that can be taken back; those that only tell leave it as it is. */
+typedef struct {
+    enum { TAPE__GAVE_NOTHING, TAPE__GAVE_MESSAGE, TAPE__GAVE_MANY, TAPE__GAVE_GAP } gave;
+    int64_t many; /* so many messages */
+} tape__last_call_t;
+
+struct tape_tailer {
+    tape_queue_t *queue;
+    tape_tailer_t *next_sibling;
+    uint32_t busy;
+    bool shut;
+    bool open;                 /* `store` is */
+    tape__cycle_store_t store;
+    tape__window_t window;
+    uint64_t window_size;
+    bool documents;            /* whole ones are wanted, frames are not looked for */
+    bool metadata;             /* metadata documents are wanted, too */
+    bool tell_gaps;            /* by TAPE_EGAP */
+    bool backward;
+    tape__cursor_t at;         /* of the next read; backward only its sequence counts */
+    tape__neighbours_t *neighbours; /* of its cycle, when the directory had to be read */
+    tape__trail_t trail;       /* where the messages before it are, for going backward */
+    int64_t last_read;         /* TAPE_ENOINDEX: none */
+    tape__cursor_t before;     /* the last call for reading, while it can be taken back */
+    int64_t before_last_read;
+    tape__last_call_t last_call;
+    tape__last_call_t call_before; /* as last_call was when the call in hand began */
+    bool delivered;            /* the caller may still look at what the last call gave */
+    int64_t looked_ns;
+    tape__gap_t gap;
+    tape__name_t name;
+};
+
+/* Begins and ends a call: one thread at a time. */
+int tape__tailer_enter(tape_tailer_t *t);
+void tape__tailer_leave(tape_tailer_t *t);
+/* Ends one that only told: what the call before it gave can still be taken back. */
+void tape__tailer_leave_unchanged(tape_tailer_t *t);
+
+/* tailer_walk.c: to the next message in the direction of reading, without passing it: 1, 0 when
+ * there is none now, or a code, TAPE_EGAP among them. Backward that is at->sequence or the nearest
+ * before it; beyond the start the sequence is -1, and the index the number before the first one. */
+int tape__tailer_find_forward(tape_tailer_t *t);
+int tape__tailer_find_backward(tape_tailer_t *t);
+static inline int tape__tailer_find(tape_tailer_t *t)
+{
+    return t->backward ? tape__tailer_find_backward(t) : tape__tailer_find_forward(t);
+}
+/* The body of the document that was found, without its frame if that is wanted; returns which. */
+static inline uint32_t tape__tailer_body(const tape_tailer_t *t, const uint8_t **data, size_t *size)
+{
+    size_t offset = 0, length;
+    *data = tape__window_at(&t->window, t->at.position + 4);
+    *size = tape__word_length(t->at.word);
+    if (t->documents || tape__word_kind(t->at.word) == TAPE__WORD_META ||
+        !tape__wire_unframe(*data, *size, &offset, &length))
+        return TAPE_FRAMING_DOCUMENT;
+    *data += offset;
+    *size = length;
+    return TAPE_FRAMING_BYTES;
+}
+/* Over the message that was found. */
+static inline void tape__tailer_step(tape_tailer_t *t)
+{
+    if (t->backward) t->at.sequence--;
+    else tape__cycle_store_step(&t->store, &t->at);
+}
+/* As tape__tailer_find() within the cycle in hand, for a message and no metadata: 1, 0 when the
+ * next one, if there is any, lies in another, or a code. */
+int tape__tailer_find_in_cycle(tape_tailer_t *t);
+/* Where a forward read goes on after reading backward. */
+int tape__tailer_turn_forward(tape_tailer_t *t);
+/* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
+ * the tailer stayed where it was, or a code. */
+int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
+ * code. */
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
+/* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
+int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
+
+/* tailer_cycles.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
+ * or a code. */
+int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store);
+/* Leaves the cycle in hand and stands before the first message of another one. */
+void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
+void tape__tailer_leave_cycle(tape_tailer_t *t);
+/* Both in one. */
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
+/* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
+int tape__tailer_stand_at_start(tape_tailer_t *t);
+/* Whether the file in hand has no name any more, so that nobody will write to it. */
+bool tape__tailer_is_deleted(const tape_tailer_t *t);
+/* Enters the newest cycle below the one in hand. 1, 0 when there is none, or a code. */
+int tape__tailer_enter_earlier(tape_tailer_t *t);
+/* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */
+int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
+/* At the END_OF_DATA of the file in hand: enters the next cycle. 1, 0 when there is none yet, or a
+ * code. */
+int tape__tailer_enter_later(tape_tailer_t *t);
+/* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
+ * far as it is time to ask. 1 (also when the end has moved on), 0 or a code. */
+int tape__tailer_leave_deleted(tape_tailer_t *t);
+
+/* The index of the next read, when the tailer stands in a cycle. */
+int64_t tape__tailer_index(const tape_tailer_t *t);
+
+/* named_tailer.c: finds the stored position and goes there. */
+int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal);
+void tape__tailer_unbind(tape_tailer_t *t);
+
+#endif

@@ -1,0 +1,194 @@
+/* tailer_cycles.c - which cycle file a tailer reads, and going on to the next (format.md 9.5).
+ *
+ * Without END_OF_DATA a tailer stays, even if newer cycles exist: a late writer may still append
+ * there. A file that was deleted is left at its end all the same: nobody can end it any more.
+ */
+#include "base/platform.h"
+#include "read/tailer.h"
+
+#define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
+
+void tape__tailer_leave_cycle(tape_tailer_t *t)
+{
+    if (!t->open) return;
+    tape__window_close(&t->window);
+    tape__cycle_store_close(&t->store);
+    t->open = false;
+    t->trail.count = 0;
+}
+
+int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store)
+{
+    char path[1024];
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return 0;
+    int rc = tape__cycle_store_open(store, path, cycle, false);
+    if (rc == TAPE_OK) return 1;
+    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
+}
+
+void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
+{
+    tape__tailer_leave_cycle(t);
+    t->store = *store;
+    t->window = (tape__window_t){0};
+    t->open = true;
+    /* The header is a metadata document like others (format.md 12.4). */
+    t->at = (tape__cursor_t){t->metadata ? 0 : t->store.first_document, 0, 0};
+    t->looked_ns = 0; /* at this cycle's end the directory is looked at at once */
+}
+
+int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
+{
+    tape__cycle_store_t store;
+    int rc = tape__tailer_open_file(t->queue, cycle, &store);
+    if (rc == 1) tape__tailer_enter_cycle(t, &store);
+    return rc;
+}
+
+/* The directory is read at most every LOOK_EVERY_NS by one waiting tailer. */
+static bool may_look(tape_tailer_t *t)
+{
+    int64_t now = tape__monotonic_ns();
+    if (t->looked_ns && now - t->looked_ns < LOOK_EVERY_NS) return false;
+    t->looked_ns = now;
+    return true;
+}
+
+/* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
+static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
+{
+    tape__listing_t *l = &t->queue->listing;
+    int64_t highest = tape__listing_highest_word(l);
+    if (tape__listing_exists(l, from)) {
+        *cycle = from;
+        return 1;
+    }
+    /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
+    if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
+    int rc = tape__listing_above(l, from, &t->neighbours, cycle);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+static int first_cycle(tape_tailer_t *t, int64_t *cycle)
+{
+    tape__listing_t *l = &t->queue->listing;
+    int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
+    if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
+    int rc = tape__listing_ends(l, cycle, NULL);
+    if (rc != TAPE_OK) return rc;
+    return *cycle != TAPE__NO_CYCLE;
+}
+
+/* Enters the cycle, or the first one behind it whose file can be used: who makes a file holds the
+ * write lock, so one that is half-made although a newer one is whole was left by the dead. 1, 0
+ * when there is none yet, or a code. */
+static int enter_usable(tape_tailer_t *t, int64_t *cycle)
+{
+    for (;;) {
+        int rc = tape__tailer_open_cycle(t, *cycle);
+        if (rc != 0) return rc;
+        rc = find_cycle(t, *cycle + 1, cycle);
+        if (rc != 1) return rc;
+    }
+}
+
+int tape__tailer_stand_at_start(tape_tailer_t *t)
+{
+    int64_t cycle;
+    if (t->open) return 1;
+    int rc = first_cycle(t, &cycle);
+    return rc == 1 ? enter_usable(t, &cycle) : rc;
+}
+
+int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
+{
+    for (;;) {
+        int64_t cycle;
+        int rc = below > INT32_MAX ? tape__listing_ends(&t->queue->listing, NULL, &cycle)
+                                   : tape__listing_below(&t->queue->listing, below - 1, NULL,
+                                                         &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = tape__tailer_open_cycle(t, cycle);
+        if (rc != 0) return rc;
+        below = cycle; /* half-made: the end is in the one before it */
+    }
+}
+
+/* ---- from one cycle to its neighbour; a file that somebody deleted ---- */
+
+/* Asked *after* a neighbour was looked for: who deletes cycles begins with the oldest, so when one
+ * beyond ours was gone, ours was gone, too. */
+bool tape__tailer_is_deleted(const tape_tailer_t *t)
+{
+    return !tape__mapping_has_its_name(&t->store.file);
+}
+
+static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
+{
+    t->gap = (tape__gap_t){from, to, t->tell_gaps, true};
+}
+
+/* The index of sequence 0 of a cycle. */
+static int64_t first_of(const tape_tailer_t *t, int64_t cycle)
+{
+    return tape__index(t->queue->settings.roll_cycle, cycle, 0);
+}
+
+int tape__tailer_enter_later(tape_tailer_t *t)
+{
+    int64_t here = t->store.cycle, cycle;
+    int rc = find_cycle(t, here + 1, &cycle);
+    if (rc != 1) return rc;
+    bool deleted = cycle > here + 1 && tape__tailer_is_deleted(t);
+    rc = enter_usable(t, &cycle);
+    if (rc != 1) return rc;
+    t->name.not_before = 0;
+    if (deleted) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
+    return 1;
+}
+
+int tape__tailer_leave_deleted(tape_tailer_t *t)
+{
+    int64_t from = tape__tailer_index(t), cycle;
+    if (!may_look(t) || !tape__tailer_is_deleted(t)) return 0;
+    /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
+    int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+    if (rc != TAPE_OK) return rc;
+    tape__word_kind_t kind = tape__word_kind(t->at.word);
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
+    /* A new file of the same cycle is another one. */
+    rc = tape__listing_above(&t->queue->listing, t->store.cycle, NULL, &cycle);
+    if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+    rc = tape__tailer_open_cycle(t, cycle);
+    if (rc != 1) return rc;
+    t->name.not_before = 0;
+    note_gap(t, from, first_of(t, cycle));
+    return 1;
+}
+
+/* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
+ * Java's; if that is damaged, as far as the index leads. */
+static void stand_at_last(tape_tailer_t *t)
+{
+    tape__chain_end_t end;
+    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
+    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
+}
+
+int tape__tailer_enter_earlier(tape_tailer_t *t)
+{
+    const int64_t here = t->store.cycle;
+    for (int64_t below = here, cycle;; below = cycle) {
+        int rc = tape__listing_below(&t->queue->listing, below - 1, &t->neighbours, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        bool gap = cycle < here - 1 && tape__tailer_is_deleted(t);
+        rc = tape__tailer_open_cycle(t, cycle);
+        if (rc == 0) continue; /* half-made, or deleted meanwhile */
+        if (rc < 0) return rc;
+        stand_at_last(t);
+        if (gap && t->at.sequence != INT64_MAX)
+            note_gap(t, tape__tailer_index(t) + 1, first_of(t, here));
+        return 1;
+    }
+}

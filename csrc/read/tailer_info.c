@@ -1,0 +1,130 @@
+/* tailer_info.c - where a tailer stands, and how far behind the end of the queue. */
+#include "base/atomics.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "queue/census.h"
+#include "read/tailer.h"
+
+typedef struct {
+    tape__extent_t extent; /* from the tailer's place to the end of the queue */
+    int64_t cycle;         /* of the first message in it; TAPE__NO_CYCLE: there is none */
+    tape__word_kind_t end; /* of the tailer's own cycle */
+} behind_t;
+
+static void add(behind_t *b, int64_t cycle, int64_t count, uint64_t bytes)
+{
+    if (count <= 0) return;
+    b->extent.count += count;
+    b->extent.bytes += bytes;
+    if (b->cycle == TAPE__NO_CYCLE || b->cycle > cycle) b->cycle = cycle;
+}
+
+static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
+{
+    tape__window_t window = {0};
+    tape__chain_end_t end;
+    tape__cursor_t here;
+    int rc = tape__tailer_place(t, &window, &here);
+    if (rc == TAPE_OK) rc = tape__cycle_store_find_end(&t->store, &window, &end);
+    tape__window_close(&window);
+    if (rc != TAPE_OK) return rc;
+    b->end = tape__word_kind(end.end.word);
+    if (end.end.position > here.position)
+        add(b, t->store.cycle, end.end.sequence - here.sequence,
+            end.end.position - here.position);
+    return TAPE_OK;
+}
+
+typedef struct {
+    const tape_tailer_t *t;
+    behind_t *b;
+    int code;
+} measuring_t;
+
+static void measure_cycle(measuring_t *m, int64_t cycle)
+{
+    char path[1024];
+    tape__extent_t extent;
+    if (!tape__listing_path(&m->t->queue->listing, cycle, path, sizeof path)) return;
+    int rc = tape__census_extent(path, cycle, &extent);
+    if (rc < 0) m->code = rc;
+    if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
+}
+
+static int measure_named(void *user, const char *name)
+{
+    measuring_t *m = user;
+    int64_t cycle;
+    const tape__listing_t *l = &m->t->queue->listing;
+    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
+    if (cycle > m->t->store.cycle) measure_cycle(m, cycle);
+    return m->code == TAPE_OK ? 0 : 1;
+}
+
+/* Few cycles are asked for by name; for more the directory is read, once. */
+static int measure(tape_tailer_t *t, behind_t *b)
+{
+    tape__listing_t *l = &t->queue->listing;
+    measuring_t m = {t, b, TAPE_OK};
+    int64_t next, last = TAPE__NO_CYCLE;
+    int rc = measure_own_cycle(t, b);
+    if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, NULL, &next);
+    if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
+    rc = tape__listing_ends(l, NULL, &last);
+    if (rc == TAPE_OK && last - next > TAPE__FEW_NAMES) {
+        rc = tape__list_directory(t->queue->path, measure_named, &m);
+        if (rc < 0) return tape__fail_errno(-rc, t->queue->path, "listing the directory");
+        return m.code;
+    }
+    for (int64_t c = next; rc == TAPE_OK && c <= last && m.code == TAPE_OK; c++)
+        measure_cycle(&m, c);
+    return rc == TAPE_OK ? m.code : rc;
+}
+
+static int32_t state_of(const tape_tailer_t *t, const behind_t *b)
+{
+    if (!t->open) return TAPE_UNINITIALISED;
+    if (t->backward && t->at.sequence < 0) return TAPE_BEYOND_START_OF_CYCLE;
+    if (b->extent.count > 0) return TAPE_FOUND_IN_CYCLE;
+    if (t->at.sequence < t->name.not_before) return TAPE_NOT_REACHED_IN_CYCLE;
+    return b->end == TAPE__WORD_EOF ? TAPE_END_OF_CYCLE : TAPE_FOUND_IN_CYCLE;
+}
+
+/* Messages bear no time; what is known is when their cycle was over. */
+static int64_t age_ms(const tape_queue_t *q, int64_t cycle)
+{
+    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    if (cycle == TAPE__NO_CYCLE) return 0;
+    int64_t ended = tape__cycle_start_ms(r, q->listing.epoch_ms, cycle) + r->length_ms;
+    int64_t now = tape__queue_clock_ms(q);
+    return now > ended ? now - ended : 0;
+}
+
+static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
+{
+    behind_t b = {{0, 0}, TAPE__NO_CYCLE, TAPE__WORD_FREE};
+    int rc = tape__tailer_stand_at_start(t);
+    if (rc == 1) rc = measure(t, &b);
+    if (rc < 0) return rc;
+    out->index = t->open ? tape__tailer_index(t) : 0;
+    out->last_read = t->last_read;
+    out->committed = -1;
+    if (t->name.cell) out->committed = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (t->name.cell && out->committed < 0) out->committed = 0; /* nonsense counts as nothing */
+    out->lag_messages = b.extent.count;
+    out->lag_bytes = (int64_t)b.extent.bytes;
+    out->lag_ms = age_ms(t->queue, b.cycle);
+    out->direction = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
+    out->state = state_of(t, &b);
+    return TAPE_OK;
+}
+
+int tape_tailer_info(tape_tailer_t *t, tape_tailer_info_t *out)
+{
+    if (!out) return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the facts");
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = fill(t, out);
+    tape__tailer_leave_unchanged(t);
+    return rc;
+}

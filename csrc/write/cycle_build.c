@@ -1,0 +1,111 @@
+/* cycle_build.c - makes a cycle file that is complete before anyone can see it (format.md 9.3).
+ *
+ *     0000  header word, !SCQStore ...                          as in format.md 4.2
+ *     00C8  index2index: one page                               (offsets for FAST_DAILY)
+ *     80F0  index page 0: entry 0 -> the first message
+ *     10110 the first message, then 0
+ *
+ * The file has its first message, write position and index entry already when it is linked, so the
+ * state "messages but write position 0", which Java misreads (6.4), never exists.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "file/cycle_store.h"
+#include "file/excerpt_index.h"
+#include "format/wire.h"
+
+/* Where the bound words of the new file are. */
+typedef struct {
+    uint64_t pair, index2index, last_index, end;
+} places_t;
+
+static bool put_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *r, places_t *p)
+{
+    tape__wire_out_t o = {file + 4, capacity - 4, 0, 4, false};
+    tape__wire_put_event(&o, "header");
+    tape__wire_put_type(&o, "SCQStore");
+    size_t store = tape__wire_begin_block(&o);
+    tape__wire_put_field(&o, "writePosition");
+    p->pair = tape__wire_put_pair(&o, 0, 0);
+    tape__wire_put_field(&o, "indexing");
+    tape__wire_put_type(&o, "SCQSIndexing");
+    size_t indexing = tape__wire_begin_block(&o);
+    tape__wire_put_field(&o, "indexCount");
+    tape__wire_put_int(&o, r->index_count);
+    tape__wire_put_field(&o, "indexSpacing");
+    tape__wire_put_int(&o, r->index_spacing);
+    tape__wire_put_field(&o, "index2Index");
+    p->index2index = tape__wire_put_bound(&o, 0);
+    tape__wire_put_field(&o, "lastIndex");
+    p->last_index = tape__wire_put_bound(&o, 0);
+    tape__wire_end_block(&o, indexing);
+    tape__wire_put_field(&o, "dataFormat");
+    tape__wire_put_int(&o, 1);
+    tape__wire_end_block(&o, store);
+    if ((o.origin + o.at) % 64 > 60) tape__wire_pad(&o, 64, 0); /* format.md 4.2, last paragraph */
+    tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
+    p->end = tape__next_position(0, (uint32_t)o.at, true);
+    return !o.overflow;
+}
+
+static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
+{
+    const tape_roll_cycle_t *r = n->roll_cycle;
+    places_t p;
+    if (!put_header(file, capacity, r, &p)) return false;
+    uint64_t outer_at = p.end, at = p.end;
+    uint64_t outer = tape__excerpt_index_put(file, capacity, &at, "index2index", r->index_count);
+    uint64_t page_at = at;
+    uint64_t page = tape__excerpt_index_put(file, capacity, &at, "index", r->index_count);
+    uint32_t length = (uint32_t)(n->frame_size + n->size);
+    if (!outer || !page || at + 4 + length + 8 > capacity) return false;
+    tape__put_u32(file + at, length);
+    memcpy(file + at + 4, n->frame, n->frame_size);
+    memcpy(file + at + 4 + n->frame_size, n->data, n->size);
+    tape__cycle_store_t s = {.index_count = r->index_count, .index_spacing = r->index_spacing};
+    int shift = 63 - __builtin_clzll((uint64_t)r->index_count);
+    shift = 2 * shift + 63 - __builtin_clzll((uint64_t)r->index_spacing);
+    s.sequence_shift = shift < 32 ? 32 : shift;
+    tape__put_u64(file + p.index2index, outer_at);
+    tape__put_u64(file + outer, page_at);
+    tape__put_u64(file + outer - 8, 1); /* used */
+    tape__put_u64(file + page, at);
+    tape__put_u64(file + page - 8, 1);
+    tape__put_u64(file + p.last_index, (uint64_t)r->index_spacing);
+    tape__put_u64(file + p.pair, at);
+    tape__put_u64(file + p.pair + 8, tape__sequence_word(&s, at, 0));
+    return true;
+}
+
+int tape__cycle_store_build(const tape__new_file_t *n)
+{
+    /* header, two arrays and the message, with room for paddings */
+    uint64_t used = 1024 + 2 * ((uint64_t)n->roll_cycle->index_count * 8 + 64) + n->frame_size +
+                    n->size + 16;
+    used = tape__align_up(used, tape__page_size());
+    uint8_t *file = NULL;
+    const char *doing = "creating a cycle file";
+    int fd = tape__open_file(n->path, TAPE__CREATE_NEW);
+    if (fd < 0) return tape__fail_errno(-fd, n->path, doing);
+    int rc = tape__file_truncate(fd, tape__max_u64(n->file_size, used));
+    if (rc == 0) {
+        doing = "reserving the first blocks of a cycle file";
+        rc = tape__file_reserve(fd, 0, used);
+        if (rc == -EOPNOTSUPP || rc == -EINVAL || rc == -ENOSYS) rc = 0;
+    }
+    if (rc == 0) {
+        doing = "mapping a new cycle file";
+        rc = tape__map(fd, 0, (size_t)used, true, &file);
+    }
+    bool fits = rc == 0 && fill(file, (size_t)used, n);
+    tape__unmap(file, (size_t)used);
+    tape__close_file(fd);
+    if (rc == 0 && fits) return TAPE_OK;
+    tape__unlink(n->path);
+    if (rc < 0) return tape__fail_errno(-rc, n->path, doing);
+    return tape__fail(TAPE_EINTERNAL, n->path, -1, "a new cycle file does not fit its plan");
+}

@@ -1,0 +1,262 @@
+/* roll.c - the clock, and entering the cycle that it shows; see roll.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "write/roll.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/atomics.h"
+#include "base/error.h"
+#include "base/platform.h"
+#include "base/sync_point.h"
+
+#define LOOK_EVERY_MS 1000
+
+/* ---- the clock (format.md 9.7) ---- */
+
+bool tape__roll_is_current(const tape_queue_t *q)
+{
+    const tape__writer_t *w = &q->writer;
+    if (!w->open || w->doubtful || q->clock) return false;
+    int64_t now = tape__now_coarse_ms();
+    return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
+           PEEK64(listing, q->listing.mod_count) == w->listing_seen;
+}
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
+ * and for LOOK_EVERY_MS it is believed that nobody deleted the files. */
+static void trust_coarse_clock(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    int64_t start = tape__cycle_start_ms(r, q->listing.epoch_ms, w->store.cycle);
+    int64_t end = start + r->length_ms - tape__coarse_tick_ms();
+    int64_t look = w->looked_ms + LOOK_EVERY_MS;
+    w->trusted_from_ms = later(start, w->looked_ms);
+    w->trusted_to_ms = end < look ? end : look;
+}
+
+/* ---- entering a cycle ---- */
+
+/* Who waits for the lock watches a word of the file in hand; without one, that of the listing. */
+static void close_writer(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    if (!w->open) return;
+    q->lock.pulse = q->listing.mod_count;
+    tape__window_close(&w->window);
+    tape__cycle_store_close(&w->store);
+    w->open = false;
+}
+
+/* Opens the file of `cycle`; TAPE_ENOTFOUND when there is none that can be used. */
+static int open_cycle(tape_queue_t *q, int64_t cycle)
+{
+    tape__writer_t *w = &q->writer;
+    char path[1024];
+    close_writer(q);
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
+        return tape__fail(TAPE_ECLOCK, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    int rc = tape__cycle_store_open(&w->store, path, cycle, true);
+    if (rc == TAPE__NOT_READY) {
+        rc = tape__roll_move_aside(q, path);
+        return rc == TAPE_OK ? TAPE_ENOTFOUND : rc;
+    }
+    if (rc != TAPE_OK) return rc;
+    rc = tape__cycle_store_check_writable(&w->store);
+    if (rc != TAPE_OK) {
+        tape__cycle_store_close(&w->store);
+        return rc;
+    }
+    w->open = true;
+    w->window = (tape__window_t){0};
+    w->reserved_to = w->ready_to = 0;
+    w->reserve_step = TAPE__RESERVE_FIRST;
+    return TAPE_OK;
+}
+
+/* A creator may have died between linking the file and listing it; and whoever looks at the
+ * directory while a file is deleted and made again may set a word back. */
+static void list_own_cycle(tape_queue_t *q)
+{
+    int64_t cycle = q->writer.store.cycle, highest = tape__listing_highest_word(&q->listing);
+    int64_t lowest = tape__listing_lowest_word(&q->listing);
+    if (highest < cycle || lowest > cycle || lowest == TAPE__NO_CYCLE)
+        tape__listing_add(&q->listing, cycle);
+}
+
+/* Not listing_seen: since look_after_files() the file may have been deleted, and that told. */
+static void enter_cycle(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    SYNC_POINT(cycle_entered);
+    trust_coarse_clock(q);
+    list_own_cycle(q);
+    q->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
+}
+
+/* Files that writers left under their temporary names; no one else can be building one now. */
+static int remove_temporary(void *user, const char *name)
+{
+    const tape_queue_t *q = user;
+    char path[1400];
+    size_t length = strlen(name);
+    if (strncmp(name, ".tape-cycle-", 12) != 0 || length < 5 || strcmp(name + length - 4, ".tmp"))
+        return 0;
+    snprintf(path, sizeof path, "%s/%s", q->path, name);
+    tape__unlink(path);
+    return 0;
+}
+
+/* Makes the file of `cycle` with the message as its first. TAPE_OK, -EEXIST, or a code. */
+static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
+{
+    char path[1024], temporary[1100];
+    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
+        return tape__fail(TAPE_ECLOCK, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    snprintf(temporary, sizeof temporary, "%s/.tape-cycle-%" PRId64 "-%" PRIx64 ".tmp", q->path,
+             tape__pid(), (uint64_t)tape__monotonic_ns());
+    uint64_t body = m->frame_size + m->size;
+    tape__new_file_t n = {
+        .roll_cycle = q->settings.roll_cycle,
+        .file_size = tape__queue_file_size(
+            q, 4096 + 2 * (uint64_t)q->settings.roll_cycle->index_count * 8 + body),
+        .frame = m->frame,
+        .frame_size = m->frame_size,
+        .data = m->data,
+        .size = m->size,
+        .path = temporary,
+    };
+    int rc = tape__cycle_store_build(&n);
+    if (rc != TAPE_OK) return rc;
+    SYNC_POINT(cycle_file_built);
+    rc = tape__link(temporary, path);
+    tape__unlink(temporary);
+    if (rc == -EEXIST) return -EEXIST;
+    if (rc < 0) return tape__fail_errno(-rc, path, "linking a new cycle file into place");
+    SYNC_POINT(cycle_file_linked);
+    tape__listing_add(&q->listing, cycle);
+    COUNT64(counters, &q->rolls, 1);
+    return TAPE_OK;
+}
+
+/* A creator may have died between linking a file and listing it, and we may be about to roll past
+ * it: Java opens no cycle outside of the listing words. */
+static int list_the_unlisted(tape_queue_t *q, int64_t now)
+{
+    int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
+    int64_t lowest = tape__listing_lowest_word(&q->listing);
+    int64_t highest = tape__listing_highest_word(&q->listing);
+    int rc = TAPE_OK;
+    if (highest != TAPE__NO_CYCLE && now - highest <= TAPE__FEW_NAMES) {
+        for (int64_t c = highest + 1; c <= now; c++)
+            if (tape__listing_exists(&q->listing, c)) last = c;
+    } else {
+        rc = tape__listing_scan(&q->listing, &first, &last);
+    }
+    if (rc != TAPE_OK) return rc;
+    if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
+        tape__listing_add(&q->listing, first);
+    if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last))
+        tape__listing_add(&q->listing, last);
+    return TAPE_OK;
+}
+
+static int enter_existing(tape_queue_t *q, int64_t cycle)
+{
+    int rc = open_cycle(q, cycle);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__roll_find_the_end(q);
+    if (rc < 0) close_writer(q);
+    else enter_cycle(q);
+    return rc;
+}
+
+static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
+{
+    tape__writer_t *w = &q->writer;
+    bool first_time = w->sealed_below == TAPE__NO_CYCLE;
+    int rc = first_time ? list_the_unlisted(q, cycle) : TAPE_OK;
+    if (rc == TAPE_OK) rc = tape__roll_end_older(q, cycle);
+    if (rc != TAPE_OK) return rc;
+    rc = enter_existing(q, cycle);
+    if (rc != TAPE_ENOTFOUND || tape__listing_exists(&q->listing, cycle)) return rc;
+    if (!w->tidied) tape__list_directory(q->path, remove_temporary, q);
+    w->tidied = true;
+    rc = make_cycle(q, cycle, m);
+    if (rc == -EEXIST) return enter_existing(q, cycle); /* somebody broke our lock */
+    if (rc != TAPE_OK) return rc;
+    rc = open_cycle(q, cycle);
+    if (rc == TAPE_OK) rc = tape__roll_find_the_end(q);
+    if (rc == TAPE_OK) enter_cycle(q);
+    else close_writer(q); /* the message is written all the same */
+    return TAPE__ROLL_WRITTEN;
+}
+
+/* The newest cycle that has a file, by what we and the listing know. */
+static int newest_cycle(tape_queue_t *q, int64_t *newest)
+{
+    const tape__writer_t *w = &q->writer;
+    *newest = TAPE__NO_CYCLE;
+    if (w->sealed_below == TAPE__NO_CYCLE)
+        return tape__listing_ends(&q->listing, NULL, newest);
+    int64_t highest = tape__listing_highest_word(&q->listing);
+    *newest = w->open ? w->store.cycle : w->sealed_below;
+    if (highest > *newest && tape__listing_exists(&q->listing, highest)) *newest = highest;
+    return TAPE_OK;
+}
+
+/* ---- files that somebody deleted ---- */
+
+/* What is written into a file that was deleted or moved nobody else will ever see. So from time to
+ * time, and whenever others touched the listing, it is asked whether ours still have their names.
+ * Without its table store the queue has another write lock by now, or will have: then nothing may
+ * be written. */
+static int look_after_files(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    int64_t now = tape__now_coarse_ms();
+    uint64_t pulse = tape__listing_pulse(&q->listing);
+    if (w->open && pulse == w->listing_seen && now >= w->looked_ms &&
+        now < w->looked_ms + LOOK_EVERY_MS)
+        return TAPE_OK;
+    if (!tape__mapping_has_its_name(&q->table.file))
+        return tape__fail(TAPE_ENOTFOUND, q->table.file.path, -1,
+                          "%s was deleted or replaced while the queue was open; close the queue "
+                          "and open it again", q->table.file.path);
+    if (w->open && !tape__mapping_has_its_name(&w->store.file)) {
+        COUNT64(counters, &q->files_lost, 1);
+        close_writer(q);
+    }
+    w->listing_seen = pulse;
+    w->looked_ms = now;
+    if (w->open) {
+        trust_coarse_clock(q);
+        list_own_cycle(q);
+    }
+    return TAPE_OK;
+}
+
+int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
+{
+    tape__writer_t *w = &q->writer;
+    int64_t now = tape__queue_clock_ms(q), newest;
+    int gone = look_after_files(q);
+    if (gone != TAPE_OK) return gone;
+    if (now < 0)
+        return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave no time (0 to 2^62 ms)");
+    int64_t cycle = tape__cycle_of_time(q->settings.roll_cycle, q->listing.epoch_ms, now);
+    int rc = newest_cycle(q, &newest);
+    if (rc != TAPE_OK) return rc;
+    if (cycle < newest) { /* 9.6: never into an older cycle, whose messages would come too late */
+        COUNT64(counters, &q->clock_went_back, 1);
+        cycle = newest;
+    }
+    if (w->open && w->store.cycle == cycle)
+        return w->doubtful ? tape__roll_find_the_end(q) : TAPE_OK;
+    return roll_to(q, cycle, m);
+}

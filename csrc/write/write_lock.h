@@ -1,0 +1,41 @@
+/* write_lock.h - chronicle.write.lock: one writer at a time, over all processes (format.md 8.1).
+ *
+ *     0x8000000000000000    free
+ *     otherwise             the holder's pid in the low 32 bits
+ *
+ * Within this process the guard (process.h) comes first, because the word knows no threads.
+ * A holder proven dead is robbed at once; one that only cannot be seen, after the word and the
+ * queue stood still for `stale_after`; a live one never. Robbing is CLAIM dead pid -> own pid,
+ * never to "free": the caller repairs what the dead one left before any Java writer can see it.
+ */
+#ifndef TAPE_WRITE_LOCK_H
+#define TAPE_WRITE_LOCK_H
+
+#include "base/process.h"
+
+typedef struct {
+    uint64_t *word;      /* in the table store; NULL once the queue is shut down */
+    const uint64_t *pulse; /* a word that moves when others work: listing.modCount */
+    tape__process_entry_t *entry;
+    uint64_t own;        /* this process's pid */
+    uint64_t table_inode;
+    const char *directory;
+    bool entered;        /* this process has its slot in the side file, or cannot have one */
+    int64_t timeout_ns;  /* for a live holder; -1 for ever */
+    int64_t stale_after_ns; /* -1 never */
+    int64_t acquired, contended, broken, lost;
+} tape__write_lock_t;
+
+typedef enum {
+    TAPE__LOCK_TAKEN = 0,      /* it was free */
+    TAPE__LOCK_TAKEN_OVER = 1  /* it was a dead process's: repair before releasing */
+} tape__lock_outcome_t;
+
+/* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED. Takes the guard, too, and keeps it only on success. */
+int tape__write_lock_acquire(tape__write_lock_t *lock);
+/* As above with no waiting at all: TAPE_ELOCKED at once, without a trail. */
+int tape__write_lock_try(tape__write_lock_t *lock);
+/* False when somebody broke it meanwhile: what we know of the file must be looked at again. */
+bool tape__write_lock_release(tape__write_lock_t *lock);
+
+#endif
