@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from . import jvm_peer
-from .jvm_peer import Peer
+from tests.kit import jvm_peer
+from tests.kit.jvm_peer import Peer
 
 #: Environment, 0 to 1: how long the live and kill runs are; 1 is the full length.
 SCALE = "TAPE_TEST_SCALE"

@@ -2,7 +2,7 @@
  *
  * Nobody else in libtape spells __atomic, a fence or volatile. Each use names its order: the first
  * argument is a word that docs/memory_order.md explains in one paragraph and that stands at the
- * publishing and at the observing side alike; tests/test_orderings.py checks that both exist.
+ * publishing and at the observing side alike; tests/house/test_orderings.py checks that both exist.
  *
  *   PUBLISH  release store: whoever OBSERVEs the value also sees all that was written before it.
  *   OBSERVE  acquire load: the other side of PUBLISH and CLAIM.

@@ -1,1 +1,1 @@
-"""The JVM peer: a Java program, and the Python side of it. Use ``tests.jvm_peer``."""
+"""The JVM peer: a Java program, and the Python side of it. Use ``tests.kit.jvm_peer``."""

@@ -1,4 +1,4 @@
-;; The JVM half of tests/test_fressian_jvm.py.
+;; The JVM half of tests/with_jvm/test_fressian.py.
 ;;
 ;;   generate COUNT SEED OUT   writes COUNT random values with data.fressian
 ;;   read IN OUT               reads streams, says what each object is

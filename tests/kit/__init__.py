@@ -1,0 +1,1 @@
+"""What tests share: clocks, filled queues, directories, workers. No test imports a test."""
