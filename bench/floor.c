@@ -1,25 +1,16 @@
 /* floor.c - how far append and read are from what the machine can do at all.
  *
- *     floor [-n count] [-r rounds] [-d directory]
+ *     floor [-n count] [-r rounds] [-d directory]     one table
+ *     floor -s [-q queue] [-d directory]              scenarios on demand, for `python -m bench`
+ *     floor -i scenario [-n count]                    one scenario, to count its instructions
  *
- * One run, one mapped cycle file: the messages of all scenarios have 64 bytes (a document, so that
- * the bytes are equal); each writer goes through a part of the file of its own that is in memory,
- * faulted in, and not yet in the processor's caches; both readers read what was just appended. The
- * rounds of all scenarios are interleaved, so that a slow moment of the machine meets them all. The
- * median is that of rounds within warm blocks; the mean includes the steps between blocks.
+ * The scenarios without the library use a mapped file of their own beside the queue; their memory is
+ * faulted in, and not yet in the processor's caches. Readers read what was just appended. The rounds
+ * of all scenarios are interleaved, so that a slow moment of the machine meets them all. The median
+ * is that of rounds within warm blocks; the mean includes the steps between blocks.
  *
- *     copy+CAS          64 bytes copied, then one CAS on the header word
- *     lock+copy+CAS     the same between two CAS on one lock word
- *     append            tape_appender_write()
- *     walk+touch        header loaded with acquire, every 8 bytes of the body added up
- *     read              tape_tailer_next() and the same sum
- *
- * Instructions per append or read, where valgrind is installed:
- *
- *     valgrind --tool=callgrind --toggle-collect='tape_appender_write' build/bench/floor -n 20000 -r 1
- *     valgrind --tool=callgrind --toggle-collect='tape_tailer_next' build/bench/floor -n 20000 -r 1
- *
- * "Collected" divided by the calls that the program prints.
+ * With -s a line of standard input is "SCENARIO COUNT", answered by the nanoseconds that COUNT calls
+ * took, or "size BYTES", answered by "0".
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,14 +25,24 @@
 #include "base/atomics.h"
 #include "tape.h"
 
-enum { SIZE = 64, STEP = SIZE + 4, ROUNDS_MAX = 999, SCENARIOS = 5 };
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+enum { SIZE_MAX_ = 1 << 16, ROUNDS_MAX = 999, BATCH = 1000 };
 #define REGION ((size_t)64 << 20)
+#define WALK ((size_t)64 << 30) /* address space for the cycle file */
 
-static const char *const titles[SCENARIOS] = {"copy+CAS", "lock+copy+CAS", "append", "walk+touch",
-                                              "read"};
-static double ns[SCENARIOS][ROUNDS_MAX];
-static uint8_t message[SIZE];
-static uint64_t sink;
+static uint8_t message[SIZE_MAX_];
+static size_t size = 64;
+static uint64_t sink, lock_word;
+static char queue_path[600];
+static uint8_t *region, *free_at; /* the floor's file */
+static const uint8_t *walked;     /* the cycle file */
+static uint64_t walk_at;
+static int64_t written, unwalked, unread, first = -1;
+static tape_queue_t *queue;
+static tape_appender_t *appender, *framer;
+static tape_tailer_t *tailer, *seeker;
 
 static void die(const char *doing, int64_t code)
 {
@@ -58,12 +59,12 @@ static double now_ns(void)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static uint32_t *word_at(uint8_t *p) { return (uint32_t *)(void *)p; }
+static uint32_t *word_at(const uint8_t *p) { return (uint32_t *)(uintptr_t)p; }
 
-static uint64_t sum(const uint8_t *body)
+static inline uint64_t sum(const uint8_t *body, size_t length)
 {
     uint64_t total = 0, part;
-    for (int i = 0; i < SIZE; i += 8) {
+    for (size_t i = 0; i + 8 <= length; i += 8) {
         memcpy(&part, body + i, 8);
         total += part;
     }
@@ -72,61 +73,205 @@ static uint64_t sum(const uint8_t *body)
 
 /* ---- the floor: no library ---- */
 
-static uint8_t *copy_and_cas(uint8_t *at, int count)
+/* Room for `count` messages that are all zero, and in memory. */
+static uint8_t *floor_room(int count)
 {
-    for (int i = 0; i < count; i++, at += STEP) {
-        memcpy(at + 4, message, SIZE);
-        __asm__ __volatile__("" ::: "memory");
-        if (!CLAIM32(floor, word_at(at), 0, SIZE)) die("a word was not free", 0);
+    size_t need = (size_t)count * ((size + 7) & ~(size_t)3);
+    if (need > REGION) die("too many for one round", 0);
+    if (free_at + need > region + REGION) {
+        memset(region, 0, REGION);
+        free_at = region;
     }
-    return at;
+    free_at += need;
+    return free_at - need;
 }
 
-static uint8_t *lock_copy_and_cas(uint8_t *at, int count, uint64_t *lock)
+static inline void copy_and_cas(uint8_t *at, int count, size_t length)
 {
-    for (int i = 0; i < count; i++, at += STEP) {
-        if (!CLAIM64(floor, lock, 0, 1)) die("the lock was not free", 0);
-        memcpy(at + 4, message, SIZE);
+    for (int i = 0; i < count; i++, at += (length + 7) & ~(size_t)3) {
+        memcpy(at + 4, message, length);
         __asm__ __volatile__("" ::: "memory");
-        if (!CLAIM32(floor, word_at(at), 0, SIZE)) die("a word was not free", 0);
-        if (!CLAIM64(floor, lock, 1, 0)) die("the lock was lost", 0);
+        if (!CLAIM32(floor, word_at(at), 0, (uint32_t)length)) die("a word was not free", 0);
     }
-    return at;
+}
+
+static inline void lock_copy_and_cas(uint8_t *at, int count, size_t length)
+{
+    for (int i = 0; i < count; i++, at += (length + 7) & ~(size_t)3) {
+        if (!CLAIM64(floor, &lock_word, 0, 1)) die("the lock was not free", 0);
+        memcpy(at + 4, message, length);
+        __asm__ __volatile__("" ::: "memory");
+        if (!CLAIM32(floor, word_at(at), 0, (uint32_t)length)) die("a word was not free", 0);
+        if (!CLAIM64(floor, &lock_word, 1, 0)) die("the lock was lost", 0);
+    }
 }
 
 /* Through the messages that the library wrote; metadata documents (index pages) stand between. */
-static void walk_and_touch(const uint8_t *base, uint64_t *position, int count)
+static inline void walk_and_touch(int count, size_t length)
 {
     for (int i = 0; i < count;) {
-        uint32_t word = OBSERVE32(floor, (const uint32_t *)(const void *)(base + *position));
-        uint32_t length = word & 0x3FFFFFFF;
+        const uint8_t *at = walked + walk_at;
+        uint32_t word = OBSERVE32(floor, word_at(at));
+        uint32_t found = word & 0x3FFFFFFF;
         if (!(word & 0x40000000)) {
-            if (length != SIZE) die("walking met something else", 0);
-            sink += sum(base + *position + 4);
+            if (found != length) die("walking met something else", 0);
+            sink += sum(at + 4, length);
             i++;
         }
-        *position = (*position + 4 + length + 3) & ~(uint64_t)3;
+        walk_at = (walk_at + 4 + found + 3) & ~(uint64_t)3;
     }
+}
+
+/* 64 bytes as a constant, as a compiler would have it in a program that knows its messages. */
+static double run_copy_cas(int count)
+{
+    uint8_t *at = floor_room(count);
+    double begin = now_ns();
+    if (size == 64) copy_and_cas(at, count, 64);
+    else copy_and_cas(at, count, size);
+    return now_ns() - begin;
+}
+
+static double run_lock_copy_cas(int count)
+{
+    uint8_t *at = floor_room(count);
+    double begin = now_ns();
+    if (size == 64) lock_copy_and_cas(at, count, 64);
+    else lock_copy_and_cas(at, count, size);
+    return now_ns() - begin;
 }
 
 /* ---- the library ---- */
 
-static void append(tape_appender_t *a, int count)
+static double write_some(tape_appender_t *a, int count)
 {
+    int64_t rc = 0;
+    double begin = now_ns();
     for (int i = 0; i < count; i++) {
-        int64_t rc = tape_appender_write(a, message, SIZE);
+        rc = tape_appender_write(a, message, size);
         if (rc < 0) die("appending", rc);
     }
+    double took = now_ns() - begin;
+    if (first < 0) first = rc - count + 1;
+    written += count;
+    return took;
 }
 
-static void read_all(tape_tailer_t *t, int count)
+static double run_append(int count)
+{
+    unread += count;
+    unwalked += count;
+    return write_some(appender, count);
+}
+
+static void map_cycle(void)
+{
+    char path[700], name[64];
+    tape_queue_info_t info;
+    if (tape_queue_info(queue, &info) < 0) die("looking for the cycle file", -1);
+    tape_queue_cycle_name(queue, info.highest_cycle, name, sizeof name);
+    snprintf(path, sizeof path, "%s/%s", queue_path, name);
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) die("opening the cycle file", 0);
+    walked = mmap(NULL, WALK, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (walked == MAP_FAILED) die("mapping", 0);
+    close(fd);
+}
+
+static double run_walk(int count)
+{
+    if (unwalked < count) run_append((int)(count - unwalked));
+    if (walked == NULL) map_cycle();
+    unwalked -= count;
+    uint64_t page = walk_at & ~(uint64_t)4095;
+    (void)madvise((void *)(uintptr_t)(walked + page), (size_t)count * (size + 8) + 8192,
+                  MADV_POPULATE_READ);
+    double begin = now_ns();
+    if (size == 64) walk_and_touch(count, 64);
+    else walk_and_touch(count, size);
+    return now_ns() - begin;
+}
+
+static double run_read(int count)
 {
     tape_excerpt_t e;
+    if (unread < count) run_append((int)(count - unread));
+    unread -= count;
+    double begin = now_ns();
     for (int i = 0; i < count; i++) {
-        int rc = tape_tailer_next(t, &e);
+        int rc = tape_tailer_next(tailer, &e);
         if (rc != 1) die("reading", rc);
-        sink += sum(e.data);
+        sink += size == 64 ? sum(e.data, 64) : sum(e.data, size);
     }
+    return now_ns() - begin;
+}
+
+static uint64_t random_word(void)
+{
+    static uint64_t state = 88172645463325252u;
+    state ^= state << 13;
+    state ^= state >> 7;
+    return state ^= state << 17;
+}
+
+static double run_seek(int count)
+{
+    tape_excerpt_t e;
+    if (written < 10 * BATCH) run_append(10 * BATCH);
+    double begin = now_ns();
+    for (int i = 0; i < count; i++) {
+        int64_t index = first + (int64_t)(random_word() % (uint64_t)written);
+        int rc = tape_tailer_seek(seeker, index);
+        if (rc == 1) rc = tape_tailer_next(seeker, &e);
+        if (rc != 1 || e.index != index) die("seeking", rc);
+        sink += e.data[0];
+    }
+    return now_ns() - begin;
+}
+
+/* Framed messages go into a queue of their own, so that walking meets but one kind. */
+static double run_append_framed(int count)
+{
+    static tape_queue_t *other;
+    if (framer == NULL) {
+        char path[700];
+        snprintf(path, sizeof path, "%s-framed", queue_path);
+        tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY"};
+        int rc = tape_queue_open(path, &o, &other);
+        if (rc == 0) rc = tape_appender_open(other, NULL, &framer);
+        if (rc < 0) die("opening", rc);
+    }
+    int64_t rc;
+    double begin = now_ns();
+    for (int i = 0; i < count; i++)
+        if ((rc = tape_appender_write(framer, message, size)) < 0) die("appending", rc);
+    return now_ns() - begin;
+}
+
+typedef struct scenario {
+    const char *name;
+    double (*run)(int count);
+    int against; /* of the table; -1: none */
+} scenario_t;
+
+static const scenario_t scenarios[] = {
+    {"copy_cas", run_copy_cas, -1},
+    {"lock_copy_cas", run_lock_copy_cas, 0},
+    {"append", run_append, 1},
+    {"walk", run_walk, -1},
+    {"read", run_read, 3},
+    {"seek", run_seek, 4},
+    {"append_framed", run_append_framed, 1},
+};
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+static double ns[SCENARIOS][ROUNDS_MAX];
+
+static int number_of(const char *name)
+{
+    for (int s = 0; s < SCENARIOS; s++)
+        if (strcmp(scenarios[s].name, name) == 0) return s;
+    fprintf(stderr, "floor: no scenario %s\n", name);
+    exit(2);
 }
 
 static int by_value(const void *a, const void *b)
@@ -151,92 +296,91 @@ static double median(double *values, int n)
 static void print_table(int rounds, int count)
 {
     double m[SCENARIOS];
-    printf("%d messages of %d bytes in each of %d rounds\n\n", count, SIZE, rounds);
-    printf("| what          | median, ns |   best |   mean | against         | ratio |\n");
-    printf("| ------------- | ---------: | -----: | -----: | --------------- | ----: |\n");
+    for (int round = -1; round < rounds; round++) /* round -1 warms up */
+        for (int s = 0; s < SCENARIOS; s++)
+            ns[s][round < 0 ? 0 : round] = scenarios[s].run(count) / count;
+    printf("%d messages of %zu bytes in each of %d rounds\n\n", count, size, rounds);
+    printf("| what          | median, ns |    best |    mean | against       | ratio |\n");
+    printf("| ------------- | ---------: | ------: | ------: | ------------- | ----: |\n");
     for (int s = 0; s < SCENARIOS; s++) {
         double all = mean(ns[s], rounds);
+        int against = scenarios[s].against;
         m[s] = median(ns[s], rounds);
-        int against = s == 4 ? 3 : s == 2 ? 1 : s == 1 ? 0 : -1;
-        printf("| %-13s | %10.1f | %6.1f | %6.1f |", titles[s], m[s], ns[s][0], all);
-        if (against >= 0) printf(" %-15s | %5.2f |\n", titles[against], m[s] / m[against]);
-        else printf(" %-15s | %5s |\n", "", "");
+        printf("| %-13s | %10.1f | %7.1f | %7.1f |", scenarios[s].name, m[s], ns[s][0], all);
+        if (against < 0) printf(" %-13s | %5s |\n", "", "");
+        else printf(" %-13s | %5.2f |\n", scenarios[against].name, m[s] / m[against]);
     }
-    printf("\nappend against copy+CAS: %.2f\n", m[2] / m[0]);
 }
 
-/* The cycle file is mapped here a second time, whole and faulted in, for the scenarios without the
- * library: they use the part behind all that the library will write. */
+/* Obeys standard input until it ends. */
+static void serve(void)
+{
+    char line[128], name[64];
+    int count;
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        if (sscanf(line, "%63s %d", name, &count) != 2 || count < 0) die("no such command", 0);
+        if (strcmp(name, "size") == 0) {
+            if (count < 1 || count > SIZE_MAX_) die("no such size", 0);
+            if (unread > 0) run_read((int)unread);
+            if (unwalked > 0) run_walk((int)unwalked);
+            size = (size_t)count;
+            printf("0\n");
+        } else {
+            printf("%.1f\n", scenarios[number_of(name)].run(count));
+        }
+        fflush(stdout);
+    }
+}
+
+static void open_all(const char *directory)
+{
+    char path[600];
+    tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY"};
+    tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
+    int64_t rc = tape_queue_open(queue_path, &o, &queue);
+    if (rc == 0) rc = tape_appender_open(queue, &ao, &appender);
+    if (rc == 0) rc = tape_tailer_open(queue, NULL, &tailer);
+    if (rc == 0) rc = tape_tailer_open(queue, NULL, &seeker);
+    if (rc < 0) die("opening", rc);
+    snprintf(path, sizeof path, "%s/floor.bytes", directory);
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || posix_fallocate(fd, 0, (off_t)REGION) != 0) die("making the floor's file", 0);
+    region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (region == MAP_FAILED) die("mapping", 0);
+    close(fd);
+    memset(region, 0, REGION);
+    memset(message, 'm', sizeof message);
+    free_at = region;
+}
+
 int main(int argc, char **argv)
 {
-    int count = 1000, rounds = 201, option;
-    const char *parent = "/tmp";
-    while ((option = getopt(argc, argv, "n:r:d:")) != -1) {
+    int count = 1000, rounds = 201, served = 0, option;
+    const char *parent = "/tmp", *given = NULL, *one = NULL;
+    while ((option = getopt(argc, argv, "n:r:d:q:i:s")) != -1) {
         if (option == 'n') count = atoi(optarg);
         else if (option == 'r') rounds = atoi(optarg);
         else if (option == 'd') parent = optarg;
+        else if (option == 'q') given = optarg;
+        else if (option == 'i') one = optarg;
+        else if (option == 's') served = 1;
         else return 2;
     }
     if (count < 1 || rounds < 1 || rounds > ROUNDS_MAX) return 2;
-    const size_t part = (size_t)count * STEP * (size_t)(rounds + 1) + (1 << 20);
-    const size_t region = 3 * part > REGION ? 3 * part : REGION;
-
-    char directory[512], path[600], name[64];
+    char directory[512], command[600];
     snprintf(directory, sizeof directory, "%s/tape-floor-XXXXXX", parent);
     if (!mkdtemp(directory)) die("making a directory", 0);
-    tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY",
-                              .block_size = (int64_t)(2 * region)};
-    tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
-    tape_tailer_options_t to = {.struct_size = sizeof to, .window_size = (int64_t)region};
-    tape_queue_t *q;
-    tape_appender_t *a;
-    tape_tailer_t *t;
-    int64_t rc = tape_queue_open(directory, &o, &q);
-    if (rc == 0) rc = tape_appender_open(q, &ao, &a);
-    if (rc == 0) rc = tape_tailer_open(q, &to, &t);
-    if (rc < 0) die("opening", rc);
-    memset(message, 'm', sizeof message);
-    append(a, 1);
-    tape_queue_info_t info;
-    tape_queue_info(q, &info);
-    tape_queue_cycle_name(q, info.highest_cycle, name, sizeof name);
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    int fd = open(path, O_RDWR);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0 || (size_t)st.st_size < region)
-        die("the cycle file is too short", 0);
-    uint8_t *base = mmap(NULL, region, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (base == MAP_FAILED) die("mapping", 0);
-    for (size_t at = 0; at < region; at += 4096) /* for writing, too */
-        (void)CLAIM32(floor, word_at(base + at), 0, 0);
-    uint64_t position = 0, lock = 0;
-    walk_and_touch(base, &position, 1);
-    read_all(t, 1);
-
-    uint8_t *plain = base + part, *locked = base + 2 * part;
-    for (int round = -1; round < rounds; round++) { /* round -1 warms up */
-        int at = round < 0 ? 0 : round;
-        double times[SCENARIOS + 1];
-        times[0] = now_ns();
-        plain = copy_and_cas(plain, count);
-        times[1] = now_ns();
-        locked = lock_copy_and_cas(locked, count, &lock);
-        times[2] = now_ns();
-        append(a, count);
-        times[3] = now_ns();
-        walk_and_touch(base, &position, count);
-        times[4] = now_ns();
-        read_all(t, count);
-        times[5] = now_ns();
-        for (int s = 0; s < SCENARIOS; s++) ns[s][at] = (times[s + 1] - times[s]) / count;
-    }
-    print_table(rounds, count);
-    printf("calls of each: %d (sum %" PRIu64 ")\n", count * (rounds + 1) + 1, sink);
-    tape_tailer_close(t);
-    tape_appender_close(a);
-    tape_queue_close(q);
-    munmap(base, region);
-    close(fd);
-    snprintf(path, sizeof path, "rm -r '%s'", directory);
-    return system(path) == 0 ? 0 : 1;
+    if (given) snprintf(queue_path, sizeof queue_path, "%s", given);
+    else snprintf(queue_path, sizeof queue_path, "%s/queue", directory);
+    open_all(directory);
+    if (served) serve();
+    else if (one) (void)scenarios[number_of(one)].run(count);
+    else print_table(rounds, count);
+    if (one) printf("calls %d (sum %" PRIu64 ")\n", count, sink);
+    tape_tailer_close(seeker);
+    tape_tailer_close(tailer);
+    tape_appender_close(appender);
+    if (!framer) tape_queue_close(queue);
+    snprintf(command, sizeof command, "rm -r '%s'", directory);
+    return system(command) == 0 ? 0 : 1;
 }
