@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "atomics.h"
+#include "base/atomics.h"
 #include "tape.h"
 
 enum { SIZE = 64 };
