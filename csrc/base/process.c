@@ -25,7 +25,7 @@ struct tape__process_entry {
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static tape__process_entry_t *registry;
-static uint64_t generation;
+uint64_t tape__process_generation_word;
 
 static void before_fork(void) { pthread_mutex_lock(&registry_lock); }
 static void after_fork_in_parent(void) { pthread_mutex_unlock(&registry_lock); }
@@ -39,7 +39,7 @@ static void after_fork_in_child(void)
         e->side_fd = -1;
     }
     registry = NULL; /* the parent's entries: old handles may still point to them */
-    (void)BUMP64(generation, &generation, 1);
+    (void)BUMP64(generation, &tape__process_generation_word, 1);
     pthread_mutex_unlock(&registry_lock);
 }
 
@@ -47,8 +47,6 @@ static void start_registry(void)
 {
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
-
-uint64_t tape__process_generation(void) { return PEEK64(generation, &generation); }
 
 tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode)
 {
@@ -61,7 +59,7 @@ tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode)
     } else if ((e = tape__alloc(sizeof *e)) != NULL) {
         e->device = device;
         e->inode = inode;
-        e->generation = generation;
+        e->generation = tape__process_generation();
         e->references = 1;
         e->side_fd = e->side_slot = -1;
         pthread_mutex_init(&e->guard, NULL);

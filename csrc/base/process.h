@@ -14,10 +14,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomics.h"
+
 typedef struct tape__process_entry tape__process_entry_t;
 
-/* Raised by one in every forked child. */
-uint64_t tape__process_generation(void);
+/* Raised by one in every forked child, whose one thread it then is that raises it. Looked at by
+ * tape__process_generation() alone, which stands on every hot path. */
+extern uint64_t tape__process_generation_word;
+static inline uint64_t tape__process_generation(void)
+{
+    return PEEK64(generation, &tape__process_generation_word);
+}
 
 /* The entry of a queue, by device and inode of its table store; counted. NULL: out of memory. */
 tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode);

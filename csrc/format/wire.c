@@ -285,7 +285,7 @@ static bool unframe_exact(const uint8_t *body, size_t size, size_t *offset, size
     return true;
 }
 
-bool tape__wire_unframe(const uint8_t *body, size_t size, size_t *offset, size_t *length)
+bool tape__wire_unframe_any(const uint8_t *body, size_t size, size_t *offset, size_t *length)
 {
     if (unframe_exact(body, size, offset, length)) return true;
     tape__wire_t w = {body, size, 0, 0}, inside;

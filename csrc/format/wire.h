@@ -44,9 +44,32 @@ bool tape__wire_bound(tape__wire_t *w, uint64_t *position);
 bool tape__wire_array(tape__wire_t *w, tape__wire_array_t *array);
 bool tape__wire_skip_value(tape__wire_t *w);
 
+/* Whether a document can be framed as below: it begins with a field's or event's name, or with what
+ * Java skips before one (3.3). Most documents of other writers are told by this one byte. */
+static inline bool tape__wire_may_be_framed(uint8_t first)
+{
+    return (first & 0xE0) == 0xC0 || first == 0xB7 || first == 0xB9 || first == 0x8E ||
+           first == 0x8F || first == 0xBE;
+}
+
+/* The whole rule: every way to write a name, a type and a length. */
+bool tape__wire_unframe_any(const uint8_t *body, size_t size, size_t *offset, size_t *length);
+
 /* A document's message as `wire().read().bytes()` finds it (13.1): false when it is not of that
- * kind or its length prefix disagrees with the document. */
-bool tape__wire_unframe(const uint8_t *body, size_t size, size_t *offset, size_t *length);
+ * kind or its length prefix disagrees with the document. First the frame that Clojure's tape and
+ * ours make around short messages (tape__wire_frame()), without a call. */
+static inline bool tape__wire_unframe(const uint8_t *body, size_t size, size_t *offset,
+                                      size_t *length)
+{
+    if (size - 4 <= 0xFE && body[0] == 0xC0 && body[1] == 0x80 && body[2] == size - 3 &&
+        body[3] == 0x8A) {
+        *offset = 4;
+        *length = size - 4;
+        return true;
+    }
+    return size > 0 && tape__wire_may_be_framed(body[0]) &&
+           tape__wire_unframe_any(body, size, offset, length);
+}
 
 /* ---- writing, into a buffer that the caller made large enough ---- */
 

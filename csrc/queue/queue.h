@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include "base/atomics.h"
 #include "file/cycle_store.h"
 #include "file/directory_listing.h"
 #include "file/table_store.h"
@@ -60,6 +61,11 @@ int tape__queue_enter(tape_queue_t *q);
 void tape__queue_leave(tape_queue_t *q);
 /* TAPE_OK, TAPE_ECLOSED or TAPE_EFORKED, without holding it open. */
 int tape__queue_check(const tape_queue_t *q);
+/* The same as a question, for hot paths: true when tape__queue_check() would say TAPE_OK. */
+static inline bool tape__queue_is_usable(const tape_queue_t *q)
+{
+    return q->generation == tape__process_generation() && !OBSERVE32(closed, &q->closed);
+}
 
 void tape__queue_add_child(tape_queue_t *q, tape_tailer_t *tailer);
 /* May free the queue: do not use it afterwards. */

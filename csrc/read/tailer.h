@@ -63,6 +63,8 @@ struct tape_tailer {
     bool metadata;             /* metadata documents are wanted, too */
     bool tell_gaps;            /* by TAPE_EGAP */
     bool backward;
+    bool quick;                /* the call before was a tape_tailer_next() forward that gave a
+                                * message, and the next one can be the one behind it (tailer.c) */
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__neighbours_t *neighbours; /* of its cycle, when the directory had to be read */
     tape__trail_t trail;       /* where the messages before it are, for going backward */
@@ -79,7 +81,8 @@ struct tape_tailer {
 
 /* Begins and ends a call: one thread at a time. */
 int tape__tailer_enter(tape_tailer_t *t);
-void tape__tailer_leave(tape_tailer_t *t);
+/* Only who is inside changes a 1, so no CLAIM is needed, which would cost as much as reading. */
+static inline void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->busy, 0); }
 /* Ends one that only told: what the call before it gave can still be taken back. */
 void tape__tailer_leave_unchanged(tape_tailer_t *t);
 
@@ -92,18 +95,27 @@ static inline int tape__tailer_find(tape_tailer_t *t)
 {
     return t->backward ? tape__tailer_find_backward(t) : tape__tailer_find_forward(t);
 }
-/* The body of the document that was found, without its frame if that is wanted; returns which. */
+/* A message without its frame, if that is wanted; returns which framing it is then. */
+static inline uint32_t tape__tailer_unframe(const tape_tailer_t *t, const uint8_t *body,
+                                            size_t length, const uint8_t **data, size_t *size)
+{
+    size_t offset = 0, inside;
+    *data = body;
+    *size = length;
+    if (t->documents || !tape__wire_unframe(body, length, &offset, &inside))
+        return TAPE_FRAMING_DOCUMENT;
+    *data = body + offset;
+    *size = inside;
+    return TAPE_FRAMING_BYTES;
+}
+/* The same of the document that was found. */
 static inline uint32_t tape__tailer_body(const tape_tailer_t *t, const uint8_t **data, size_t *size)
 {
-    size_t offset = 0, length;
-    *data = tape__window_at(&t->window, t->at.position + 4);
+    const uint8_t *body = tape__window_at(&t->window, t->at.position + 4);
+    *data = body;
     *size = tape__word_length(t->at.word);
-    if (t->documents || tape__word_kind(t->at.word) == TAPE__WORD_META ||
-        !tape__wire_unframe(*data, *size, &offset, &length))
-        return TAPE_FRAMING_DOCUMENT;
-    *data += offset;
-    *size = length;
-    return TAPE_FRAMING_BYTES;
+    if (tape__word_kind(t->at.word) == TAPE__WORD_META) return TAPE_FRAMING_DOCUMENT;
+    return tape__tailer_unframe(t, body, *size, data, size);
 }
 /* Over the message that was found. */
 static inline void tape__tailer_step(tape_tailer_t *t)
