@@ -1,14 +1,20 @@
-"""Fixtures that several modules share: the JVM, and how much a run is to do."""
+"""Fixtures that several modules share: queues, the JVM, and how much a run is to do."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+import tape
+from tape.codecs import raw
+
 from tests.kit import jvm_peer
+from tests.kit.clocks import SetClock
 from tests.kit.jvm_peer import Peer
+from tests.kit.queues import CYCLE, Filled
 
 #: Environment, 0 to 1: how long the live and kill runs are; 1 is the full length.
 SCALE = "TAPE_TEST_SCALE"
@@ -66,3 +72,26 @@ def own_peer() -> Iterator[Peer]:
 def jvm() -> None:
     """For tests that start JVMs of their own: skips, or fails, where there can be none."""
     jvm_peer.require_jvm()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    """A clock that stands at CYCLE."""
+    return SetClock(CYCLE * 1000)
+
+
+@pytest.fixture
+def q(tmp_path: Path, clock: SetClock) -> Iterator[tape.Queue]:
+    """An empty queue of bytes with a cycle a second, under that clock."""
+    with tape.open(tmp_path / "q", codec=raw, roll_cycle="TEST_SECONDLY", clock=clock) as queue:
+        yield queue
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """493 messages in five cycles, with gaps between them."""
+    f = Filled(tmp_path / "q")
+    assert [(e.index, e.value) for e in f.q.tailer().entries()] == [
+        *zip(f.indexes, f.messages, strict=True)]
+    yield f
+    f.q.close()

@@ -1,0 +1,50 @@
+"""What a codec cannot read stays next, is skipped, or is told; never lost."""
+
+from __future__ import annotations
+
+import pytest
+
+import tape
+
+from tests.kit.queues import Filled
+
+
+def test_decode_errors_do_not_move_a_name(filled: Filled) -> None:
+    """A poison message stays next, also after a restart; skip() moves on."""
+    for _ in range(2):
+        with filled.q.tailer("poison", codec=tape.codecs.fressian) as t, \
+                pytest.raises(tape.DecodeError):
+            t.read()
+    with filled.q.tailer("poison", codec=tape.codecs.fressian) as t:
+        assert t.skip() == 1
+    assert filled.q.tailer("poison").read() == filled.messages[1]
+
+
+def test_on_error_skips_or_is_told_and_may_raise(filled: Filled) -> None:
+    """"skip" passes what cannot be decoded; a callable is told, and may raise."""
+    class Picky:
+        name = "picky"
+
+        def encode(self, obj: bytes) -> bytes:
+            return obj
+
+        def decode(self, view: memoryview) -> bytes:
+            if view[0:1] != b"5":
+                raise ValueError("not a five")
+            return bytes(view)
+
+    assert list(filled.q.tailer(codec=Picky(), on_error="skip")) == [b"5.0", b"5.1"]
+    told: list[int] = []
+    t = filled.q.tailer(codec=Picky(), on_error=lambda e: told.append(e.index))
+    assert list(t) == [b"5.0", b"5.1"] and told == filled.indexes[:451] + filled.indexes[453:]
+
+    def refuse(error: tape.DecodeError) -> None:
+        raise KeyError(error.index)
+
+    t = filled.q.tailer(codec=Picky(), on_error=refuse)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            t.read()
+    assert t.index == filled.indexes[0]
+    with pytest.raises(ValueError):
+        filled.q.tailer(on_error="ignore")
