@@ -95,3 +95,14 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
         *zip(f.indexes, f.messages, strict=True)]
     yield f
     f.q.close()
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A closed queue of twenty messages, DAILY and with blocks as they are by default."""
+    path = tmp_path / "q"
+    with tape.open(path, codec=tape.codecs.raw) as q:
+        a = q.appender()
+        for n in range(20):
+            a.write(b"message %d" % n)
+    return path

@@ -11,6 +11,7 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
+from tests.kit.directories import digest
 
 
 def test_bytes_like_objects_are_written_as_what_they_hold(tmp_path: Path) -> None:
@@ -69,3 +70,27 @@ def test_threads_that_share_an_appender_lose_nothing(tmp_path: Path) -> None:
         assert len(got) == 8000
         for name in range(4):
             assert [n for who, n in got if who == name] == list(range(2000))
+
+
+def test_the_largest_message_is_taken_and_one_byte_more_is_not(closed: Path) -> None:
+    """The limit is Java's: 16 MiB of document with the default block; above, nothing is written."""
+    largest = 16_777_216 - 7
+    with tape.open(closed, codec=tape.codecs.raw) as q:
+        a = q.appender()
+        before = digest(closed)
+        with pytest.raises(tape.MessageTooLarge) as caught:
+            a.write(bytes(largest + 1))
+        assert caught.value.hint and digest(closed) == before
+        index = a.write(b"x" * largest)
+        t = q.tailer()
+        assert t.seek(index) and t.read() == b"x" * largest
+
+
+def test_what_a_codec_cannot_encode_writes_nothing(closed: Path) -> None:
+    """A failing codec writes nothing; the error is the codec's own EncodeError."""
+    with tape.open(closed) as q:
+        a = q.appender()
+        before = digest(closed)
+        with pytest.raises(tape.EncodeError):
+            a.write(object())
+        assert a.last_index is None and digest(closed) == before

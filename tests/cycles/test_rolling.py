@@ -43,3 +43,12 @@ def test_every_roll_cycle_is_written_rolled_and_read(tmp_path: Path, cycle: tape
         assert list(q.tailer()) == [b"0", b"1", b"2"]
         assert len(list(tmp_path.glob("*.cq4"))) == 3
         assert q.info().highest_cycle == q.locate(i).cycle
+
+
+def test_roll_cycles_behave_like_an_enum() -> None:
+    """By call, by ``in``, and completed by dir()."""
+    assert tape.RollCycle("fast-daily") is tape.RollCycle.FAST_DAILY
+    assert tape.RollCycle(tape.RollCycle.DAILY) is tape.RollCycle.DAILY
+    assert "DAILY" in tape.RollCycle and tape.RollCycle.DAILY in tape.RollCycle
+    assert "FORTNIGHTLY" not in tape.RollCycle and 5 not in tape.RollCycle
+    assert {r.name for r in tape.RollCycle} <= set(dir(tape.RollCycle))

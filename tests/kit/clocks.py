@@ -1,4 +1,4 @@
-"""The clock that tests give to a queue."""
+"""The clocks that tests give to a queue."""
 
 from __future__ import annotations
 
@@ -11,3 +11,15 @@ class SetClock:
 
     def now_ms(self) -> int:
         return self.ms
+
+
+class RaisingClock:
+    """A clock that raises."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+    def now_ms(self) -> int:
+        if self.error:
+            raise self.error
+        return 1_600_000_000_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import tape
@@ -48,3 +50,18 @@ def test_on_error_skips_or_is_told_and_may_raise(filled: Filled) -> None:
     assert t.index == filled.indexes[0]
     with pytest.raises(ValueError):
         filled.q.tailer(on_error="ignore")
+
+
+def test_a_message_of_another_kind_has_an_address_and_stays_until_skipped(closed: Path) -> None:
+    """A message that the codec cannot decode has an address and its bytes, stays till skipped."""
+    with tape.open(closed) as q:  # Fressian now
+        t = q.tailer()
+        for _ in range(2):
+            with pytest.raises(tape.DecodeError) as caught:
+                t.read()
+            assert caught.value.raw == b"message 0"
+            assert caught.value.index == q.first_index == t.index
+            assert caught.value.__cause__ is not None
+        assert t.skip(20) == 20
+        q.appender().write({"ok": True})
+        assert t.read() == {"ok": True}
