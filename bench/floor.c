@@ -206,6 +206,22 @@ static double run_read(int count)
     return now_ns() - begin;
 }
 
+static double run_spans(int count)
+{
+    tape_span_t spans[64];
+    tape_run_t run;
+    if (unread < count) run_append((int)(count - unread));
+    unread -= count;
+    double begin = now_ns();
+    for (int64_t left = count, got; left > 0; left -= got) {
+        got = tape_tailer_next_spans(tailer, spans, left < 64 ? (size_t)left : 64, &run);
+        if (got < 1) die("reading", got);
+        for (int64_t i = 0; i < got; i++)
+            sink += size == 64 ? sum(spans[i].data, 64) : sum(spans[i].data, size);
+    }
+    return now_ns() - begin;
+}
+
 static uint64_t random_word(void)
 {
     static uint64_t state = 88172645463325252u;
@@ -262,6 +278,7 @@ static const scenario_t scenarios[] = {
     {"read", run_read, 3},
     {"seek", run_seek, 4},
     {"append_framed", run_append_framed, 1},
+    {"spans", run_spans, 3},
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 static double ns[SCENARIOS][ROUNDS_MAX];

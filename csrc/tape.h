@@ -363,9 +363,34 @@ typedef struct tape_batch {
  * message ends the batch, and the next call gives its code. Metadata documents are passed over. */
 TAPE_API int64_t tape_tailer_next_many(tape_tailer_t *tailer, const tape_batch_t *batch);
 
-/* Takes back all but the first `keep` messages that the last tape_tailer_next_many() gave: they are
- * next again. TAPE_ESTATE unless that was the last call on this tailer, but for those that only
- * tell, and it gave that many. */
+/* Bytes of the caller's or, read, of a mapped file. */
+typedef struct tape_span {
+    const void *data;
+    size_t size;
+} tape_span_t;
+
+/* What tape_tailer_next_spans() says of its messages. */
+typedef struct tape_run {
+    int64_t first_index; /* of the first; each further one has the next index (backward: the one
+                          * before) */
+    uint32_t framing;    /* of them all */
+    uint32_t reserved;
+} tape_run_t;
+
+/* Reads up to `count` messages in one call without copying them: how many, with spans[0] .. filled,
+ * 0 when there is none now, or a code as of tape_tailer_next(). The bytes are valid until the next
+ * call on this tailer. A run has messages of one cycle, one framing and one mapped window, so it is
+ * often shorter than `count` although more follow. Metadata documents are passed over.
+ *
+ *     while ((n = tape_tailer_next_spans(tailer, spans, 64, &run)) > 0)
+ *         for (int64_t i = 0; i < n; i++) use(run.first_index + i, spans[i].data, spans[i].size);
+ */
+TAPE_API int64_t tape_tailer_next_spans(tape_tailer_t *tailer, tape_span_t *spans, size_t count,
+                                        tape_run_t *run);
+
+/* Takes back all but the first `keep` messages that the last tape_tailer_next_many() or
+ * tape_tailer_next_spans() gave: they are next again. TAPE_ESTATE unless that was the last call on
+ * this tailer, but for those that only tell, and it gave that many. */
 TAPE_API int tape_tailer_unread_many(tape_tailer_t *tailer, size_t keep);
 
 /* As tape_tailer_next(), but the tailer stays before the message. */

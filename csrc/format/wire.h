@@ -48,8 +48,8 @@ bool tape__wire_skip_value(tape__wire_t *w);
  * Java skips before one (3.3). Most documents of other writers are told by this one byte. */
 static inline bool tape__wire_may_be_framed(uint8_t first)
 {
-    return (first & 0xE0) == 0xC0 || first == 0xB7 || first == 0xB9 || first == 0x8E ||
-           first == 0x8F || first == 0xBE;
+    return first >= 0x8E && ((first & 0xE0) == 0xC0 || first == 0xB7 || first == 0xB9 ||
+                             first == 0x8E || first == 0x8F || first == 0xBE);
 }
 
 /* The whole rule: every way to write a name, a type and a length. */

@@ -4,7 +4,8 @@
  *     tailer_walk.c      to the next message, forward or backward, and to a given one
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
- *     tailer_batch.c     many messages in one call
+ *     tailer_batch.c     many messages in one call, copied
+ *     tailer_spans.c     the same where they lie
  *     tailer_info.c      how far it is behind
  *
  * A tailer maps cycle files read-only and takes no lock: it cannot harm a queue.
@@ -94,6 +95,15 @@ int tape__tailer_find_backward(tape_tailer_t *t);
 static inline int tape__tailer_find(tape_tailer_t *t)
 {
     return t->backward ? tape__tailer_find_backward(t) : tape__tailer_find_forward(t);
+}
+/* The same passing over metadata, whether the tailer is asked for it or not. */
+static inline int tape__tailer_find_message(tape_tailer_t *t)
+{
+    const bool metadata = t->metadata;
+    t->metadata = false;
+    int rc = tape__tailer_find(t);
+    t->metadata = metadata;
+    return rc;
 }
 /* A message without its frame, if that is wanted; returns which framing it is then. */
 static inline uint32_t tape__tailer_unframe(const tape_tailer_t *t, const uint8_t *body,

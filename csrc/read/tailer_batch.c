@@ -33,10 +33,7 @@ static bool copy(const tape_tailer_t *t, const tape_batch_t *b, size_t n, size_t
 static int64_t read_many(tape_tailer_t *t, const tape_batch_t *b)
 {
     size_t n = 0, used = 0;
-    const bool metadata = t->metadata;
-    t->metadata = false;
-    int rc = tape__tailer_find(t);
-    t->metadata = metadata;
+    int rc = tape__tailer_find_message(t);
     t->before = t->at;
     while (rc == 1 && copy(t, b, n, &used)) {
         t->last_read = b->indexes[n++];

@@ -17,7 +17,8 @@ FLOORS = [
      "cycle_end", "cycle_build"],
     ["recovery"],
     ["queue", "queue_open", "roll", "roll_older", "roll_end", "roll_room", "appender", "tailer",
-     "tailer_cycles", "tailer_walk", "named_tailer", "census", "tailer_info", "tailer_batch"],
+     "tailer_cycles", "tailer_walk", "named_tailer", "census", "tailer_info", "tailer_batch",
+     "tailer_spans"],
 ]
 # Neighbours on one floor that look at each other: a cycle's end is found through its index, and the
 # index lives in the cycle's file.
