@@ -14,7 +14,7 @@ from tape.codecs import raw
 from tests.kit import jvm_peer
 from tests.kit.clocks import SetClock
 from tests.kit.jvm_peer import Peer
-from tests.kit.queues import CYCLE, Filled
+from tests.kit.queues import CYCLE, Changing, Filled
 
 #: Environment, 0 to 1: how long the live and kill runs are; 1 is the full length.
 SCALE = "TAPE_TEST_SCALE"
@@ -106,3 +106,11 @@ def closed(tmp_path: Path) -> Path:
         for n in range(20):
             a.write(b"message %d" % n)
     return path
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[Changing]:
+    """Messages 0.0, 0.1, 1.0, 1.1, 2.0, 2.1, 5.0, 5.1: second and number; 3 and 4 have no file."""
+    c = Changing(tmp_path / "q")
+    yield c
+    c.q.close()

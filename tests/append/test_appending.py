@@ -25,7 +25,8 @@ def test_bytes_like_objects_are_written_as_what_they_hold(tmp_path: Path) -> Non
             a.write("text")
 
 
-def test_a_full_cycle_refuses_one_more_and_the_next_cycle_goes_on(tmp_path: Path, clock: SetClock) -> None:
+def test_a_full_cycle_refuses_one_more_and_the_next_cycle_goes_on(
+        tmp_path: Path, clock: SetClock) -> None:
     """TEST_DAILY numbers 64 messages; the next is CycleFull, and nothing is written."""
     with tape.open(tmp_path, codec=raw, roll_cycle="TEST_DAILY", clock=clock) as q:
         a = q.appender()

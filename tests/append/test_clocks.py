@@ -22,7 +22,8 @@ def test_a_clock_that_goes_back_leads_into_no_older_cycle(q: tape.Queue, clock: 
     assert q.info().clock_went_back == 1 and q.info().highest_cycle == CYCLE
 
 
-def test_what_a_clock_raises_is_the_cause_of_the_failed_write(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_clock_raises_is_the_cause_of_the_failed_write(
+        tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The write fails, its cause is what the clock raised, nothing is printed, and the next write
     works when the clock does."""
     clock = RaisingClock(ZeroDivisionError("no time"))

@@ -1,8 +1,9 @@
 """Sequences around 2^32, without so many messages: files with a hole, as if they had been written.
 
-The reference writer makes a cycle file, jumps over 20 GiB (a hole) and goes on with messages numbered
-from just below a boundary; index pages and write position are those that such a file would have.
-From there on everything is real: tape and Java find, read, count and append across the boundary.
+The reference writer makes a cycle file, jumps over 20 GiB (a hole) and goes on with messages
+numbered from just below a boundary; index pages and write position are those that such a file would
+have. From there on everything is real: tape and Java find, read, count and append across the
+boundary.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ def test_a_full_cycle(tmp_path: Path, name: str) -> None:
         a = q.appender()
         assert a.write(b"last but one") == far.zero + row.max_messages - 2
         last = a.write(b"last")
-        assert last == far.zero + row.max_messages - 1 and last >> row.shift == far.zero >> row.shift
+        assert last == far.zero + row.max_messages - 1
+        assert last >> row.shift == far.zero >> row.shift
         for _ in range(2):
             with pytest.raises(tape.CycleFull) as caught:
                 a.write(b"too many")
@@ -156,9 +158,10 @@ def test_java_agrees(far: Far, peer: Peer) -> None:
             assert index == far.zero + n
         assert java.last_index() == q.last_index == far.zero + BOUNDARY + 1029
         t, s = java.tailer(), q.tailer()
-        for n in [far.first, BOUNDARY - 1, BOUNDARY, BOUNDARY + 1, BOUNDARY + 1024, BOUNDARY + 1029]:
+        for n in [far.first, *(BOUNDARY + n for n in (-1, 0, 1, 1024, 1029))]:
             assert t.move_to_index(far.zero + n)
             message = t.read()
-            assert message is not None and (message.index, message.data) == (far.zero + n, b"%d" % n)
+            assert message is not None
+            assert (message.index, message.data) == (far.zero + n, b"%d" % n)
             assert s.seek(far.zero + n) and s.read() == message.data
         assert java.count_excerpts(far.zero + BOUNDARY - 9, far.zero + BOUNDARY + 9) == 18

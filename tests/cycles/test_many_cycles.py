@@ -1,4 +1,4 @@
-"""Ten thousand cycles cost no more than ten; and files that come and go under our feet."""
+"""Ten thousand cycles cost no more than ten."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
+from tests.kit.queues import BLOCK, CYCLE, index_of
 from tests.reference import roll_cycles, writer
-from tests.reference.table_store import FILE_NAME
 
-START = 1_700_000_000  # a second, in cycles of TEST4_SECONDLY
 MANY, FEW = 10_000, 10
 PER_CYCLE = 3
-BLOCK = 64 << 10
 
 
 def make(directory: Path, cycles: int, apart: int = 1) -> Path:
-    """A queue of that many cycles, so many seconds apart, with three messages each: two files as the reference writer
-    makes them, a finished one and an open one; the others are copies of the finished one, which
-    does not hold its own name."""
+    """A queue of that many cycles, so many seconds apart, with three messages each: two files as
+    the reference writer makes them, a finished one and an open one; the others are copies of the
+    finished one, which does not hold its own name."""
     roll_cycle = roll_cycles.BY_NAME["TEST4_SECONDLY"]
     form = writer.Form(block_size=BLOCK)
     spec = writer.QueueSpec(roll_cycle=roll_cycle, form=form)
     messages = [b"%d" % n for n in range(PER_CYCLE)]
-    last = START + (cycles - 1) * apart
-    writer.write_queue(directory, {START: messages, last: messages}, spec)
-    names = [f"{roll_cycles.file_stem(roll_cycle, START + n * apart, 0)}.cq4" for n in range(cycles)]
+    last = CYCLE + (cycles - 1) * apart
+    writer.write_queue(directory, {CYCLE: messages, last: messages}, spec)
+    names = [f"{roll_cycles.file_stem(roll_cycle, CYCLE + n * apart, 0)}.cq4"
+             for n in range(cycles)]
     content = (directory / names[0]).read_bytes()
     content, size = content[:8192].rstrip(b"\0") + bytes(8), len(content)
     for name in names[1:-1]:
@@ -73,10 +72,6 @@ def medians(*actions: Callable[[], object], rounds: int = 60,
 def open_both(few: Path, many: Path, **options: object) -> tuple[tape.Queue, tape.Queue]:
     time.sleep(0.2)  # a directory that was changed just now is looked at again
     return (tape.open(few, codec=raw, **options), tape.open(many, codec=raw, **options))
-
-
-def index_of(n: int, sequence: int = 0) -> int:
-    return (START + n << 32) + sequence
 
 
 def say(what: str, a: float, b: float) -> None:
@@ -118,7 +113,7 @@ def test_ends_and_seeks_do_not_depend_on_the_number_of_cycles(
             return action
 
         def by_time(queue: tape.Queue, tailer: tape.Tailer) -> Callable[[], object]:
-            when = datetime.fromtimestamp(START + 5, timezone.utc)
+            when = datetime.fromtimestamp(CYCLE + 5, timezone.utc)
             return lambda: tailer.seek(when) or pytest.fail("not found")
 
         for what, first, second in (
@@ -138,7 +133,7 @@ def test_ends_and_seeks_do_not_depend_on_the_number_of_cycles(
 def test_the_first_append_does_not_depend_on_the_number_of_cycles(
         few: Path, many: Path, tmp_path: Path) -> None:
     """An appender of the newest cycle looks at no older one once they are known to be ended."""
-    clocks = SetClock((START + FEW - 1) * 1000), SetClock((START + MANY - 1) * 1000)
+    clocks = SetClock((CYCLE + FEW - 1) * 1000), SetClock((CYCLE + MANY - 1) * 1000)
 
     def writing(path: Path, clock: SetClock) -> Callable[[], object]:
         def action() -> None:
@@ -202,9 +197,9 @@ def test_lag_reads_the_directory_once(tmp_path: Path) -> None:
     """Also where most cycles have no file: it had been read for each that has one."""
     files, apart = 600, 100
     path = make(tmp_path / "q", 2)
-    first = path / f"{roll_cycles.file_stem(roll_cycles.BY_NAME['TEST4_SECONDLY'], START, 0)}.cq4"
+    first = path / f"{roll_cycles.file_stem(roll_cycles.BY_NAME['TEST4_SECONDLY'], CYCLE, 0)}.cq4"
     for n in range(2, files):
-        stem = roll_cycles.file_stem(roll_cycles.BY_NAME["TEST4_SECONDLY"], START + n * apart, 0)
+        stem = roll_cycles.file_stem(roll_cycles.BY_NAME["TEST4_SECONDLY"], CYCLE + n * apart, 0)
         shutil.copyfile(first, path / f"{stem}.cq4")
     with tape.open(path, codec=raw) as q:
         q.refresh()
@@ -212,7 +207,7 @@ def test_lag_reads_the_directory_once(tmp_path: Path) -> None:
         assert t.lag().messages == len(q) == files * PER_CYCLE
         lag, count = medians(t.lag, lambda: len(q), rounds=9)
         assert lag < 12 * count
-        assert q.tailer(start=START + 5 * apart << 32).lag().messages == (files - 5) * PER_CYCLE
+        assert q.tailer(start=CYCLE + 5 * apart << 32).lag().messages == (files - 5) * PER_CYCLE
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -296,130 +291,10 @@ def test_what_was_kept_of_the_directory_is_forgotten_when_it_changes(tmp_path: P
     with tape.open(path, codec=raw, read_only=True) as q:
         t = q.tailer()
         assert t.skip(3 * PER_CYCLE) == 3 * PER_CYCLE and t.read() == b"0"  # in the fourth
-        shutil.copy(path / name[0], path / q.locate(START + 350 << 32).path)
+        shutil.copy(path / name[0], path / q.locate(CYCLE + 350 << 32).path)
         os.unlink(path / name[5])
         seen = [e.index >> 32 for e in t.entries()][PER_CYCLE - 1::PER_CYCLE]
-        assert seen == [START + n for n in [350, 400, *range(600, 4000, 100)]]
+        assert seen == [CYCLE + n for n in [350, 400, *range(600, 4000, 100)]]
         t.direction = "backward"
         seen = [e.index >> 32 for e in t.entries()][PER_CYCLE - 1::PER_CYCLE]
-        assert seen == [START + n for n in [*range(3900, 500, -100), 400, 350, 300, 200, 100, 0]]
-
-
-# ---- files that come and go ----
-
-class Changing:
-    """A queue of a few cycles, whose files can be taken away and put back."""
-
-    def __init__(self, path: Path) -> None:
-        self.clock = SetClock(START * 1000)
-        self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock,
-                           block_size=BLOCK)
-        self.a = self.q.appender()
-        self.indexes = [self.write(second, 2) for second in (0, 1, 2, 5)]
-
-    def write(self, second: int, count: int = 1) -> int:
-        """Messages into that second's cycle; the first one's index."""
-        self.clock.ms = (START + second) * 1000
-        return [self.a.write(b"%d.%d" % (second, n)) for n in range(count)][0]
-
-    def file(self, second: int) -> Path:
-        return Path(self.q.locate(index_of(second)).path)
-
-
-@pytest.fixture
-def changing(tmp_path: Path):
-    c = Changing(tmp_path / "q")
-    yield c
-    c.q.close()
-
-
-def soon(action: Callable[[], object], expected: object, seconds: float = 5) -> None:
-    """Tries until it gives what is expected."""
-    until = time.monotonic() + seconds
-    while action() != expected:
-        assert time.monotonic() < until, (action(), expected)
-        time.sleep(0.01)
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-def test_deleted_files_are_noticed_at_both_ends(
-        changing: Changing, tmp_path: Path, read_only: bool) -> None:
-    """The oldest and the newest file vanish: the ends, new tailers and counts follow at once."""
-    with tape.open(tmp_path / "q", codec=raw, read_only=read_only) as q:
-        assert (q.first_index, q.last_index) == (index_of(0), index_of(5, 1))
-        changing.file(0).unlink()
-        assert q.first_index == index_of(1) and q.tailer().read() == b"1.0"
-        changing.file(5).unlink()
-        assert q.last_index == index_of(2, 1) and len(q) == 4
-        assert q.tailer(start="end", direction="backward").read() == b"2.1"
-        words = {0: q.table()["listing.lowestCycle"], 5: q.table()["listing.highestCycle"]}
-    if not read_only:  # a reader that may write sets the words right, as Java's does
-        assert words == {0: START + 1, 5: START + 2}
-
-
-@pytest.mark.parametrize("read_only", [False, True])
-def test_files_that_come_back_are_noticed(
-        changing: Changing, tmp_path: Path, read_only: bool) -> None:
-    """Older files restored from an archive, and a newer one that nobody listed."""
-    aside = tmp_path / "aside"
-    aside.mkdir()
-    for second in (0, 5):
-        shutil.move(changing.file(second), aside)
-    with tape.open(tmp_path / "q", codec=raw, read_only=read_only) as q:
-        t = q.tailer()
-        assert list(t) == [b"1.0", b"1.1", b"2.0", b"2.1"]
-        assert (q.first_index, q.last_index) == (index_of(1), index_of(2, 1))
-        for file in aside.iterdir():
-            shutil.move(file, tmp_path / "q")
-        soon(lambda: (q.first_index, q.last_index), (index_of(0), index_of(5, 1)))
-        soon(t.read, b"5.0")
-        assert q.tailer().read() == b"0.0" and len(q) == 8
-
-
-def test_a_tailer_in_a_deleted_file_goes_on(changing: Changing, tmp_path: Path) -> None:
-    """It stands at the end of the newest file, somebody deletes that; messages of the next cycle
-    reach it although nobody can end the deleted file any more."""
-    with tape.open(tmp_path / "q", codec=raw) as q:
-        t = q.tailer(start="end", on_gap="skip")
-        assert t.read() is None
-        changing.file(5).unlink()
-        with tape.open(tmp_path / "q", codec=raw, clock=changing.clock, block_size=BLOCK) as other:
-            changing.clock.ms = (START + 7) * 1000
-            other.appender().write(b"next")
-        soon(t.read, b"next")
-        assert t.last_read == index_of(7)
-
-
-def test_a_file_that_was_made_again_is_read_from_its_start(
-        changing: Changing, tmp_path: Path) -> None:
-    """The current file is deleted and a writer makes a new one of the same cycle: the tailer that
-    waited in the old one reads the new one."""
-    with tape.open(tmp_path / "q", codec=raw) as q:
-        t = q.tailer(start="end", on_gap="skip")
-        changing.file(5).unlink()
-        with tape.open(tmp_path / "q", codec=raw, clock=changing.clock, block_size=BLOCK) as other:
-            other.appender().write(b"again")
-        soon(t.read, b"again")
-        assert t.last_read == index_of(5)
-
-
-def test_words_of_the_listing_that_are_wrong_do_no_harm(changing: Changing, tmp_path: Path) -> None:
-    """A cycle that its dead creator did not list is found by the next appender and by the
-    directory; words that name no file are not believed."""
-    changing.q.close()
-    table = tmp_path / "q" / FILE_NAME
-    data = table.read_bytes()
-    for wrong in (START + 2, START + 77):
-        at = _cell(data, b"listing.highestCycle")
-        table.write_bytes(data[:at] + wrong.to_bytes(8, "little") + data[at + 8:])
-        with tape.open(tmp_path / "q", codec=raw, read_only=True) as q:
-            assert q.table()["listing.highestCycle"] == wrong
-        with tape.open(tmp_path / "q", codec=raw, clock=changing.clock, block_size=BLOCK) as q:
-            q.appender().write(b"x")
-            assert q.last_index is not None and q.last_index >> 32 == START + 5
-
-
-def _cell(data: bytes, key: bytes) -> int:
-    """The offset of the value of a key of the table store."""
-    end = data.index(b"\xb9" + bytes([len(key)]) + key) + 2 + len(key)
-    return data.index(b"\xa7", end) + 1
+        assert seen == [CYCLE + n for n in [*range(3900, 500, -100), 400, 350, 300, 200, 100, 0]]

@@ -27,7 +27,8 @@ def edit(path: Path, old: bytes, new: bytes) -> None:
     (b"yyyyMMdd'F'", b"yyyyMMdd'Z'", "pattern"),
     (b"BINARY_LIGHT", b"BINARY_HEAVY", "wire type"),
 ])
-def test_settings_of_another_kind_are_refused_by_name(closed: Path, old: bytes, new: bytes, text: str) -> None:
+def test_settings_of_another_kind_are_refused_by_name(
+        closed: Path, old: bytes, new: bytes, text: str) -> None:
     """Unknown roll patterns and wire types are refused by name."""
     edit(closed / "metadata.cq4t", old, new)
     assert text in str(refused(closed, tape.UnsupportedQueue))

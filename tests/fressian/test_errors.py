@@ -68,7 +68,8 @@ BOMBS = {
     "resets": b"\xfe" * 100_000,
     "giant count": bytes.fromhex("ec767fffffff"),
     "giant array": bytes.fromhex("b1767fffffff"),
-    "maps of one list": b"\xec\x68\x80\x01\xcd\xec\x60\x20\0" + b"\0\1" * 4096 + b"\xc0\x80" * 30000,
+    "maps of one list":
+        b"\xec\x68\x80\x01\xcd\xec\x60\x20\0" + b"\0\1" * 4096 + b"\xc0\x80" * 30000,
     "big integers of one byte string": b"\xec\x68\x75\x31\xcd\xd9\x67\xff\xff" + b"\1" * 65535
                                        + b"\xc6\x80" * 30000,
     "keys with one hash": b"\xc1\xec" + b"\x68\x20\0" + b"".join(

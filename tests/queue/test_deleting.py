@@ -14,7 +14,8 @@ import tape
 from tests.kit.queues import Filled
 
 
-def test_an_open_queue_is_not_deleted_and_foreign_files_stay(filled: Filled, tmp_path: Path) -> None:
+def test_an_open_queue_is_not_deleted_and_foreign_files_stay(
+        filled: Filled, tmp_path: Path) -> None:
     """Refused while open, by this process or another, and then nothing goes; foreign files stay."""
     path = tmp_path / "q"
     names = {p.name for p in path.iterdir()}

@@ -26,8 +26,8 @@ def test_a_source_folder_without_the_extension_says_what_helps(tmp_path: Path) -
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
     # Without site-packages, where an installation in place would be found first.
-    ran = subprocess.run([sys.executable, "-S", "-c", "import tape"], cwd=tmp_path, capture_output=True,
-                         text=True, check=False)
+    ran = subprocess.run([sys.executable, "-S", "-c", "import tape"], cwd=tmp_path,
+                         capture_output=True, text=True, check=False)
     assert ran.returncode == 1 and "pip install -e ." in ran.stderr.splitlines()[-1]
 
 

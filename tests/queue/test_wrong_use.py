@@ -36,8 +36,9 @@ from tape.codecs import fressian, json
     (lambda q: tape.RollCycle("FORTNIGHTLY"), tape.InvalidArgument, "FAST_DAILY"),
     (lambda q: tape.codecs.msgpack2, AttributeError, "msgpack2"),
 ])
-def test_a_wrong_argument_is_named_and_does_no_harm(q: tape.Queue, call: Callable[[tape.Queue], object],
-                         error: type[Exception], says: str) -> None:
+def test_a_wrong_argument_is_named_and_does_no_harm(
+        q: tape.Queue, call: Callable[[tape.Queue], object], error: type[Exception],
+        says: str) -> None:
     """The error names what was given or wanted; the queue can be used afterwards."""
     with pytest.raises(error, match=says):
         call(q)

@@ -9,7 +9,7 @@ import pytest
 import tape
 
 from tests.kit.clocks import SetClock
-from tests.kit.queues import CYCLE, Filled
+from tests.kit.queues import CYCLE, Changing, Filled, index_of
 
 
 def test_seek_goes_to_what_exists_or_waits_or_stays(q: tape.Queue, clock: SetClock) -> None:
@@ -71,3 +71,15 @@ def test_a_new_tailer_begins_where_start_says(filled: Filled) -> None:
     assert q.tailer(start=when).read() == b"4.0"
     with pytest.raises(ValueError):
         q.tailer(start="middle")
+
+
+def test_an_index_that_does_not_exist_is_no_start(changing: Changing) -> None:
+    """An index to start at that does not exist is no start; the one after the last is waited for.
+    """
+    with pytest.raises(tape.IndexNotFound) as caught:
+        changing.q.tailer(start=index_of(3))
+    assert caught.value.index == index_of(3)
+    t = changing.q.tailer(start=index_of(5, 2))
+    assert t.read() is None
+    changing.write(5)
+    assert t.read() == b"5.0" and t.last_read == index_of(5, 2)

@@ -19,8 +19,8 @@ START = 1_600_000_000_000
 
 
 def test_a_refresh_of_javas_lets_tape_notice(peer: Peer, tmp_path: Path) -> None:
-    """Somebody deletes the current file; any Java process looks at the directory: tape's next message
-    goes into a new file, where a queue that Java opens now finds it, and appends."""
+    """Somebody deletes the current file; any Java process looks at the directory: tape's next
+    message goes into a new file, where a queue that Java opens now finds it, and appends."""
     with peer.open(tmp_path, roll_cycle="FAST_DAILY", clock=START) as java, \
             tape.open(tmp_path, codec=raw, clock=SetClock(START)) as ours:
         theirs, mine = java.appender(), ours.appender()
