@@ -22,7 +22,7 @@ config=${PYTHON_CONFIG:-/usr/bin/python3-config}
 clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
     -fno-sanitize=alignment -Wno-unused-function ${PLANT:+-DTAPE_PLANTED_BUG} \
     $($config --includes) tests/fuzz/fressian_fuzz.c \
-    tape/codecs/fressian/_speed.c $($config --ldflags --embed) -o "$out/fuzz"
+    tape/codecs/fressian/c/unity.c $($config --ldflags --embed) -o "$out/fuzz"
 export PYTHONPATH="$out/package:tests/fuzz" PYTHONMALLOC=malloc
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 exec "$out/fuzz" -max_total_time="$seconds" -max_len=2048 -timeout=10 -rss_limit_mb=3000 \

@@ -7,7 +7,10 @@ from typing import Any
 
 from .handlers import Handlers
 
-__all__ = ["Options"]
+__all__ = ["END", "Options"]
+
+#: What a decoder's ``next()`` gives when the input ends where an object could start.
+END: Any = type("End", (), {"__slots__": (), "__repr__": lambda self: "END"})()
 
 MAX_DEPTH_LIMIT = 4000
 _UNLIMITED = 2**62

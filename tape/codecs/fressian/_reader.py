@@ -12,17 +12,16 @@ from uuid import UUID as _UUID
 
 from ...errors import DecodeError
 from . import _convert, codes
+from ._options import END
 from ._primitives import HASHED, Primitives, ended, fail, join_surrogates, part_text
 from .types import (BigInt, Char, Float32, FrozenMap, Keyword, ObjectArray, Record, Regex, Symbol,
                     TaggedValue, URI)
 
-__all__ = ["Decoder", "END"]
+__all__ = ["Decoder"]
 
 _double = _Struct(">d").unpack_from
 _float = _Struct(">f").unpack_from
 
-#: Given by :meth:`Decoder.next` when the input ends where an object could start.
-END: Any = type("End", (), {"__slots__": (), "__repr__": lambda self: "END"})()
 
 # Kinds of frames. The list of a map or set is read into a frame of its own kind; a frame _MAP1 or
 # _SET1 waits for a list that comes by way of the cache.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+_capsule: object
+
 class Codec:
     def __init__(self, options: Any) -> None: ...
     def encode(self, obj: Any, /) -> bytes: ...

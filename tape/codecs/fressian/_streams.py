@@ -10,7 +10,7 @@ from zlib import adler32 as _adler32
 
 from ...errors import DecodeError, StateError
 from . import codes
-from ._reader import END
+from ._options import END
 
 __all__ = ["Reader", "Writer"]
 

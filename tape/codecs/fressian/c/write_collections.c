@@ -1,6 +1,8 @@
-/* The writer, third part: lists, maps and sets. */
+/* write_collections.c - lists, maps and sets. */
 
-static int check_count(enc_t *e, Py_ssize_t count)
+#include "speed.h"
+
+SHARED int check_count(enc_t *e, Py_ssize_t count)
 {
     if (count < 0)
         return -1;
@@ -23,7 +25,7 @@ static int refuse_changed(enc_t *e)
 }
 
 /* The elements of a list or tuple, which user code may change meanwhile. */
-static int write_elements(enc_t *e, PyObject *list, Py_ssize_t count, int64_t depth)
+SHARED int write_elements(enc_t *e, PyObject *list, Py_ssize_t count, int64_t depth)
 {
     if (PyTuple_Check(list)) {
         for (Py_ssize_t i = 0; i < count; i++)
@@ -43,7 +45,7 @@ static int write_elements(enc_t *e, PyObject *list, Py_ssize_t count, int64_t de
     return PyList_GET_SIZE(list) == count ? 0 : refuse_changed(e);
 }
 
-static int write_list(enc_t *e, PyObject *list, int64_t depth)
+SHARED int write_list(enc_t *e, PyObject *list, int64_t depth)
 {
     Py_ssize_t count = Py_SIZE(list);
     if (check_count(e, count))
@@ -80,7 +82,7 @@ static int write_iterable(enc_t *e, PyObject *value, Py_ssize_t count, int64_t d
     return i == count ? 0 : refuse_changed(e);
 }
 
-static int write_sequence(enc_t *e, PyObject *value, int64_t depth)
+SHARED int write_sequence(enc_t *e, PyObject *value, int64_t depth)
 {
     Py_ssize_t count = PyObject_Size(value);
     if (check_count(e, count))
@@ -89,7 +91,7 @@ static int write_sequence(enc_t *e, PyObject *value, int64_t depth)
     return put_list_head(e, count) || write_iterable(e, value, count, depth + 1, 0) ? -1 : 0;
 }
 
-static int write_set(enc_t *e, PyObject *value, int64_t depth)
+SHARED int write_set(enc_t *e, PyObject *value, int64_t depth)
 {
     Py_ssize_t count = PyObject_Size(value);
     if (check_count(e, count))
@@ -99,7 +101,8 @@ static int write_set(enc_t *e, PyObject *value, int64_t depth)
         return -1;
     if (!e->options->sort)
         return write_iterable(e, value, count, depth + 1, 1);
-    PyObject *sorted = PyObject_CallFunctionObjArgs(g.sorted_members, e->options->py, value, NULL);
+    PyObject *sort = LATE(sorted_members);
+    PyObject *sorted = PyObject_CallFunctionObjArgs(sort, e->options->py, value, NULL);
     if (!sorted)
         return -1;
     int rc = write_iterable(e, sorted, count, depth + 1, 1);
@@ -146,7 +149,7 @@ static int write_entry(enc_t *e, PyObject *key, PyObject *value, int64_t depth)
 }
 
 /* One field of a record: the key cached as a whole, the value only if asked for. */
-static int write_field(enc_t *e, PyObject *key, PyObject *value, int64_t depth)
+SHARED int write_field(enc_t *e, PyObject *key, PyObject *value, int64_t depth)
 {
     PyObject *name = e->options->keywords_as_str && PyUnicode_CheckExact(key) ? keyword_of(key)
                                                                               : new_ref(key);
@@ -219,15 +222,17 @@ static int write_item_list(enc_t *e, PyObject *items, Py_ssize_t count, int64_t 
     return done == count && PyList_GET_SIZE(items) == count ? 0 : refuse_changed(e);
 }
 
-static int write_entries(enc_t *e, PyObject *map, Py_ssize_t count, int64_t depth,
+SHARED int write_entries(enc_t *e, PyObject *map, Py_ssize_t count, int64_t depth,
                          entry_writer write)
 {
     PyObject *dict = Py_TYPE(map) == g.FrozenMap ? SLOT(map, g.o_map_items) : map;
     if (PyDict_CheckExact(dict) && !e->options->sort)
         return write_dict_entries(e, dict, count, depth, write);
     PyObject *items = PyMapping_Items(dict);
-    if (items && e->options->sort)
-        Py_SETREF(items, PyObject_CallFunctionObjArgs(g.sorted_items, e->options->py, items, NULL));
+    if (items && e->options->sort) {
+        PyObject *sort = LATE(sorted_items);
+        Py_SETREF(items, PyObject_CallFunctionObjArgs(sort, e->options->py, items, NULL));
+    }
     if (!items)
         return -1;
     int rc = write_item_list(e, items, count, depth, write);
@@ -235,7 +240,7 @@ static int write_entries(enc_t *e, PyObject *map, Py_ssize_t count, int64_t dept
     return rc;
 }
 
-static int write_map(enc_t *e, PyObject *map, int64_t depth)
+SHARED int write_map(enc_t *e, PyObject *map, int64_t depth)
 {
     Py_ssize_t count = PyDict_CheckExact(map) ? PyDict_GET_SIZE(map) : PyObject_Size(map);
     if (check_count(e, count))

@@ -1,4 +1,6 @@
-/* The writer, second part: the priority cache and the struct cache. */
+/* write_names.c - the priority cache, and the names that go through it. */
+
+#include "speed.h"
 
 /* -- the priority cache */
 
@@ -124,7 +126,7 @@ static int write_cached_text(enc_t *e, PyObject *text)
     return known ? put_reference(e, entry) : put_text(e, text);
 }
 
-static int write_name(enc_t *e, unsigned code, PyObject *ns, PyObject *name)
+SHARED int write_name(enc_t *e, unsigned code, PyObject *ns, PyObject *name)
 {
     if (need(e, 2))
         return -1;
@@ -153,7 +155,7 @@ static int write_new_keyword(enc_t *e, PyObject *k, known_t *known)
     return write_name(e, C_KEY, ns, name);
 }
 
-static inline int write_keyword(enc_t *e, PyObject *k)
+SHARED_INLINE int write_keyword(enc_t *e, PyObject *k)
 {
     uint64_t mixed = (uint64_t)(uintptr_t)k * UINT64_C(0x9E3779B97F4A7C15);
     known_t *known = &e->known[mixed >> 56];
@@ -170,14 +172,14 @@ static inline int write_keyword(enc_t *e, PyObject *k)
     return write_slot(e, &e->slots[name]);
 }
 
-static inline int write_symbol(enc_t *e, PyObject *s)
+SHARED_INLINE int write_symbol(enc_t *e, PyObject *s)
 {
     return write_name(e, C_SYM, SLOT(s, g.o_symbol_ns), SLOT(s, g.o_symbol_name));
 }
 
 /* Gives a value the next number or finds it: 1 a reference was written, 0 the value has to
  * follow, -1 error. */
-static int write_put(enc_t *e, PyObject *value)
+SHARED int write_put(enc_t *e, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     if (type == &PyUnicode_Type || type == g.Keyword || type == g.Symbol) {
@@ -185,7 +187,7 @@ static int write_put(enc_t *e, PyObject *value)
         int known = cache_name(e, value, &entry);
         return known > 0 ? (put_reference(e, entry) ? -1 : 1) : known;
     }
-    PyObject *key = PyObject_CallOneArg(g.cache_key, value);
+    PyObject *key = call_late(LATE(cache_key), value);
     if (!key) {
         if (!PyErr_ExceptionMatches(PyExc_RecursionError))
             return refuse_current(e);
@@ -215,7 +217,7 @@ done:
     return rc;
 }
 
-static int write_cached(enc_t *e, PyObject *wrapper, int64_t depth)
+SHARED int write_cached(enc_t *e, PyObject *wrapper, int64_t depth)
 {
     PyObject *value = wrapper;
     while (Py_TYPE(value) == g.Cached)
@@ -238,60 +240,4 @@ static int write_cached(enc_t *e, PyObject *wrapper, int64_t depth)
     }
     ENTER(e, depth);
     return write_value(e, value, depth + 1);
-}
-
-/* -- structs */
-
-static int put_struct_entry(enc_t *e, uint32_t entry)
-{
-    if (entry < 16)
-        return put_byte(e, C_STRUCT_PACKED + entry);
-    return put_byte(e, C_STRUCT) || put_int(e, entry) ? -1 : 0;
-}
-
-static int write_tag_object(enc_t *e, PyObject *tag)
-{
-    if (PyBool_Check(tag) || PyLong_Check(tag) || PyFloat_Check(tag) || PyBytes_Check(tag) ||
-        Py_TYPE(tag) == g.Keyword || Py_TYPE(tag) == g.Symbol)
-        return write_value(e, tag, 0);
-    return refuse(e, "no Fressian encoding for a struct with the tag %R", tag);
-}
-
-/* The entry of (tag, count) if it is known, else its definition. Java looks up the tag alone and
- * gets out of step when one tag has two counts; what Java writes right is the same here. */
-static int write_struct_head(enc_t *e, PyObject *tag, Py_ssize_t count, int32_t *quick)
-{
-    if (quick && *quick >= 0)
-        return put_struct_entry(e, (uint32_t)*quick);
-    PyObject *name = PyUnicode_CheckExact(tag) ? new_ref(tag)
-                                               : PyObject_CallOneArg(g.cache_key, tag);
-    if (!name)
-        return refuse_current(e);
-    PyObject *key = Py_BuildValue("(Nn)", name, count);
-    if (!key)
-        return -1;
-    int rc = -1;
-    if (!e->structs && !(e->structs = PyDict_New()))
-        goto done;
-    PyObject *found = PyDict_GetItemWithError(e->structs, key);
-    if (found) {
-        rc = put_struct_entry(e, (uint32_t)PyLong_AsUnsignedLong(found));
-        goto done;
-    }
-    if (PyErr_Occurred() || put_byte(e, C_STRUCT_TYPE) ||
-        (PyUnicode_CheckExact(tag) ? put_text(e, tag) : write_tag_object(e, tag)))
-        goto done;
-    PyObject *number = PyLong_FromUnsignedLong(e->struct_entries);
-    if (!number || PyDict_SetItem(e->structs, key, number)) {
-        Py_XDECREF(number);
-        goto done;
-    }
-    Py_DECREF(number);
-    if (quick)
-        *quick = (int32_t)e->struct_entries;
-    e->struct_entries++;
-    rc = put_int(e, count);
-done:
-    Py_DECREF(key);
-    return rc;
 }

@@ -1,4 +1,6 @@
-/* The reader, third part: lists, maps and sets. */
+/* read_collections.c - lists, maps and sets. */
+
+#include "speed.h"
 
 /* -- lists */
 
@@ -42,7 +44,7 @@ static int too_many(dec_t *d, const uint8_t *at)
 
 /* A list of `count` values at the level `depth`. Room is taken only for as many elements as the
  * whole input has bytes, however many nested lists claim them. */
-static PyObject *read_items(dec_t *d, int64_t count, int64_t depth, int flags,
+SHARED PyObject *read_items(dec_t *d, int64_t count, int64_t depth, int flags,
                             const uint8_t *list_at)
 {
     int filled = count >= 0 && count <= d->prealloc;
@@ -88,7 +90,7 @@ static PyObject *as_tuple(PyObject *list, int flags)
     return tuple;
 }
 
-static PyObject *read_list(dec_t *d, unsigned code, const uint8_t *at, int64_t depth, int flags)
+SHARED PyObject *read_list(dec_t *d, unsigned code, const uint8_t *at, int64_t depth, int flags)
 {
     int64_t count;
     if (depth >= d->options->max_depth)
@@ -112,7 +114,6 @@ typedef struct {
     int trouble;                /* the first thing wrong with a key; the rest is still read */
 } keys_t;
 
-static PyObject *tagged_new(PyObject *tag, PyObject *values);
 
 /* Refuses keys chosen to have one hash. Names, texts and small integers cannot be. */
 static int watch_key(keys_t *keys, PyObject *key)
@@ -174,17 +175,6 @@ static int add_member(keys_t *keys, PyObject *set, PyObject *member)
     if (keys->trouble)
         return 0;
     return PySet_Add(set, member) ? key_trouble(keys) : 0;
-}
-
-/* The map of a dict that holds all `pairs`, or the error of one that cannot. */
-static PyObject *frozen_map(PyObject *dict)
-{
-    PyObject *map = slotted_new(g.FrozenMap);
-    if (map) {
-        SLOT(map, g.o_map_items) = new_ref(dict);
-        SLOT(map, g.o_map_hash) = new_ref(Py_None);
-    }
-    return map;
 }
 
 static PyObject *clash(dec_t *d, PyObject *items, PyObject *tag, const char *what, int flags,
@@ -370,7 +360,7 @@ static PyObject *from_list(dec_t *d, unsigned code, const uint8_t *at, int64_t d
     return made;
 }
 
-static PyObject *read_collection(dec_t *d, unsigned code, const uint8_t *at, int64_t depth,
+SHARED PyObject *read_collection(dec_t *d, unsigned code, const uint8_t *at, int64_t depth,
                                  int flags)
 {
     if (depth >= d->options->max_depth)
