@@ -68,3 +68,21 @@ bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out)
     tape__close_file(fd);
     return known;
 }
+
+int tape__cycle_extent(const char *path, int64_t cycle, tape__extent_t *out)
+{
+    tape__cycle_store_t store;
+    tape__window_t window = {0};
+    tape__chain_end_t end;
+    *out = (tape__extent_t){0, 0};
+    if (tape__cycle_store_measure_finished(path, out)) return 1;
+    int rc = tape__cycle_store_open(&store, path, cycle, false);
+    if (rc == TAPE_ENOTFOUND) return 0;
+    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
+    rc = tape__cycle_store_find_end(&store, &window, &end);
+    if (rc == TAPE_OK)
+        *out = (tape__extent_t){end.end.sequence, end.end.position - store.first_document};
+    tape__window_close(&window);
+    tape__cycle_store_close(&store);
+    return rc == TAPE_OK ? 1 : rc;
+}

@@ -98,6 +98,10 @@ typedef struct {
  * unusual: then open it and find the end. Leaves no trail that matters. */
 bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out);
 
+/* The extent of the file at `path`, of `cycle`: 1, 0 when there is none, or a code. Nothing is in
+ * one that is half-made. */
+int tape__cycle_extent(const char *path, int64_t cycle, tape__extent_t *out);
+
 /* The same for a writer, who would destroy messages if the pair or an index entry had led it into
  * the middle of one, or if the chain broke off: the end counts only when the messages before it
  * lead there, from the index entry before the last, or from the first document; and its number only

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "queue/census.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "queue/queue.h"
 #include "read/tailer.h"
 
 static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_info_t *out)
@@ -20,7 +20,7 @@ static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_in
     tape__window_close(&window);
     if (rc != TAPE_OK) return rc;
     bool finished = tape__word_kind(end.end.word) == TAPE__WORD_EOF;
-    out->first_index = tape__index(q->settings.roll_cycle, s->cycle, 0);
+    out->first_index = tape__index(q->site.settings.roll_cycle, s->cycle, 0);
     out->count = end.end.sequence;
     out->state = finished ? TAPE_CYCLE_FINISHED : TAPE_CYCLE_OPEN;
     out->data_format = s->aligned;
@@ -35,15 +35,16 @@ static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
     tape__stat_t st;
     memset(out, 0, sizeof *out);
     out->cycle = cycle;
-    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
-        return tape__fail(TAPE_EINVAL, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    if (!tape__listing_path(&q->site.listing, cycle, path, sizeof path))
+        return tape__fail(TAPE_EINVAL, q->site.path, -1, "cycle %" PRId64 " has no file name",
+                          cycle);
     int rc = tape__stat_path(path, &st);
     if (rc < 0) return tape__fail_errno(-rc, path, "looking at a cycle file");
     out->bytes = (int64_t)st.size;
     out->bytes_on_disk = (int64_t)st.allocated;
     rc = tape__cycle_store_open(&store, path, cycle, false);
     if (rc == TAPE__NOT_READY) {
-        out->first_index = tape__index(q->settings.roll_cycle, cycle, 0);
+        out->first_index = tape__index(q->site.settings.roll_cycle, cycle, 0);
         out->state = TAPE_CYCLE_HALF_MADE;
         return TAPE_OK;
     }
@@ -68,18 +69,19 @@ int64_t tape_queue_cycle_from(tape_queue_t *q, int64_t cycle)
     int64_t found;
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    rc = tape__listing_above(&q->listing, cycle, NULL, &found);
+    rc = tape__listing_above(&q->site.listing, cycle, NULL, &found);
     tape__queue_leave(q);
     if (rc == TAPE_OK && found == TAPE__NO_CYCLE)
-        return tape__fail(TAPE_ENOINDEX, q->path, -1, "no cycle from %" PRId64 " on", cycle);
+        return tape__fail(TAPE_ENOINDEX, q->site.path, -1, "no cycle from %" PRId64 " on", cycle);
     return rc == TAPE_OK ? found : rc;
 }
 
 int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
 {
     int64_t cycle;
-    if (!q || !name || !tape__cycle_of_file_name(q->settings.roll_cycle, q->listing.epoch_ms, name,
-                                                 &cycle))
+    if (!q || !name ||
+        !tape__cycle_of_file_name(q->site.settings.roll_cycle, q->site.listing.epoch_ms, name,
+                                  &cycle))
         return tape__fail(TAPE_EINVAL, name, -1, "not the name of a cycle file of this queue");
     return cycle;
 }
@@ -91,30 +93,12 @@ typedef struct {
     int code;
 } counting_t;
 
-int tape__census_extent(const char *path, int64_t cycle, tape__extent_t *out)
-{
-    tape__cycle_store_t store;
-    tape__window_t window = {0};
-    tape__chain_end_t end;
-    *out = (tape__extent_t){0, 0};
-    if (tape__cycle_store_measure_finished(path, out)) return 1;
-    int rc = tape__cycle_store_open(&store, path, cycle, false);
-    if (rc == TAPE_ENOTFOUND) return 0;
-    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
-    rc = tape__cycle_store_find_end(&store, &window, &end);
-    if (rc == TAPE_OK)
-        *out = (tape__extent_t){end.end.sequence, end.end.position - store.first_document};
-    tape__window_close(&window);
-    tape__cycle_store_close(&store);
-    return rc == TAPE_OK ? 1 : rc;
-}
-
 /* Adds what the file at `path`, if there is one, has between the two indexes. */
 static void count_cycle(counting_t *c, int64_t cycle, const char *path)
 {
     tape__extent_t extent;
     int64_t from = cycle == c->cycle_a ? c->sequence_a : 0;
-    int rc = tape__census_extent(path, cycle, &extent);
+    int rc = tape__cycle_extent(path, cycle, &extent);
     if (rc < 0) c->code = rc;
     if (rc != 1) return;
     int64_t to = extent.count;
@@ -127,10 +111,10 @@ static int count_named(void *user, const char *name)
     counting_t *c = user;
     int64_t cycle;
     char path[1400];
-    const tape__listing_t *l = &c->q->listing;
+    const tape__listing_t *l = &c->q->site.listing;
     if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
     if (cycle < c->cycle_a || cycle > c->cycle_b) return 0;
-    snprintf(path, sizeof path, "%s/%s", c->q->path, name);
+    snprintf(path, sizeof path, "%s/%s", c->q->site.path, name);
     count_cycle(c, cycle, path);
     return c->code == TAPE_OK ? 0 : 1;
 }
@@ -140,11 +124,11 @@ static int count_cycles(counting_t *c)
 {
     char path[1024];
     if (c->cycle_b - c->cycle_a > TAPE__FEW_NAMES) {
-        int rc = tape__list_directory(c->q->path, count_named, c);
-        return rc < 0 ? tape__fail_errno(-rc, c->q->path, "listing the directory") : c->code;
+        int rc = tape__list_directory(c->q->site.path, count_named, c);
+        return rc < 0 ? tape__fail_errno(-rc, c->q->site.path, "listing the directory") : c->code;
     }
     for (int64_t n = c->cycle_a; n <= c->cycle_b && c->code == TAPE_OK; n++)
-        if (tape__listing_path(&c->q->listing, n, path, sizeof path)) count_cycle(c, n, path);
+        if (tape__listing_path(&c->q->site.listing, n, path, sizeof path)) count_cycle(c, n, path);
     return c->code;
 }
 
@@ -152,10 +136,10 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
 {
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    const tape_roll_cycle_t *r = q->site.settings.roll_cycle;
     counting_t c = {.q = q};
     if (a < 0 || b < 0) {
-        rc = tape__fail(TAPE_EINVAL, q->path, -1, "an index is not negative");
+        rc = tape__fail(TAPE_EINVAL, q->site.path, -1, "an index is not negative");
     } else if (a < b) {
         c.cycle_a = tape__index_cycle(r, a);
         c.sequence_a = tape__index_sequence(r, a);
@@ -173,7 +157,7 @@ int tape_queue_table_word(tape_queue_t *q, size_t n, char *key, size_t size, int
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     const uint64_t *cell =
-        q->has_table ? tape__table_store_entry(&q->table, n, key, size) : NULL;
+        q->site.has_table ? tape__table_store_entry(&q->site.table, n, key, size) : NULL;
     if (cell) *value = tape__table_store_value(cell);
     tape__queue_leave(q);
     return cell != NULL;
@@ -181,18 +165,23 @@ int tape_queue_table_word(tape_queue_t *q, size_t n, char *key, size_t size, int
 
 /* ---- first and last, by a tailer of their own ---- */
 
+static int no_message(const tape_queue_t *q)
+{
+    return tape__fail(TAPE_ENOINDEX, q->site.path, -1, "%s holds no message", q->site.path);
+}
+
 int64_t tape_queue_first_index(tape_queue_t *q)
 {
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    tape_tailer_t t = {.queue = q, .window_size = TAPE__TAILER_WINDOW_LEAST};
+    tape_tailer_t t = {.site = &q->site, .window_size = TAPE__TAILER_WINDOW_LEAST};
     rc = tape__tailer_find_forward(&t);
     int64_t index = rc;
-    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence);
+    if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence);
     tape__tailer_leave_cycle(&t);
     tape__free(t.neighbours);
     tape__queue_leave(q);
-    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    if (rc == 0) return no_message(q);
     return index;
 }
 
@@ -200,7 +189,7 @@ int64_t tape_queue_last_index(tape_queue_t *q)
 {
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    tape_tailer_t t = {.queue = q, .window_size = TAPE__TAILER_WINDOW_LEAST};
+    tape_tailer_t t = {.site = &q->site, .window_size = TAPE__TAILER_WINDOW_LEAST};
     tape__chain_end_t end = {.last_position = 0};
     int64_t index = TAPE_ENOINDEX;
     rc = tape__tailer_seek_end(&t, &end);
@@ -212,10 +201,10 @@ int64_t tape_queue_last_index(tape_queue_t *q)
             else t.at = end.end;
         }
     }
-    if (rc == 1) index = tape__index(q->settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
+    if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
     tape__tailer_leave_cycle(&t);
     tape__free(t.neighbours);
     tape__queue_leave(q);
-    if (rc == 0) return tape__fail(TAPE_ENOINDEX, q->path, -1, "%s holds no message", q->path);
+    if (rc == 0) return no_message(q);
     return rc < 0 ? rc : index;
 }

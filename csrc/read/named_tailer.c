@@ -37,32 +37,32 @@ static uint64_t hash_of(const char *id)
 
 static int mark_in_use(tape_tailer_t *t, bool steal)
 {
-    tape_queue_t *q = t->queue;
+    tape__site_t *site = t->site;
     bool contended;
-    if (!tape__process_guard(q->entry, -1, &contended)) return TAPE_OK;
-    bool mine = tape__process_claim_name(q->entry, hash_of(t->name.id));
+    if (!tape__process_guard(site->entry, -1, &contended)) return TAPE_OK;
+    bool mine = tape__process_claim_name(site->entry, hash_of(t->name.id));
     if (mine) {
-        tape__side_file_enter(q->entry, q->path, 0);
-        if (!tape__side_file_claim_name(q->entry, hash_of(t->name.id))) {
-            tape__process_give_name(q->entry, hash_of(t->name.id));
+        tape__side_file_enter(site->entry, site->path, 0);
+        if (!tape__side_file_claim_name(site->entry, hash_of(t->name.id))) {
+            tape__process_give_name(site->entry, hash_of(t->name.id));
             mine = false;
         }
     }
-    tape__process_unguard(q->entry);
+    tape__process_unguard(site->entry);
     t->name.ours = mine;
     if (mine || steal) return TAPE_OK;
-    return tape__fail(TAPE_EBUSY, q->path, -1, "a live tailer has the name \"%s\"", t->name.id);
+    return tape__fail(TAPE_EBUSY, site->path, -1, "a live tailer has the name \"%s\"", t->name.id);
 }
 
 void tape__tailer_unbind(tape_tailer_t *t)
 {
-    tape_queue_t *q = t->queue;
+    tape__site_t *site = t->site;
     bool contended;
-    if (t->name.ours && q->generation == tape__process_generation() &&
-        tape__process_guard(q->entry, -1, &contended)) {
-        tape__side_file_give_name(q->entry, hash_of(t->name.id));
-        tape__process_give_name(q->entry, hash_of(t->name.id));
-        tape__process_unguard(q->entry);
+    if (t->name.ours && site->generation == tape__process_generation() &&
+        tape__process_guard(site->entry, -1, &contended)) {
+        tape__side_file_give_name(site->entry, hash_of(t->name.id));
+        tape__process_give_name(site->entry, hash_of(t->name.id));
+        tape__process_unguard(site->entry);
     }
     tape__free(t->name.id);
     t->name.id = NULL;
@@ -72,16 +72,16 @@ void tape__tailer_unbind(tape_tailer_t *t)
 
 static int find_cell(tape_tailer_t *t)
 {
-    tape_queue_t *q = t->queue;
+    tape__site_t *site = t->site;
     char key[KEY_SIZE];
     snprintf(key, sizeof key, "index.%s", t->name.id);
-    if (q->has_table) t->name.cell = tape__table_store_cell(&q->table, key);
+    if (site->has_table) t->name.cell = tape__table_store_cell(&site->table, key);
     if (t->name.cell) return TAPE_OK;
-    if (q->read_only || is_replicated(t->name.id))
-        return tape__fail(TAPE_EREADONLY, q->path, -1,
-                          "%s has no tailer named \"%s\", and none can be made", q->path,
+    if (site->read_only || is_replicated(t->name.id))
+        return tape__fail(TAPE_EREADONLY, site->path, -1,
+                          "%s has no tailer named \"%s\", and none can be made", site->path,
                           t->name.id);
-    t->name.cell = tape__table_store_make_cell(&q->table, key, 0);
+    t->name.cell = tape__table_store_make_cell(&site->table, key, 0);
     return t->name.cell ? TAPE_OK : tape__error_code();
 }
 
@@ -92,7 +92,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 {
     int rc;
     for (int64_t next;; cycle = next + 1) { /* one may be half-made, or deleted meanwhile */
-        rc = tape__listing_above(&t->queue->listing, cycle, NULL, &next);
+        rc = tape__listing_above(&t->site->listing, cycle, NULL, &next);
         if (rc != TAPE_OK) return rc;
         if (next == TAPE__NO_CYCLE) break;
         rc = tape__tailer_open_cycle(t, next);
@@ -108,7 +108,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 
 static int go_to_stored(tape_tailer_t *t)
 {
-    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
+    const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
     int64_t stored = (int64_t)OBSERVE64(tailer_position, t->name.cell);
     if (stored <= 0) return TAPE_OK; /* nothing, or nonsense: from the start, as Java */
     int64_t cycle = tape__index_cycle(r, stored), sequence = tape__index_sequence(r, stored);
@@ -125,10 +125,10 @@ static int go_to_stored(tape_tailer_t *t)
 int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)
 {
     t->name.id = tape__alloc(strlen(id) + 1);
-    if (!t->name.id) return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+    if (!t->name.id) return tape__fail(TAPE_ENOMEM, t->site->path, -1, "out of memory");
     memcpy(t->name.id, id, strlen(id) + 1);
     int rc = find_cell(t);
-    if (rc == TAPE_OK && !t->queue->read_only) rc = mark_in_use(t, steal);
+    if (rc == TAPE_OK && !t->site->read_only) rc = mark_in_use(t, steal);
     if (rc == TAPE_OK) rc = go_to_stored(t);
     if (rc != TAPE_OK) tape__tailer_unbind(t);
     return rc;
@@ -136,7 +136,7 @@ int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)
 
 static int nameless(const tape_tailer_t *t)
 {
-    return tape__fail(TAPE_ESTATE, t->queue->path, -1, "the tailer has no name");
+    return tape__fail(TAPE_ESTATE, t->site->path, -1, "the tailer has no name");
 }
 
 int tape_tailer_commit(tape_tailer_t *t)
@@ -144,8 +144,8 @@ int tape_tailer_commit(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (!t->name.cell) rc = nameless(t);
-    else if (t->queue->read_only || is_replicated(t->name.id))
-        rc = tape__fail(TAPE_EREADONLY, t->queue->path, -1,
+    else if (t->site->read_only || is_replicated(t->name.id))
+        rc = tape__fail(TAPE_EREADONLY, t->site->path, -1,
                         "the position of \"%s\" is only read here", t->name.id);
     else if (t->open) /* before it stood anywhere there is nothing to store */
         PUBLISH64(tailer_position, t->name.cell, (uint64_t)tape__tailer_index(t));

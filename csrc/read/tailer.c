@@ -11,11 +11,9 @@
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
 enum { ID_MAX = 256 };
 
-tape_tailer_t **tape__tailer_link(tape_tailer_t *t) { return &t->next_sibling; }
-
 int64_t tape__tailer_index(const tape_tailer_t *t)
 {
-    return tape__index(t->queue->settings.roll_cycle, t->store.cycle, t->at.sequence);
+    return tape__index(t->site->settings.roll_cycle, t->store.cycle, t->at.sequence);
 }
 
 /* ---- one thread at a time ---- */
@@ -31,19 +29,19 @@ static int begin(tape_tailer_t *t)
         return TAPE_OK;
     }
     tape__tailer_leave(t);
-    return tape__fail(TAPE_ECLOSED, t->queue->path, -1, "the tailer was closed");
+    return tape__fail(TAPE_ECLOSED, t->site->path, -1, "the tailer was closed");
 }
 
 /* order[busy]: what the last thread left in the tailer is seen by the next one. */
 int tape__tailer_enter(tape_tailer_t *t)
 {
     if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
-    int rc = tape__queue_check(t->queue);
+    int rc = tape__site_check(t->site);
     if (rc != TAPE_OK) return rc;
     if (!CLAIM32(busy, &t->busy, 0, 1)) {
-        rc = tape__queue_check(t->queue); /* it may be tape_queue_shutdown() that is using it */
+        rc = tape__site_check(t->site); /* it may be tape__site_shut() that is using it */
         if (rc != TAPE_OK) return rc;
-        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+        return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
     }
     return begin(t);
 }
@@ -54,10 +52,11 @@ void tape__tailer_leave_unchanged(tape_tailer_t *t)
     tape__tailer_leave(t);
 }
 
-int tape__tailer_shut(tape_tailer_t *t)
+static int shut(tape__child_t *child)
 {
+    tape_tailer_t *t = (tape_tailer_t *)child;
     if (!CLAIM32(busy, &t->busy, 0, 1))
-        return tape__fail(TAPE_EBUSY, t->queue->path, -1, "another thread is using this tailer");
+        return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
     t->shut = true;
     t->quick = false;
     tape__tailer_unbind(t);
@@ -68,25 +67,24 @@ int tape__tailer_shut(tape_tailer_t *t)
 
 /* ---- opening and closing ---- */
 
-int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, tape_tailer_t **out)
+int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
 {
-    if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
-    *out = NULL;
     int64_t window = WINDOW_DEFAULT;
     uint32_t flags = 0;
     if (options) {
         if (options->struct_size < sizeof *options || options->window_size < 0)
-            return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or window_size");
+            return tape__fail(TAPE_EINVAL, site->path, -1, "struct_size or window_size");
         if (options->id && strlen(options->id) > ID_MAX)
-            return tape__fail(TAPE_EINVAL, queue->path, -1, "a name of more than %d bytes", ID_MAX);
+            return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
         if (options->window_size) window = options->window_size;
         flags = options->flags;
     }
-    int rc = tape__queue_enter(queue);
+    int rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
     tape_tailer_t *t = tape__alloc(sizeof *t);
     if (t) {
-        t->queue = queue;
+        t->site = site;
+        t->child.shut = shut;
         if (window < TAPE__TAILER_WINDOW_LEAST) window = TAPE__TAILER_WINDOW_LEAST;
         t->window_size = (uint64_t)window;
         t->documents = (flags & TAPE_TAILER_DOCUMENTS) != 0;
@@ -96,7 +94,7 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
         if (options && options->id)
             rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
         if (rc == TAPE_OK) {
-            tape__queue_add_child(queue, t);
+            tape__site_add_child(site, &t->child);
             *out = t;
         } else {
             tape__tailer_leave_cycle(t);
@@ -104,27 +102,27 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
             tape__free(t);
         }
     } else {
-        rc = tape__fail(TAPE_ENOMEM, queue->path, -1, "out of memory");
+        rc = tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
     }
-    tape__queue_leave(queue);
+    tape__site_leave(site);
     return rc;
 }
 
 int tape_tailer_shutdown(tape_tailer_t *t)
 {
-    return t ? tape__tailer_shut(t) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+    return t ? shut(&t->child) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
 }
 
 int tape_tailer_close(tape_tailer_t *t)
 {
     if (!t) return TAPE_OK;
-    int rc = t->shut ? TAPE_OK : tape__tailer_shut(t);
+    int rc = t->shut ? TAPE_OK : shut(&t->child);
     if (rc != TAPE_OK) return rc;
     tape__tailer_leave_cycle(t);
     tape__free(t->trail.positions);
     tape__free(t->neighbours);
-    tape_queue_t *q = t->queue;
-    tape__queue_remove_child(q, t);
+    tape__site_t *site = t->site;
+    tape__site_remove_child(site, &t->child);
     tape__free(t);
     return TAPE_OK;
 }
@@ -203,7 +201,7 @@ static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    if (!t || !out || !tape__queue_is_usable(t->queue) || !CLAIM32(busy, &t->busy, 0, 1)) {
+    if (!t || !out || !tape__site_is_usable(t->site) || !CLAIM32(busy, &t->busy, 0, 1)) {
         int rc = out ? tape__tailer_enter(t) : no_place(); /* tells what is wrong */
         return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
     }
@@ -226,7 +224,7 @@ int tape_tailer_unread(tape_tailer_t *t)
     } else if (last.gave == TAPE__GAVE_GAP) {
         t->gap.untold = t->gap.unasked = true;
     } else {
-        rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "nothing was read that could be unread");
+        rc = tape__fail(TAPE_ESTATE, t->site->path, -1, "nothing was read that could be unread");
     }
     tape__tailer_leave(t);
     return rc;
@@ -265,9 +263,9 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
 {
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    const tape_roll_cycle_t *r = t->queue->settings.roll_cycle;
+    const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
     if (index < 0)
-        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "index %" PRId64 " is negative", index);
+        rc = tape__fail(TAPE_EINVAL, t->site->path, -1, "index %" PRId64 " is negative", index);
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
     if (rc == 0 || rc == 1) forget_waiting(t);
@@ -306,7 +304,7 @@ int tape_tailer_set_direction(tape_tailer_t *t, int direction)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     if (direction != TAPE_FORWARD && direction != TAPE_BACKWARD)
-        rc = tape__fail(TAPE_EINVAL, t->queue->path, -1, "%d is no direction", direction);
+        rc = tape__fail(TAPE_EINVAL, t->site->path, -1, "%d is no direction", direction);
     else if (t->backward && direction == TAPE_FORWARD)
         rc = tape__tailer_turn_forward(t);
     if (rc == TAPE_OK) t->backward = direction == TAPE_BACKWARD;

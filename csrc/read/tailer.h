@@ -17,7 +17,7 @@
 
 #include "file/cycle_store.h"
 #include "format/wire.h"
-#include "queue/queue.h"
+#include "file/site.h"
 
 /* What makes a tailer a named one. */
 typedef struct {
@@ -52,8 +52,8 @@ typedef struct {
 } tape__last_call_t;
 
 struct tape_tailer {
-    tape_queue_t *queue;
-    tape_tailer_t *next_sibling;
+    tape__child_t child;       /* first: shutting down finds the tailer by it */
+    tape__site_t *site;
     uint32_t busy;
     bool shut;
     bool open;                 /* `store` is */
@@ -79,6 +79,10 @@ struct tape_tailer {
     tape__gap_t gap;
     tape__name_t name;
 };
+
+/* As tape_tailer_open(), at the site of a queue. */
+int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options,
+                      tape_tailer_t **out);
 
 /* Begins and ends a call: one thread at a time. */
 int tape__tailer_enter(tape_tailer_t *t);
@@ -149,7 +153,7 @@ int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
 
 /* tailer_cycles.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
  * or a code. */
-int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store);
+int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store);
 /* Leaves the cycle in hand and stands before the first message of another one. */
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
 void tape__tailer_leave_cycle(tape_tailer_t *t);

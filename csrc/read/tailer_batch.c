@@ -84,7 +84,7 @@ int tape_tailer_unread_many(tape_tailer_t *t, size_t keep)
     const int64_t batch = t->call_before.many;
     int64_t first = t->last_read + (t->backward ? batch - 1 : 1 - batch);
     if (batch == 0 || keep > (size_t)batch)
-        rc = tape__fail(TAPE_ESTATE, t->queue->path, -1, "no batch of that many was just read");
+        rc = tape__fail(TAPE_ESTATE, t->site->path, -1, "no batch of that many was just read");
     else
         rc = move_back(t, (int64_t)keep);
     if (rc == TAPE_OK && keep > 0)

@@ -17,10 +17,10 @@ void tape__tailer_leave_cycle(tape_tailer_t *t)
     t->trail.count = 0;
 }
 
-int tape__tailer_open_file(const tape_queue_t *q, int64_t cycle, tape__cycle_store_t *store)
+int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
 {
     char path[1024];
-    if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return 0;
+    if (!tape__listing_path(&site->listing, cycle, path, sizeof path)) return 0;
     int rc = tape__cycle_store_open(store, path, cycle, false);
     if (rc == TAPE_OK) return 1;
     return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
@@ -40,7 +40,7 @@ void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
 {
     tape__cycle_store_t store;
-    int rc = tape__tailer_open_file(t->queue, cycle, &store);
+    int rc = tape__tailer_open_file(t->site, cycle, &store);
     if (rc == 1) tape__tailer_enter_cycle(t, &store);
     return rc;
 }
@@ -57,7 +57,7 @@ static bool may_look(tape_tailer_t *t)
 /* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
 static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 {
-    tape__listing_t *l = &t->queue->listing;
+    tape__listing_t *l = &t->site->listing;
     int64_t highest = tape__listing_highest_word(l);
     if (tape__listing_exists(l, from)) {
         *cycle = from;
@@ -72,7 +72,7 @@ static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 
 static int first_cycle(tape_tailer_t *t, int64_t *cycle)
 {
-    tape__listing_t *l = &t->queue->listing;
+    tape__listing_t *l = &t->site->listing;
     int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
     if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
     int rc = tape__listing_ends(l, cycle, NULL);
@@ -105,8 +105,8 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 {
     for (;;) {
         int64_t cycle;
-        int rc = below > INT32_MAX ? tape__listing_ends(&t->queue->listing, NULL, &cycle)
-                                   : tape__listing_below(&t->queue->listing, below - 1, NULL,
+        int rc = below > INT32_MAX ? tape__listing_ends(&t->site->listing, NULL, &cycle)
+                                   : tape__listing_below(&t->site->listing, below - 1, NULL,
                                                          &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_cycle(t, cycle);
@@ -132,7 +132,7 @@ static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
 /* The index of sequence 0 of a cycle. */
 static int64_t first_of(const tape_tailer_t *t, int64_t cycle)
 {
-    return tape__index(t->queue->settings.roll_cycle, cycle, 0);
+    return tape__index(t->site->settings.roll_cycle, cycle, 0);
 }
 
 int tape__tailer_enter_later(tape_tailer_t *t)
@@ -158,7 +158,7 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
     tape__word_kind_t kind = tape__word_kind(t->at.word);
     if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
     /* A new file of the same cycle is another one. */
-    rc = tape__listing_above(&t->queue->listing, t->store.cycle, NULL, &cycle);
+    rc = tape__listing_above(&t->site->listing, t->store.cycle, NULL, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
@@ -180,7 +180,7 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
 {
     const int64_t here = t->store.cycle;
     for (int64_t below = here, cycle;; below = cycle) {
-        int rc = tape__listing_below(&t->queue->listing, below - 1, &t->neighbours, &cycle);
+        int rc = tape__listing_below(&t->site->listing, below - 1, &t->neighbours, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         bool gap = cycle < here - 1 && tape__tailer_is_deleted(t);
         rc = tape__tailer_open_cycle(t, cycle);

@@ -2,7 +2,6 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
-#include "queue/census.h"
 #include "read/tailer.h"
 
 typedef struct {
@@ -45,8 +44,8 @@ static void measure_cycle(measuring_t *m, int64_t cycle)
 {
     char path[1024];
     tape__extent_t extent;
-    if (!tape__listing_path(&m->t->queue->listing, cycle, path, sizeof path)) return;
-    int rc = tape__census_extent(path, cycle, &extent);
+    if (!tape__listing_path(&m->t->site->listing, cycle, path, sizeof path)) return;
+    int rc = tape__cycle_extent(path, cycle, &extent);
     if (rc < 0) m->code = rc;
     if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
 }
@@ -55,7 +54,7 @@ static int measure_named(void *user, const char *name)
 {
     measuring_t *m = user;
     int64_t cycle;
-    const tape__listing_t *l = &m->t->queue->listing;
+    const tape__listing_t *l = &m->t->site->listing;
     if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
     if (cycle > m->t->store.cycle) measure_cycle(m, cycle);
     return m->code == TAPE_OK ? 0 : 1;
@@ -64,7 +63,7 @@ static int measure_named(void *user, const char *name)
 /* Few cycles are asked for by name; for more the directory is read, once. */
 static int measure(tape_tailer_t *t, behind_t *b)
 {
-    tape__listing_t *l = &t->queue->listing;
+    tape__listing_t *l = &t->site->listing;
     measuring_t m = {t, b, TAPE_OK};
     int64_t next, last = TAPE__NO_CYCLE;
     int rc = measure_own_cycle(t, b);
@@ -72,8 +71,8 @@ static int measure(tape_tailer_t *t, behind_t *b)
     if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
     rc = tape__listing_ends(l, NULL, &last);
     if (rc == TAPE_OK && last - next > TAPE__FEW_NAMES) {
-        rc = tape__list_directory(t->queue->path, measure_named, &m);
-        if (rc < 0) return tape__fail_errno(-rc, t->queue->path, "listing the directory");
+        rc = tape__list_directory(t->site->path, measure_named, &m);
+        if (rc < 0) return tape__fail_errno(-rc, t->site->path, "listing the directory");
         return m.code;
     }
     for (int64_t c = next; rc == TAPE_OK && c <= last && m.code == TAPE_OK; c++)
@@ -91,12 +90,12 @@ static int32_t state_of(const tape_tailer_t *t, const behind_t *b)
 }
 
 /* Messages bear no time; what is known is when their cycle was over. */
-static int64_t age_ms(const tape_queue_t *q, int64_t cycle)
+static int64_t age_ms(const tape__site_t *site, int64_t cycle)
 {
-    const tape_roll_cycle_t *r = q->settings.roll_cycle;
+    const tape_roll_cycle_t *r = site->settings.roll_cycle;
     if (cycle == TAPE__NO_CYCLE) return 0;
-    int64_t ended = tape__cycle_start_ms(r, q->listing.epoch_ms, cycle) + r->length_ms;
-    int64_t now = tape__queue_clock_ms(q);
+    int64_t ended = tape__cycle_start_ms(r, site->listing.epoch_ms, cycle) + r->length_ms;
+    int64_t now = tape__site_clock_ms(site);
     return now > ended ? now - ended : 0;
 }
 
@@ -113,7 +112,7 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
     if (t->name.cell && out->committed < 0) out->committed = 0; /* nonsense counts as nothing */
     out->lag_messages = b.extent.count;
     out->lag_bytes = (int64_t)b.extent.bytes;
-    out->lag_ms = age_ms(t->queue, b.cycle);
+    out->lag_ms = age_ms(t->site, b.cycle);
     out->direction = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
     out->state = state_of(t, &b);
     return TAPE_OK;

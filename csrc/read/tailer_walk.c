@@ -15,12 +15,12 @@ static int tell_gap(tape_tailer_t *t)
 {
     t->gap.untold = false;
     t->last_call.gave = TAPE__GAVE_GAP;
-    tape__fail(TAPE_EGAP, t->queue->path, -1,
+    tape__fail(TAPE_EGAP, t->site->path, -1,
                t->gap.to > t->gap.from
                    ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "
                      "are gone: their files were deleted"
                    : "%s: the file where message 0x%" PRIx64 " would have been next was deleted; "
-                     "a new one begins at 0x%" PRIx64, t->queue->path, t->gap.from, t->gap.to);
+                     "a new one begins at 0x%" PRIx64, t->site->path, t->gap.from, t->gap.to);
     tape__error_index(t->gap.from);
     return TAPE_EGAP;
 }
@@ -116,7 +116,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     }
     tape__cycle_store_t store;
     tape__window_t window = {0};
-    int rc = tape__tailer_open_file(t->queue, cycle, &store);
+    int rc = tape__tailer_open_file(t->site, cycle, &store);
     if (rc != 1) return rc == 0 ? -1 : rc;
     rc = seek_in(t, &store, &window, sequence, &c);
     if (rc == 0 || rc == 1) {
@@ -163,7 +163,7 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
     if (!t->trail.positions) {
         t->trail.positions = tape__alloc(TAPE__TRAIL_MAX * sizeof *t->trail.positions);
         if (!t->trail.positions)
-            return tape__fail(TAPE_ENOMEM, t->queue->path, -1, "out of memory");
+            return tape__fail(TAPE_ENOMEM, t->site->path, -1, "out of memory");
     }
     t->trail.count = 0;
     int rc = tape__excerpt_index_find(&t->store, sequence, &c);

@@ -10,10 +10,12 @@
 #include "file/excerpt.h"
 #include "file/excerpt_index.h"
 #include "format/wire.h"
+#include "write/appender.h"
 #include "write/roll.h"
 
 struct tape_appender {
-    tape_queue_t *queue;
+    tape__child_t child; /* with nothing to shut: the writer's state is the queue's */
+    tape__writer_t *writer;
     uint32_t framing;
     int64_t last_index; /* TAPE_ENOINDEX before the first */
     int64_t messages, bytes;
@@ -22,47 +24,46 @@ struct tape_appender {
 /* A document cannot be empty: Java puts one byte of padding instead (2.4). */
 static const uint8_t empty_body[] = {0x8F};
 
-static int writable(const tape_queue_t *q)
+static int writable(const tape__site_t *site)
 {
-    if (q->read_only)
-        return tape__fail(TAPE_EREADONLY, q->path, -1, "%s was opened read-only", q->path);
-    if (q->settings.other_roll_time)
-        return tape__fail(TAPE_EUNSUPPORTED, q->table.file.path, -1,
+    const char *table = site->table.file.path;
+    if (site->read_only)
+        return tape__fail(TAPE_EREADONLY, site->path, -1, "%s was opened read-only", site->path);
+    if (site->settings.other_roll_time)
+        return tape__fail(TAPE_EUNSUPPORTED, table, -1,
                           "%s: rolls at another time than midnight in UTC; such a queue is only "
-                          "read", q->table.file.path);
+                          "read", table);
     return TAPE_OK;
 }
 
-int tape_appender_open(tape_queue_t *queue, const tape_appender_options_t *options,
-                       tape_appender_t **out)
+int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *options,
+                        tape_appender_t **out)
 {
-    if (!queue || !out) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue, or no place for it");
-    *out = NULL;
+    tape__site_t *site = w->site;
     if (options && (options->struct_size < 8 || options->framing > TAPE_FRAMING_DOCUMENT))
-        return tape__fail(TAPE_EINVAL, queue->path, -1, "struct_size or framing of the options");
-    int rc = tape__queue_enter(queue);
+        return tape__fail(TAPE_EINVAL, site->path, -1, "struct_size or framing of the options");
+    int rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
-    rc = writable(queue);
+    rc = writable(site);
     tape_appender_t *a = rc == TAPE_OK ? tape__alloc(sizeof *a) : NULL;
     if (a) {
-        a->queue = queue;
+        a->writer = w;
         a->framing = options ? options->framing : TAPE_FRAMING_BYTES;
         a->last_index = TAPE_ENOINDEX;
-        tape__queue_add_child(queue, NULL);
+        tape__site_add_child(site, &a->child);
         *out = a;
     } else if (rc == TAPE_OK) {
-        rc = tape__fail(TAPE_ENOMEM, queue->path, -1, "out of memory");
+        rc = tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
     }
-    tape__queue_leave(queue);
+    tape__site_leave(site);
     return rc;
 }
 
 int tape_appender_close(tape_appender_t *a)
 {
     if (!a) return TAPE_OK;
-    tape_queue_t *q = a->queue;
+    tape__site_remove_child(a->writer->site, &a->child);
     tape__free(a);
-    tape__queue_remove_child(q, NULL);
     return TAPE_OK;
 }
 
@@ -90,26 +91,24 @@ static void count(tape_appender_t *a, int64_t index, size_t size)
     COUNT64(counters, &a->bytes, (int64_t)size);
 }
 
-static int cycle_full(const tape_queue_t *q)
+static int cycle_full(const tape__writer_t *w)
 {
-    const tape__writer_t *w = &q->writer;
     return tape__fail(TAPE_ECYCLEFULL, w->store.file.path, -1,
                       "%s: cycle %" PRId64 " holds %" PRId64 " messages, as many as %s can number",
                       w->store.file.path, w->store.cycle, w->next.sequence,
-                      q->settings.roll_cycle->name);
+                      w->site->settings.roll_cycle->name);
 }
 
 /* All that can take long or fail, before anything can be seen. */
-static int prepare(tape_queue_t *q, uint64_t length, bool *wants_page)
+static int prepare(tape__writer_t *w, uint64_t length, bool *wants_page)
 {
-    tape__writer_t *w = &q->writer;
     int64_t sequence = w->next.sequence;
     uint64_t need = 4 + length + 12;
     *wants_page = false;
-    if (sequence >= q->settings.roll_cycle->max_messages ||
+    if (sequence >= w->site->settings.roll_cycle->max_messages ||
         (tape__excerpt_index_wants(&w->store, sequence) &&
          tape__excerpt_index_full(&w->store, sequence)))
-        return cycle_full(q);
+        return cycle_full(w);
     if (tape__excerpt_index_wants(&w->store, sequence)) {
         int rc = tape__excerpt_index_needs_page(&w->store, sequence);
         *wants_page = rc == 1;
@@ -120,7 +119,7 @@ static int prepare(tape_queue_t *q, uint64_t length, bool *wants_page)
     if (w->next.position + need <= w->ready_to &&
         tape__window_has(&w->window, w->next.position, need))
         return TAPE_OK;
-    return tape__roll_make_ready(q, need);
+    return tape__roll_make_ready(w, need);
 }
 
 /* The message is published; the entry may be missing for a while without harm (6.2): the next
@@ -137,9 +136,8 @@ static void index_message(tape__writer_t *w, uint64_t position, int64_t sequence
 }
 
 /* Reserve, copy, publish: nothing here can block, allocate or fault. */
-static int put(tape_queue_t *q, const tape__message_t *m, bool wants_page)
+static int put(tape__writer_t *w, const tape__message_t *m, bool wants_page)
 {
-    tape__writer_t *w = &q->writer;
     const uint64_t position = w->next.position;
     const int64_t sequence = w->next.sequence;
     const uint32_t length = (uint32_t)(m->frame_size + m->size);
@@ -170,19 +168,18 @@ static int put(tape_queue_t *q, const tape__message_t *m, bool wants_page)
 }
 
 /* The index, TAPE__ROLL_WAIT as a code of its own below, or an error. */
-static int write_locked(tape_queue_t *q, const tape__message_t *m, int64_t *index)
+static int write_locked(tape__writer_t *w, const tape__message_t *m, int64_t *index)
 {
-    tape__writer_t *w = &q->writer;
-    if (PEEK64(append_lock, q->append_lock) != TAPE__MIN64)
-        return tape__fail(TAPE_EAPPENDLOCK, q->path, -1,
-                          "%s: chronicle.append.lock is held by process %" PRIu64, q->path,
-                          PEEK64(append_lock, q->append_lock) & 0xFFFFFFFF);
+    if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64)
+        return tape__fail(TAPE_EAPPENDLOCK, w->site->path, -1,
+                          "%s: chronicle.append.lock is held by process %" PRIu64, w->site->path,
+                          PEEK64(append_lock, w->append_lock) & 0xFFFFFFFF);
     int rc = TAPE_OK;
-    if (!tape__roll_is_current(q)) {
-        rc = tape__roll_to_now(q, m);
+    if (!tape__roll_is_current(w)) {
+        rc = tape__roll_to_now(w, m);
         if (rc == TAPE__ROLL_WRITTEN) {
             int64_t cycle = w->sealed_below; /* the cycle just entered, also if opening it failed */
-            *index = tape__index(q->settings.roll_cycle, cycle, 0);
+            *index = tape__index(w->site->settings.roll_cycle, cycle, 0);
             return TAPE_OK;
         }
         if (rc != TAPE_OK) return rc;
@@ -190,43 +187,43 @@ static int write_locked(tape_queue_t *q, const tape__message_t *m, int64_t *inde
     if (w->next.word != 0 || !tape__window_has(&w->window, w->next.position, 4) ||
         tape__excerpt_observe(tape__window_at(&w->window, w->next.position),
                               w->store.aligned) != 0) {
-        rc = tape__roll_catch_up(q);
+        rc = tape__roll_catch_up(w);
         if (rc != TAPE_OK) return rc;
     }
     bool wants_page;
-    rc = prepare(q, m->frame_size + m->size, &wants_page);
+    rc = prepare(w, m->frame_size + m->size, &wants_page);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(prepared);
     const int64_t sequence = w->next.sequence;
-    rc = put(q, m, wants_page);
-    if (rc == TAPE_OK) *index = tape__index(q->settings.roll_cycle, w->store.cycle, sequence);
+    rc = put(w, m, wants_page);
+    if (rc == TAPE_OK) *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, sequence);
     return rc;
 }
 
 static int64_t write_message(tape_appender_t *a, const tape__message_t *m, size_t size)
 {
-    tape_queue_t *q = a->queue;
+    tape__writer_t *w = a->writer;
     int64_t started = 0, index = TAPE_EINTERNAL;
     for (;;) {
-        int rc = tape__write_lock_acquire(&q->lock);
+        int rc = tape__write_lock_acquire(&w->lock);
         if (rc < 0) return rc;
         SYNC_POINT(lock_taken);
         if (rc == TAPE__LOCK_TAKEN_OVER) { /* anything may have been left half done */
-            q->writer.doubtful = true;
-            q->writer.sealed_below = TAPE__NO_CYCLE;
+            w->doubtful = true;
+            w->sealed_below = TAPE__NO_CYCLE;
         }
-        rc = write_locked(q, m, &index);
+        rc = write_locked(w, m, &index);
         if (rc == TAPE_OK) count(a, index, size);
         SYNC_POINT(before_release);
-        if (!tape__write_lock_release(&q->lock)) q->writer.doubtful = true;
+        if (!tape__write_lock_release(&w->lock)) w->doubtful = true;
         if (rc != TAPE__ROLL_WAIT) return rc == TAPE_OK ? index : rc;
         /* The cycle was ended although our clock is still in it (9.7): let the clock move on. */
         int64_t now = tape__monotonic_ns();
         if (started == 0) started = now;
-        if (q->lock.timeout_ns >= 0 && now - started > q->lock.timeout_ns)
-            return tape__fail(TAPE_ECLOCK, q->path, -1,
+        if (w->lock.timeout_ns >= 0 && now - started > w->lock.timeout_ns)
+            return tape__fail(TAPE_ECLOCK, w->site->path, -1,
                               "%s: cycle %" PRId64 " is finished and the clock does not leave it",
-                              q->path, q->writer.store.cycle);
+                              w->site->path, w->store.cycle);
         tape__sleep_ns(1000000);
     }
 }
@@ -235,10 +232,10 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
 {
     if (!a || (!data && size > 0))
         return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
-    tape_queue_t *q = a->queue;
-    int rc = tape__queue_check(q);
+    tape__writer_t *w = a->writer;
+    int rc = tape__site_check(w->site);
     if (rc != TAPE_OK) return rc;
-    uint64_t limit = tape__queue_body_max(q);
+    uint64_t limit = tape__writer_body_max(w);
     tape__message_t m = {.data = size ? data : "", .size = size}; /* memcpy() wants no NULL */
     if (size <= limit && a->framing == TAPE_FRAMING_BYTES) {
         m.frame_size = tape__wire_frame(m.frame, size);
@@ -247,8 +244,9 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
         m.size = sizeof empty_body;
     }
     if (size > limit || m.frame_size + m.size > limit)
-        return tape__fail(TAPE_ETOOBIG, q->path, -1,
+        return tape__fail(TAPE_ETOOBIG, w->site->path, -1,
                           "%s: a message of %zu bytes; with a block size of %" PRId64
-                          " bytes a document holds %" PRIu64, q->path, size, q->block_size, limit);
+                          " bytes a document holds %" PRIu64, w->site->path, size, w->block_size,
+                          limit);
     return write_message(a, &m, size);
 }

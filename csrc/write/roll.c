@@ -16,24 +16,22 @@
 
 /* ---- the clock (format.md 9.7) ---- */
 
-bool tape__roll_is_current(const tape_queue_t *q)
+bool tape__roll_is_current(const tape__writer_t *w)
 {
-    const tape__writer_t *w = &q->writer;
-    if (!w->open || w->doubtful || q->clock) return false;
+    if (!w->open || w->doubtful || w->site->clock) return false;
     int64_t now = tape__now_coarse_ms();
     return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
-           PEEK64(listing, q->listing.mod_count) == w->listing_seen;
+           PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
 }
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
  * and for LOOK_EVERY_MS it is believed that nobody deleted the files. */
-static void trust_coarse_clock(tape_queue_t *q)
+static void trust_coarse_clock(tape__writer_t *w)
 {
-    tape__writer_t *w = &q->writer;
-    const tape_roll_cycle_t *r = q->settings.roll_cycle;
-    int64_t start = tape__cycle_start_ms(r, q->listing.epoch_ms, w->store.cycle);
+    const tape_roll_cycle_t *r = w->site->settings.roll_cycle;
+    int64_t start = tape__cycle_start_ms(r, w->site->listing.epoch_ms, w->store.cycle);
     int64_t end = start + r->length_ms - tape__coarse_tick_ms();
     int64_t look = w->looked_ms + LOOK_EVERY_MS;
     w->trusted_from_ms = later(start, w->looked_ms);
@@ -42,28 +40,21 @@ static void trust_coarse_clock(tape_queue_t *q)
 
 /* ---- entering a cycle ---- */
 
-/* Who waits for the lock watches a word of the file in hand; without one, that of the listing. */
-static void close_writer(tape_queue_t *q)
+static int no_file_name(const tape__writer_t *w, int64_t cycle)
 {
-    tape__writer_t *w = &q->writer;
-    if (!w->open) return;
-    q->lock.pulse = q->listing.mod_count;
-    tape__window_close(&w->window);
-    tape__cycle_store_close(&w->store);
-    w->open = false;
+    return tape__fail(TAPE_ECLOCK, w->site->path, -1, "cycle %" PRId64 " has no file name", cycle);
 }
 
 /* Opens the file of `cycle`; TAPE_ENOTFOUND when there is none that can be used. */
-static int open_cycle(tape_queue_t *q, int64_t cycle)
+static int open_cycle(tape__writer_t *w, int64_t cycle)
 {
-    tape__writer_t *w = &q->writer;
     char path[1024];
-    close_writer(q);
-    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
-        return tape__fail(TAPE_ECLOCK, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
+    tape__writer_leave_cycle(w);
+    if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
+        return no_file_name(w, cycle);
     int rc = tape__cycle_store_open(&w->store, path, cycle, true);
     if (rc == TAPE__NOT_READY) {
-        rc = tape__roll_move_aside(q, path);
+        rc = tape__roll_move_aside(w, path);
         return rc == TAPE_OK ? TAPE_ENOTFOUND : rc;
     }
     if (rc != TAPE_OK) return rc;
@@ -81,50 +72,49 @@ static int open_cycle(tape_queue_t *q, int64_t cycle)
 
 /* A creator may have died between linking the file and listing it; and whoever looks at the
  * directory while a file is deleted and made again may set a word back. */
-static void list_own_cycle(tape_queue_t *q)
+static void list_own_cycle(tape__writer_t *w)
 {
-    int64_t cycle = q->writer.store.cycle, highest = tape__listing_highest_word(&q->listing);
-    int64_t lowest = tape__listing_lowest_word(&q->listing);
+    int64_t cycle = w->store.cycle, highest = tape__listing_highest_word(&w->site->listing);
+    int64_t lowest = tape__listing_lowest_word(&w->site->listing);
     if (highest < cycle || lowest > cycle || lowest == TAPE__NO_CYCLE)
-        tape__listing_add(&q->listing, cycle);
+        tape__listing_add(&w->site->listing, cycle);
 }
 
 /* Not listing_seen: since look_after_files() the file may have been deleted, and that told. */
-static void enter_cycle(tape_queue_t *q)
+static void enter_cycle(tape__writer_t *w)
 {
-    tape__writer_t *w = &q->writer;
     SYNC_POINT(cycle_entered);
-    trust_coarse_clock(q);
-    list_own_cycle(q);
-    q->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
+    trust_coarse_clock(w);
+    list_own_cycle(w);
+    w->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
 }
 
 /* Files that writers left under their temporary names; no one else can be building one now. */
 static int remove_temporary(void *user, const char *name)
 {
-    const tape_queue_t *q = user;
+    const tape__writer_t *w = user;
     char path[1400];
     size_t length = strlen(name);
     if (strncmp(name, ".tape-cycle-", 12) != 0 || length < 5 || strcmp(name + length - 4, ".tmp"))
         return 0;
-    snprintf(path, sizeof path, "%s/%s", q->path, name);
+    snprintf(path, sizeof path, "%s/%s", w->site->path, name);
     tape__unlink(path);
     return 0;
 }
 
 /* Makes the file of `cycle` with the message as its first. TAPE_OK, -EEXIST, or a code. */
-static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
+static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m)
 {
     char path[1024], temporary[1100];
-    if (!tape__listing_path(&q->listing, cycle, path, sizeof path))
-        return tape__fail(TAPE_ECLOCK, q->path, -1, "cycle %" PRId64 " has no file name", cycle);
-    snprintf(temporary, sizeof temporary, "%s/.tape-cycle-%" PRId64 "-%" PRIx64 ".tmp", q->path,
-             tape__pid(), (uint64_t)tape__monotonic_ns());
+    if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
+        return no_file_name(w, cycle);
+    snprintf(temporary, sizeof temporary, "%s/.tape-cycle-%" PRId64 "-%" PRIx64 ".tmp",
+             w->site->path, tape__pid(), (uint64_t)tape__monotonic_ns());
     uint64_t body = m->frame_size + m->size;
     tape__new_file_t n = {
-        .roll_cycle = q->settings.roll_cycle,
-        .file_size = tape__queue_file_size(
-            q, 4096 + 2 * (uint64_t)q->settings.roll_cycle->index_count * 8 + body),
+        .roll_cycle = w->site->settings.roll_cycle,
+        .file_size = tape__writer_file_size(
+            w, 4096 + 2 * (uint64_t)w->site->settings.roll_cycle->index_count * 8 + body),
         .frame = m->frame,
         .frame_size = m->frame_size,
         .data = m->data,
@@ -139,74 +129,72 @@ static int make_cycle(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
     if (rc == -EEXIST) return -EEXIST;
     if (rc < 0) return tape__fail_errno(-rc, path, "linking a new cycle file into place");
     SYNC_POINT(cycle_file_linked);
-    tape__listing_add(&q->listing, cycle);
-    COUNT64(counters, &q->rolls, 1);
+    tape__listing_add(&w->site->listing, cycle);
+    COUNT64(counters, &w->rolls, 1);
     return TAPE_OK;
 }
 
 /* A creator may have died between linking a file and listing it, and we may be about to roll past
  * it: Java opens no cycle outside of the listing words. */
-static int list_the_unlisted(tape_queue_t *q, int64_t now)
+static int list_the_unlisted(tape__writer_t *w, int64_t now)
 {
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
-    int64_t lowest = tape__listing_lowest_word(&q->listing);
-    int64_t highest = tape__listing_highest_word(&q->listing);
+    int64_t lowest = tape__listing_lowest_word(&w->site->listing);
+    int64_t highest = tape__listing_highest_word(&w->site->listing);
     int rc = TAPE_OK;
     if (highest != TAPE__NO_CYCLE && now - highest <= TAPE__FEW_NAMES) {
         for (int64_t c = highest + 1; c <= now; c++)
-            if (tape__listing_exists(&q->listing, c)) last = c;
+            if (tape__listing_exists(&w->site->listing, c)) last = c;
     } else {
-        rc = tape__listing_scan(&q->listing, &first, &last);
+        rc = tape__listing_scan(&w->site->listing, &first, &last);
     }
     if (rc != TAPE_OK) return rc;
     if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
-        tape__listing_add(&q->listing, first);
+        tape__listing_add(&w->site->listing, first);
     if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last))
-        tape__listing_add(&q->listing, last);
+        tape__listing_add(&w->site->listing, last);
     return TAPE_OK;
 }
 
-static int enter_existing(tape_queue_t *q, int64_t cycle)
+static int enter_existing(tape__writer_t *w, int64_t cycle)
 {
-    int rc = open_cycle(q, cycle);
+    int rc = open_cycle(w, cycle);
     if (rc != TAPE_OK) return rc;
-    rc = tape__roll_find_the_end(q);
-    if (rc < 0) close_writer(q);
-    else enter_cycle(q);
+    rc = tape__roll_find_the_end(w);
+    if (rc < 0) tape__writer_leave_cycle(w);
+    else enter_cycle(w);
     return rc;
 }
 
-static int roll_to(tape_queue_t *q, int64_t cycle, const tape__message_t *m)
+static int roll_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m)
 {
-    tape__writer_t *w = &q->writer;
     bool first_time = w->sealed_below == TAPE__NO_CYCLE;
-    int rc = first_time ? list_the_unlisted(q, cycle) : TAPE_OK;
-    if (rc == TAPE_OK) rc = tape__roll_end_older(q, cycle);
+    int rc = first_time ? list_the_unlisted(w, cycle) : TAPE_OK;
+    if (rc == TAPE_OK) rc = tape__roll_end_older(w, cycle);
     if (rc != TAPE_OK) return rc;
-    rc = enter_existing(q, cycle);
-    if (rc != TAPE_ENOTFOUND || tape__listing_exists(&q->listing, cycle)) return rc;
-    if (!w->tidied) tape__list_directory(q->path, remove_temporary, q);
+    rc = enter_existing(w, cycle);
+    if (rc != TAPE_ENOTFOUND || tape__listing_exists(&w->site->listing, cycle)) return rc;
+    if (!w->tidied) tape__list_directory(w->site->path, remove_temporary, w);
     w->tidied = true;
-    rc = make_cycle(q, cycle, m);
-    if (rc == -EEXIST) return enter_existing(q, cycle); /* somebody broke our lock */
+    rc = make_cycle(w, cycle, m);
+    if (rc == -EEXIST) return enter_existing(w, cycle); /* somebody broke our lock */
     if (rc != TAPE_OK) return rc;
-    rc = open_cycle(q, cycle);
-    if (rc == TAPE_OK) rc = tape__roll_find_the_end(q);
-    if (rc == TAPE_OK) enter_cycle(q);
-    else close_writer(q); /* the message is written all the same */
+    rc = open_cycle(w, cycle);
+    if (rc == TAPE_OK) rc = tape__roll_find_the_end(w);
+    if (rc == TAPE_OK) enter_cycle(w);
+    else tape__writer_leave_cycle(w); /* the message is written all the same */
     return TAPE__ROLL_WRITTEN;
 }
 
 /* The newest cycle that has a file, by what we and the listing know. */
-static int newest_cycle(tape_queue_t *q, int64_t *newest)
+static int newest_cycle(tape__writer_t *w, int64_t *newest)
 {
-    const tape__writer_t *w = &q->writer;
     *newest = TAPE__NO_CYCLE;
     if (w->sealed_below == TAPE__NO_CYCLE)
-        return tape__listing_ends(&q->listing, NULL, newest);
-    int64_t highest = tape__listing_highest_word(&q->listing);
+        return tape__listing_ends(&w->site->listing, NULL, newest);
+    int64_t highest = tape__listing_highest_word(&w->site->listing);
     *newest = w->open ? w->store.cycle : w->sealed_below;
-    if (highest > *newest && tape__listing_exists(&q->listing, highest)) *newest = highest;
+    if (highest > *newest && tape__listing_exists(&w->site->listing, highest)) *newest = highest;
     return TAPE_OK;
 }
 
@@ -216,47 +204,46 @@ static int newest_cycle(tape_queue_t *q, int64_t *newest)
  * time, and whenever others touched the listing, it is asked whether ours still have their names.
  * Without its table store the queue has another write lock by now, or will have: then nothing may
  * be written. */
-static int look_after_files(tape_queue_t *q)
+static int look_after_files(tape__writer_t *w)
 {
-    tape__writer_t *w = &q->writer;
     int64_t now = tape__now_coarse_ms();
-    uint64_t pulse = tape__listing_pulse(&q->listing);
+    uint64_t pulse = tape__listing_pulse(&w->site->listing);
     if (w->open && pulse == w->listing_seen && now >= w->looked_ms &&
         now < w->looked_ms + LOOK_EVERY_MS)
         return TAPE_OK;
-    if (!tape__mapping_has_its_name(&q->table.file))
-        return tape__fail(TAPE_ENOTFOUND, q->table.file.path, -1,
+    if (!tape__mapping_has_its_name(&w->site->table.file))
+        return tape__fail(TAPE_ENOTFOUND, w->site->table.file.path, -1,
                           "%s was deleted or replaced while the queue was open; close the queue "
-                          "and open it again", q->table.file.path);
+                          "and open it again", w->site->table.file.path);
     if (w->open && !tape__mapping_has_its_name(&w->store.file)) {
-        COUNT64(counters, &q->files_lost, 1);
-        close_writer(q);
+        COUNT64(counters, &w->files_lost, 1);
+        tape__writer_leave_cycle(w);
     }
     w->listing_seen = pulse;
     w->looked_ms = now;
     if (w->open) {
-        trust_coarse_clock(q);
-        list_own_cycle(q);
+        trust_coarse_clock(w);
+        list_own_cycle(w);
     }
     return TAPE_OK;
 }
 
-int tape__roll_to_now(tape_queue_t *q, const tape__message_t *m)
+int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m)
 {
-    tape__writer_t *w = &q->writer;
-    int64_t now = tape__queue_clock_ms(q), newest;
-    int gone = look_after_files(q);
+    int64_t now = tape__site_clock_ms(w->site), newest;
+    int gone = look_after_files(w);
     if (gone != TAPE_OK) return gone;
     if (now < 0)
-        return tape__fail(TAPE_ECLOCK, q->path, -1, "the clock gave no time (0 to 2^62 ms)");
-    int64_t cycle = tape__cycle_of_time(q->settings.roll_cycle, q->listing.epoch_ms, now);
-    int rc = newest_cycle(q, &newest);
+        return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
+    int64_t cycle =
+        tape__cycle_of_time(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
+    int rc = newest_cycle(w, &newest);
     if (rc != TAPE_OK) return rc;
     if (cycle < newest) { /* 9.6: never into an older cycle, whose messages would come too late */
-        COUNT64(counters, &q->clock_went_back, 1);
+        COUNT64(counters, &w->clock_went_back, 1);
         cycle = newest;
     }
     if (w->open && w->store.cycle == cycle)
-        return w->doubtful ? tape__roll_find_the_end(q) : TAPE_OK;
-    return roll_to(q, cycle, m);
+        return w->doubtful ? tape__roll_find_the_end(w) : TAPE_OK;
+    return roll_to(w, cycle, m);
 }

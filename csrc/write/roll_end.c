@@ -6,7 +6,7 @@
 #include "write/recovery.h"
 #include "write/roll.h"
 
-int tape__roll_index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, tape__cursor_t end,
+int tape__roll_index_the_rest(tape__writer_t *w, tape__cycle_store_t *s, tape__cursor_t end,
                               tape__add_entry_t *add)
 {
     tape__window_t window = {0};
@@ -19,7 +19,7 @@ int tape__roll_index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, tape__cur
         if (rc != TAPE_OK || (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)) break;
         if (kind == TAPE__WORD_DATA && c.sequence >= from &&
             tape__excerpt_index_wants(s, c.sequence)) {
-            rc = add(q, s, &c);
+            rc = add(w, s, &c);
             if (rc != TAPE_OK) break;
         }
         tape__cycle_store_step(s, &c);
@@ -28,25 +28,24 @@ int tape__roll_index_the_rest(tape_queue_t *q, tape__cycle_store_t *s, tape__cur
     return rc;
 }
 
-static int add_missing_page(tape_queue_t *q, int64_t sequence)
+static int add_missing_page(tape__writer_t *w, int64_t sequence)
 {
-    tape__writer_t *w = &q->writer;
     int64_t page = sequence / w->store.index_spacing / w->store.index_count;
-    int rc = tape__roll_make_ready(q, tape__excerpt_index_page_size(&w->store) + 16);
+    int rc = tape__roll_make_ready(w, tape__excerpt_index_page_size(&w->store) + 16);
     if (rc != TAPE_OK) return rc;
     return tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position);
 }
 
-static int add_in_current(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message)
+static int add_in_current(tape__writer_t *w, tape__cycle_store_t *s, const tape__cursor_t *message)
 {
     int rc = tape__excerpt_index_needs_page(s, message->sequence);
-    if (rc == 1) rc = add_missing_page(q, message->sequence);
+    if (rc == 1) rc = add_missing_page(w, message->sequence);
     return rc == TAPE_OK ? tape__excerpt_index_add(s, message->sequence, message->position) : rc;
 }
 
-static int index_the_current(tape_queue_t *q)
+static int index_the_current(tape__writer_t *w)
 {
-    return tape__roll_index_the_rest(q, &q->writer.store, q->writer.next, add_in_current);
+    return tape__roll_index_the_rest(w, &w->store, w->next, add_in_current);
 }
 
 static bool index_is_behind(tape__writer_t *w)
@@ -56,9 +55,8 @@ static bool index_is_behind(tape__writer_t *w)
 }
 
 /* Applies the row that fits the current cycle's end. TAPE_OK, TAPE__ROLL_WAIT or a code. */
-static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
+static int repair_end(tape__writer_t *w, const tape__chain_end_t *end)
 {
-    tape__writer_t *w = &q->writer;
     bool pair_right = end->last_position == end->pair_position &&
                       (end->pair_matches || end->pair_position == 0 || !w->store.has_pair);
     tape__facts_t facts = {
@@ -79,27 +77,25 @@ static int repair_end(tape_queue_t *q, const tape__chain_end_t *end)
     }
     if (d.actions & TAPE__DO_SET_PAIR)
         tape__cycle_store_set_pair(&w->store, end->last_position, w->next.sequence - 1);
-    if (d.actions & TAPE__DO_INDEX) rc = index_the_current(q);
-    if (d.actions) COUNT64(counters, &q->repairs, 1);
+    if (d.actions & TAPE__DO_INDEX) rc = index_the_current(w);
+    if (d.actions) COUNT64(counters, &w->repairs, 1);
     return rc;
 }
 
-int tape__roll_find_the_end(tape_queue_t *q)
+int tape__roll_find_the_end(tape__writer_t *w)
 {
-    tape__writer_t *w = &q->writer;
     tape__chain_end_t end;
     int rc = tape__cycle_store_find_certain_end(&w->store, &w->window, &end);
     if (rc != TAPE_OK) return tape__while(rc, "while looking for the end, to write there");
     w->next = end.end;
     w->ready_to = 0;
-    rc = repair_end(q, &end);
+    rc = repair_end(w, &end);
     w->doubtful = rc < 0; /* half repaired: once more before the next message */
     return rc;
 }
 
-int tape__roll_catch_up(tape_queue_t *q)
+int tape__roll_catch_up(tape__writer_t *w)
 {
-    tape__writer_t *w = &q->writer;
     int64_t before = w->next.sequence;
     const uint8_t *base = w->window.base;
     for (;;) {
@@ -108,7 +104,7 @@ int tape__roll_catch_up(tape_queue_t *q)
         tape__word_kind_t kind = tape__word_kind(w->next.word);
         if (kind == TAPE__WORD_FREE) break;
         if (kind == TAPE__WORD_EOF) return TAPE__ROLL_WAIT;
-        if (kind == TAPE__WORD_INCOMPLETE) return tape__roll_find_the_end(q); /* of a dead writer */
+        if (kind == TAPE__WORD_INCOMPLETE) return tape__roll_find_the_end(w); /* of a dead writer */
         tape__cycle_store_step(&w->store, &w->next);
         /* Others wrote a great deal: jump by the write position. */
         if (w->next.sequence - before > 64) {
@@ -120,7 +116,7 @@ int tape__roll_catch_up(tape_queue_t *q)
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
-    int rc = index_is_behind(w) ? index_the_current(q) : TAPE_OK;
+    int rc = index_is_behind(w) ? index_the_current(w) : TAPE_OK;
     if (rc < 0) w->doubtful = true;
     return rc;
 }

@@ -14,52 +14,52 @@
 #include "file/excerpt_index.h"
 #include "write/roll.h"
 
-int tape__roll_move_aside(tape_queue_t *q, const char *path)
+int tape__roll_move_aside(tape__writer_t *w, const char *path)
 {
     char aside[1100];
     snprintf(aside, sizeof aside, "%s-%" PRId64 ".discard", path, tape__now_ms());
     int rc = tape__rename(path, aside);
     if (rc < 0) return tape__fail_errno(-rc, path, "moving a half-made cycle file aside");
-    COUNT64(counters, &q->repairs, 1);
+    COUNT64(counters, &w->repairs, 1);
     return TAPE_OK;
 }
 
 /* In a cycle that is about to be ended: a page that is missing stays so, readers walk over it. */
-static int add_in_older(tape_queue_t *q, tape__cycle_store_t *s, const tape__cursor_t *message)
+static int add_in_older(tape__writer_t *w, tape__cycle_store_t *s, const tape__cursor_t *message)
 {
-    (void)q;
+    (void)w;
     return tape__excerpt_index_add(s, message->sequence, message->position);
 }
 
 /* A writer that died between publishing and indexing may have been the last of its cycle. Without
  * the entry readers only walk further, so no failure here keeps the cycle from being ended. */
-static void finish_index(tape_queue_t *q, tape__cycle_store_t *s, tape__window_t *window)
+static void finish_index(tape__writer_t *w, tape__cycle_store_t *s, tape__window_t *window)
 {
     tape__chain_end_t end;
     int rc = tape__cycle_store_find_certain_end(s, window, &end);
     if (rc != TAPE_OK || tape__word_kind(end.end.word) == TAPE__WORD_EOF || !s->aligned) return;
     int64_t count = end.end.sequence;
     if (tape__excerpt_index_next(s) >= count || tape__excerpt_index_full(s, count - 1)) return;
-    COUNT64(counters, &q->repairs, 1);
-    (void)tape__roll_index_the_rest(q, s, end.end, add_in_older);
+    COUNT64(counters, &w->repairs, 1);
+    (void)tape__roll_index_the_rest(w, s, end.end, add_in_older);
 }
 
-static int end_cycle(tape_queue_t *q, int64_t cycle)
+static int end_cycle(tape__writer_t *w, int64_t cycle)
 {
     char path[1024];
     tape__cycle_store_t store;
     tape__window_t window = {0};
     tape__extent_t extent;
-    if (!tape__listing_path(&q->listing, cycle, path, sizeof path)) return TAPE_OK;
+    if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path)) return TAPE_OK;
     if (tape__cycle_store_measure_finished(path, &extent)) return TAPE_OK; /* as most are */
     int rc = tape__cycle_store_open(&store, path, cycle, true);
     if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
-    if (rc == TAPE__NOT_READY) return tape__roll_move_aside(q, path);
+    if (rc == TAPE__NOT_READY) return tape__roll_move_aside(w, path);
     if (rc != TAPE_OK) return rc;
     int64_t repaired = 0;
-    finish_index(q, &store, &window);
+    finish_index(w, &store, &window);
     rc = tape__cycle_store_seal(&store, &window, &repaired);
-    if (repaired) COUNT64(counters, &q->repairs, repaired);
+    if (repaired) COUNT64(counters, &w->repairs, repaired);
     tape__window_close(&window);
     tape__cycle_store_close(&store);
     if (rc < 0) tape__while(rc, "while ending cycle %" PRId64 ", which is over", cycle);
@@ -67,7 +67,7 @@ static int end_cycle(tape_queue_t *q, int64_t cycle)
 }
 
 typedef struct {
-    tape_queue_t *q;
+    tape__writer_t *w;
     int64_t from, below;
     int code;
 } ending_t;
@@ -76,57 +76,57 @@ static int end_named(void *user, const char *name)
 {
     ending_t *e = user;
     int64_t cycle;
-    const tape__listing_t *l = &e->q->listing;
+    const tape__listing_t *l = &e->w->site->listing;
     if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
-    if (cycle >= e->from && cycle < e->below) e->code = end_cycle(e->q, cycle);
+    if (cycle >= e->from && cycle < e->below) e->code = end_cycle(e->w, cycle);
     return e->code == TAPE_OK ? 0 : 1;
 }
 
 /* END_OF_DATA into every existing file of the cycles [from, below). */
-static int end_cycles(tape_queue_t *q, int64_t from, int64_t below)
+static int end_cycles(tape__writer_t *w, int64_t from, int64_t below)
 {
     if (below - from <= TAPE__FEW_NAMES) {
         for (int64_t c = from; c < below; c++) {
-            int rc = end_cycle(q, c);
+            int rc = end_cycle(w, c);
             if (rc != TAPE_OK) return rc;
         }
         return TAPE_OK;
     }
-    ending_t e = {q, from, below, TAPE_OK};
-    int rc = tape__list_directory(q->path, end_named, &e);
-    if (rc < 0) return tape__fail_errno(-rc, q->path, "listing the directory");
+    ending_t e = {w, from, below, TAPE_OK};
+    int rc = tape__list_directory(w->site->path, end_named, &e);
+    if (rc < 0) return tape__fail_errno(-rc, w->site->path, "listing the directory");
     return e.code;
 }
 
 /* Where ending must begin: `normalisedEOFsTo` says below which cycle all is done (5.4). */
-static int64_t first_unsure_cycle(tape_queue_t *q)
+static int64_t first_unsure_cycle(tape__writer_t *w)
 {
-    if (q->writer.sealed_below != TAPE__NO_CYCLE) return q->writer.sealed_below;
-    const uint64_t *cell = tape__table_store_cell(&q->table, "normalisedEOFsTo");
+    if (w->sealed_below != TAPE__NO_CYCLE) return w->sealed_below;
+    const uint64_t *cell = tape__table_store_cell(&w->site->table, "normalisedEOFsTo");
     int64_t stored = cell ? (int64_t)OBSERVE64(listing, cell) : 0;
     return stored > 0 && stored < INT32_MAX ? stored : 0;
 }
 
 /* Remembers for every later opener, Java's included, that all below `cycle` is ended. The key is
  * only made when there are older cycles, as Java does. */
-static void note_ended(tape_queue_t *q, int64_t cycle, bool first_time)
+static void note_ended(tape__writer_t *w, int64_t cycle, bool first_time)
 {
-    q->writer.sealed_below = cycle;
-    uint64_t *cell = tape__table_store_cell(&q->table, "normalisedEOFsTo");
-    if (!cell && first_time && tape__listing_lowest_word(&q->listing) < cycle &&
-        tape__listing_lowest_word(&q->listing) != TAPE__NO_CYCLE)
-        cell = tape__table_store_make_cell(&q->table, "normalisedEOFsTo", (uint64_t)cycle);
+    w->sealed_below = cycle;
+    uint64_t *cell = tape__table_store_cell(&w->site->table, "normalisedEOFsTo");
+    if (!cell && first_time && tape__listing_lowest_word(&w->site->listing) < cycle &&
+        tape__listing_lowest_word(&w->site->listing) != TAPE__NO_CYCLE)
+        cell = tape__table_store_make_cell(&w->site->table, "normalisedEOFsTo", (uint64_t)cycle);
     if (cell && (int64_t)PEEK64(listing, cell) < cycle) PUBLISH64(listing, cell, (uint64_t)cycle);
 }
 
-int tape__roll_end_older(tape_queue_t *q, int64_t cycle)
+int tape__roll_end_older(tape__writer_t *w, int64_t cycle)
 {
-    bool first_time = q->writer.sealed_below == TAPE__NO_CYCLE;
-    int64_t from = first_unsure_cycle(q);
+    bool first_time = w->sealed_below == TAPE__NO_CYCLE;
+    int64_t from = first_unsure_cycle(w);
     if (from > cycle) from = 0; /* more than there can be: the word is wrong */
-    int rc = end_cycles(q, from, cycle);
+    int rc = end_cycles(w, from, cycle);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(older_cycles_ended);
-    note_ended(q, cycle, first_time);
+    note_ended(w, cycle, first_time);
     return TAPE_OK;
 }

@@ -55,16 +55,15 @@ static int fault_in(tape__writer_t *w, uint64_t from, uint64_t to)
     return TAPE_OK;
 }
 
-int tape__roll_make_ready(tape_queue_t *q, uint64_t need)
+int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
 {
-    tape__writer_t *w = &q->writer;
     uint64_t position = w->next.position, end;
     if (tape__add_overflows(position, need, &end))
         return tape__fail(TAPE_ETOOBIG, w->store.file.path, (int64_t)position,
                           "the file is too long");
     int rc = TAPE_OK;
     if (end > w->store.file.size) /* by Java's steps */
-        rc = tape__mapping_enlarge(&w->store.file, tape__queue_file_size(q, end));
+        rc = tape__mapping_enlarge(&w->store.file, tape__writer_file_size(w, end));
     if (rc == TAPE_OK) rc = reserve_blocks(w, end);
     bool moves = !tape__window_has(&w->window, position, need);
     if (rc == TAPE_OK) {

@@ -1,0 +1,129 @@
+/* site_open.c - what stands at a queue's path, and opening it for reading alone. */
+#define _POSIX_C_SOURCE 200809L
+#include "file/site.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/platform.h"
+#include "file/cycle_store.h"
+
+int tape__site_set_path(tape__site_t *site, const char *path)
+{
+    char here[1024] = "";
+    int failed = path[0] == '/' ? 0 : tape__current_directory(here, sizeof here);
+    if (failed < 0 && failed != -ERANGE)
+        return tape__fail_errno(-failed, path, "asking for the current directory");
+    int length = snprintf(site->path, sizeof site->path, "%s%s%s", here, *here ? "/" : "", path);
+    if (failed < 0 || length > TAPE__DIRECTORY_MAX)
+        return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
+    for (size_t n = (size_t)length; n > 1 && site->path[n - 1] == '/'; n--) site->path[n - 1] = 0;
+    return TAPE_OK;
+}
+
+/* ---- what stands at the path ---- */
+
+static int look_at_name(void *user, const char *name)
+{
+    tape__contents_t *c = user;
+    size_t length = strlen(name);
+    if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true; /* made since we looked for it */
+    if (strcmp(name, "directory-listing.cq4t") == 0) c->listing_4 = true;
+    if (length > 4 && strcmp(name + length - 4, ".cq4") == 0) {
+        c->any_cycle_file = true;
+        if (c->of_names) return 0;
+        c->of_names = tape__roll_cycle_of_file(name);
+        if (c->of_names) snprintf(c->cycle_file, sizeof c->cycle_file, "%s", name);
+    }
+    return 0;
+}
+
+/* A queue of Chronicle Queue 4 whose directory-listing.cq4t is gone looks like one that lost its
+ * table store; making one would mix the two. Other faults of the file are its readers' business. */
+static int check_not_version_4(const char *path, const tape__contents_t *c)
+{
+    char file[TAPE__DIRECTORY_MAX + 2 + TAPE__NAME_MAX];
+    tape__cycle_store_t store;
+    snprintf(file, sizeof file, "%s/%s", path, c->cycle_file);
+    int rc = tape__cycle_store_open(&store, file, 0, false);
+    if (rc == TAPE_OK) tape__cycle_store_close(&store);
+    return rc == TAPE_EUNSUPPORTED ? rc : TAPE_OK;
+}
+
+int tape__site_look(const tape__site_t *site, tape__contents_t *c)
+{
+    const char *path = site->path;
+    tape__stat_t st;
+    memset(c, 0, sizeof *c);
+    int rc = tape__stat_path(path, &st);
+    if (rc < 0) return tape__fail_errno(-rc, path, "opening the queue");
+    if (!st.is_directory)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1, "%s is not a directory", path);
+    /* With a table store nothing else counts, and a directory may be long. */
+    char table[1024];
+    snprintf(table, sizeof table, "%s/%s", path, TAPE__TABLE_NAME);
+    c->table = tape__stat_path(table, &st) == 0;
+    if (c->table) return TAPE_OK;
+    rc = tape__list_directory(path, look_at_name, c);
+    if (rc < 0) return tape__fail_errno(-rc, path, "listing the directory");
+    if (c->table) return TAPE_OK;
+    if (c->listing_4)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)",
+                          path);
+    if (c->any_cycle_file && !c->of_names)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
+    return c->of_names ? check_not_version_4(path, c) : TAPE_OK;
+}
+
+int tape__site_check_filesystem(const tape__site_t *site)
+{
+    const char *name = tape__unshared_filesystem(site->path);
+    if (!name) return TAPE_OK;
+    return tape__fail(TAPE_EFILESYSTEM, site->path, -1, "%s is on %s", site->path, name);
+}
+
+int tape__site_no_queue(const tape__site_t *site)
+{
+    return tape__fail(TAPE_ENOTFOUND, site->path, -1, "%s is a directory without a queue",
+                      site->path);
+}
+
+/* ---- opening ---- */
+
+int tape__site_open_table(tape__site_t *site)
+{
+    int rc = tape__table_store_open(&site->table, site->path, !site->read_only);
+    site->has_table = rc == TAPE_OK;
+    if (rc == TAPE_OK) site->settings = site->table.settings;
+    return rc;
+}
+
+void tape__site_bind_listing(tape__site_t *site)
+{
+    tape__listing_t *l = &site->listing;
+    l->directory = site->path;
+    l->roll_cycle = site->settings.roll_cycle;
+    l->epoch_ms = tape__effective_epoch(site->settings.roll_cycle, site->settings.epoch_ms);
+    if (!site->has_table) return;
+    l->lowest = tape__table_store_cell(&site->table, "listing.lowestCycle");
+    l->highest = tape__table_store_cell(&site->table, "listing.highestCycle");
+    l->mod_count = tape__table_store_cell(&site->table, "listing.modCount");
+}
+
+int tape__site_open_to_read(tape__site_t *site, bool any_filesystem)
+{
+    tape__contents_t c;
+    site->read_only = true;
+    int rc = tape__site_look(site, &c);
+    if (rc == TAPE_OK && !any_filesystem) rc = tape__site_check_filesystem(site);
+    if (rc != TAPE_OK) return rc;
+    if (c.table) rc = tape__site_open_table(site);
+    else if (!c.of_names) rc = tape__site_no_queue(site);
+    else site->settings.roll_cycle = c.of_names; /* a queue that lost its table store */
+    if (rc == TAPE_OK) tape__site_bind_listing(site);
+    return rc;
+}

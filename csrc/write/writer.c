@@ -1,0 +1,59 @@
+/* writer.c - letting go of what is written, and sizes; see writer.h. */
+#include "write/writer.h"
+
+#include "base/bytes.h"
+
+#define BLOCK_DEFAULT (INT64_C(64) << 20)
+
+void tape__writer_begin(tape__writer_t *w, tape__site_t *site)
+{
+    w->site = site;
+    w->sealed_below = TAPE__NO_CYCLE;
+}
+
+/* Who waits for the lock watches a word of the file in hand; without one, that of the listing. */
+void tape__writer_leave_cycle(tape__writer_t *w)
+{
+    if (!w->open) return;
+    w->lock.pulse = w->site->listing.mod_count;
+    tape__window_close(&w->window);
+    tape__cycle_store_close(&w->store);
+    w->open = false;
+}
+
+void tape__writer_close(tape__writer_t *w)
+{
+    tape__writer_leave_cycle(w);
+    w->lock.word = NULL; /* who waits for the guard finds the lock gone */
+}
+
+/* ---- sizes (format.md 11) ---- */
+
+static int64_t overlap_of(int64_t block)
+{
+    if (block < 64 << 10) return block;
+    if (block < 256 << 10) return 64 << 10;
+    return block / 4 < INT64_C(1) << 30 ? block / 4 : INT64_C(1) << 30;
+}
+
+uint64_t tape__writer_body_max(const tape__writer_t *w)
+{
+    uint64_t overlap = (uint64_t)overlap_of(w->block_size);
+    return tape__min_u64(overlap, UINT64_C(0x3FFFFFFF) - 64);
+}
+
+uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed)
+{
+    uint64_t block = (uint64_t)w->block_size;
+    uint64_t chunk = (needed + 3) / block;
+    return (chunk + 1) * block + (uint64_t)overlap_of(w->block_size);
+}
+
+int64_t tape__writer_block_size(int64_t wish, const tape_roll_cycle_t *r)
+{
+    int64_t least = 32 * (int64_t)r->index_count;
+    if (least < 64 << 10) least = 64 << 10;
+    int64_t block = wish > 0 ? wish : BLOCK_DEFAULT;
+    block = (int64_t)tape__align_up((uint64_t)block, 4096);
+    return block < least ? least : block;
+}

@@ -1,0 +1,57 @@
+/* writer.h - what the process knows of the queue it writes; only used with the guard held.
+ *
+ *     writer.c         the cycle in hand let go, and sizes
+ *     writer_open.c    creating a queue, and the words that writers need
+ */
+#ifndef TAPE_WRITER_H
+#define TAPE_WRITER_H
+
+#include "file/cycle_store.h"
+#include "file/site.h"
+#include "write/write_lock.h"
+
+typedef struct {
+    tape__site_t *site;
+    tape__write_lock_t lock;
+    uint64_t *append_lock;
+    int64_t block_size;
+    int64_t repairs, rolls, clock_went_back, files_lost;
+
+    /* The cycle in hand. */
+    bool open;
+    tape__cycle_store_t store;
+    tape__window_t window;  /* on the end of the chain */
+    tape__cursor_t next;    /* the slot of the next message, when nobody else wrote meanwhile */
+    uint64_t ready_to;      /* up to here: in the file, on disk, in the window, faulted in */
+    uint64_t reserved_to;   /* blocks are reserved up to here */
+    uint64_t reserve_step;
+    int64_t trusted_from_ms; /* while the coarse clock is in here, it alone decides the cycle */
+    int64_t trusted_to_ms;
+    int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
+    uint64_t listing_seen;  /* listing.modCount then */
+    int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
+    bool tidied;            /* temporary files of dead writers were removed */
+    bool doubtful;          /* what we know may be wrong: look at the file again */
+} tape__writer_t;
+
+/* Nothing is open yet. */
+void tape__writer_begin(tape__writer_t *w, tape__site_t *site);
+/* Lets go of the cycle in hand, if there is one. */
+void tape__writer_leave_cycle(tape__writer_t *w);
+/* Lets go of all; who waits for the lock gets TAPE_ECLOSED. */
+void tape__writer_close(tape__writer_t *w);
+
+/* The largest body, and how far a file is enlarged (format.md 11). */
+uint64_t tape__writer_body_max(const tape__writer_t *w);
+uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed);
+/* The block size that a wish gives (0: none), by the roll cycle's minimum. */
+int64_t tape__writer_block_size(int64_t wish, const tape_roll_cycle_t *r);
+
+/* Opens the files at the site's path for writing, and creates what is missing unless
+ * TAPE_OPEN_EXISTING; `roll_cycle` is that of a new queue, NULL: the default. TAPE_OK or a code. */
+int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
+                            const tape_roll_cycle_t *roll_cycle);
+/* Finds or makes the words in the table store that writers work on. TAPE_OK or a code. */
+int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o);
+
+#endif

@@ -1,0 +1,115 @@
+/* writer_open.c - creating a queue, and the words of the table store that writers work on. */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/platform.h"
+#include "write/writer.h"
+
+#define LOCK_TIMEOUT_DEFAULT INT64_C(10000000000)
+#define STALE_AFTER_DEFAULT INT64_C(2000000000)
+
+/* Parents first, like mkdir -p. */
+static int make_directories(const char *path)
+{
+    char part[1024];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *p = part + 1;; p++) {
+        if (*p != '/' && *p != 0) continue;
+        char end = *p;
+        *p = 0;
+        int rc = tape__mkdir(part);
+        if (rc < 0 && rc != -EEXIST) {
+            tape__stat_t st; /* a parent may exist where we must not create */
+            if (tape__stat_path(part, &st) < 0 || !st.is_directory)
+                return tape__fail_errno(-rc, part, "creating the directory");
+        }
+        if (end == 0) return TAPE_OK;
+        *p = end;
+    }
+}
+
+/* Makes the table store, and so the queue. */
+static int create(const tape__site_t *site, const tape_queue_options_t *o,
+                  const tape_roll_cycle_t *wish, const tape__contents_t *c)
+{
+    tape__settings_t s = {.roll_cycle = wish ? wish : tape_roll_cycle_named("FAST_DAILY"),
+                          .epoch_ms = o->epoch_ms,
+                          .source_id = o->source_id};
+    int64_t lowest = 0, highest = -1;
+    if (c->of_names) { /* the table store was lost: the names tell the cycle */
+        s.roll_cycle = c->of_names;
+        tape__listing_t l = {.directory = site->path, .roll_cycle = s.roll_cycle,
+                             .epoch_ms = tape__effective_epoch(s.roll_cycle, s.epoch_ms)};
+        int rc = tape__listing_scan(&l, &lowest, &highest);
+        if (rc != TAPE_OK) return rc;
+    }
+    return tape__table_store_create(site->path, &s, lowest, highest);
+}
+
+static int check_permission(const tape__site_t *site, const tape__contents_t *c)
+{
+    int rc = tape__can_write(site->path);
+    if (rc == 0) return TAPE_OK;
+    rc = tape__fail_errno(-rc, site->path, "opening the queue for writing");
+    if (rc != TAPE_EACCES || !c->table) return rc;
+    return tape__fail(TAPE_EREADONLY, site->path, -1, "%s: this user may only read the queue",
+                      site->path);
+}
+
+int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
+                            const tape_roll_cycle_t *roll_cycle)
+{
+    tape__site_t *site = w->site;
+    tape__contents_t c;
+    bool may_create = !(o->flags & TAPE_OPEN_EXISTING);
+    int rc = tape__site_look(site, &c);
+    if (rc == TAPE_ENOTFOUND && may_create) {
+        rc = make_directories(site->path);
+        if (rc == TAPE_OK) rc = tape__site_look(site, &c);
+    }
+    if (rc == TAPE_OK && !(o->flags & TAPE_UNSAFE_FILESYSTEM))
+        rc = tape__site_check_filesystem(site);
+    if (rc == TAPE_OK) rc = check_permission(site, &c);
+    if (rc != TAPE_OK) return rc;
+    if (!c.table && !may_create && !c.of_names) return tape__site_no_queue(site);
+    /* Also an existing queue that lost its table store gets one. */
+    if (!c.table) rc = create(site, o, roll_cycle, &c);
+    return rc == TAPE_OK ? tape__site_open_table(site) : rc;
+}
+
+int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
+{
+    tape__site_t *site = w->site;
+    tape__listing_t *l = &site->listing;
+    tape__table_store_t *t = &site->table;
+    tape__site_bind_listing(site);
+    if (!l->highest)
+        l->highest = tape__table_store_make_cell(t, "listing.highestCycle", TAPE__MIN64);
+    if (!l->lowest) l->lowest = tape__table_store_make_cell(t, "listing.lowestCycle", INT32_MAX);
+    if (!l->mod_count) l->mod_count = tape__table_store_make_cell(t, "listing.modCount", 0);
+    w->append_lock = tape__table_store_make_cell(t, "chronicle.append.lock", TAPE__MIN64);
+    uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
+    if (!l->highest || !l->lowest || !l->mod_count || !word || !w->append_lock)
+        return tape__error_code();
+    l->may_repair = true;
+    tape__stat_t st;
+    int rc = tape__stat_fd(t->file.fd, &st);
+    if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
+    site->entry = tape__process_acquire(st.device, st.inode);
+    if (!site->entry) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
+    w->lock = (tape__write_lock_t){
+        .word = word,
+        .pulse = l->mod_count,
+        .entry = site->entry,
+        .own = (uint64_t)tape__pid(),
+        .table_inode = st.inode,
+        .directory = site->path,
+        .timeout_ns = o->lock_timeout_ns ? o->lock_timeout_ns : LOCK_TIMEOUT_DEFAULT,
+        .stale_after_ns = (o->flags & TAPE_NEVER_BREAK) ? -1
+                          : o->stale_after_ns           ? o->stale_after_ns
+                                                        : STALE_AFTER_DEFAULT,
+    };
+    return TAPE_OK;
+}
