@@ -11,7 +11,7 @@ import pytest
 
 import tape
 
-from tests.kit.damage import refused
+from tests.kit.damage import SECOND, append_at, poke, read_all, refused, refuses_to_open
 
 
 def edit(path: Path, old: bytes, new: bytes) -> None:
@@ -71,3 +71,57 @@ def test_a_queue_of_version_4_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "directory-listing.cq4t").write_bytes(bytes(65536))
     (tmp_path / "20211125.cq4").write_bytes(bytes(1024))
     assert "Chronicle Queue 4" in str(refused(tmp_path, tape.UnsupportedQueue))
+
+
+def test_a_table_key_cut_in_two_is_refused(queue: Path) -> None:
+    """A key whose length leaves its entry was taken for a missing one and added a second time."""
+    table = queue / "metadata.cq4t"
+    at = table.read_bytes().index(b"chronicle.write.lock")
+    poke(table, at - 1, bytes([200]))
+    for options in ({"read_only": True}, {}):
+        assert refuses_to_open(queue, table, **options).position is not None
+
+
+def test_hidden_table_keys_are_not_written_over(queue: Path) -> None:
+    """A header word that became 0 hides the entries behind it; they were written over."""
+    table = queue / "metadata.cq4t"
+    at = table.read_bytes().index(b"listing.modCount")
+    poke(table, at - 6, bytes(4))
+    for options in ({"read_only": True}, {}):
+        refuses_to_open(queue, table, **options)
+
+
+def test_a_table_store_cut_between_two_keys_is_refused(queue: Path) -> None:
+    """It looks like one with fewer keys; but none is that short."""
+    table = queue / "metadata.cq4t"
+    os.truncate(table, table.read_bytes().index(b"listing.modCount") - 6)
+    for options in ({"read_only": True}, {}):
+        refuses_to_open(queue, table, **options)
+
+
+def test_what_a_process_left_that_died_adding_a_key_is_cleared(queue: Path) -> None:
+    """A new entry clears the word behind it: a longer unpublished one may have stood there."""
+    table = queue / "metadata.cq4t"
+    used = len(table.read_bytes().rstrip(b"\0"))
+    poke(table, (used + 7) // 8 * 8 + 4, b"\xff" * 300)
+    append_at(queue, SECOND + 1000, 1)
+    append_at(queue, SECOND + 2000, 1)
+    with tape.open(queue, codec=tape.codecs.raw) as q:
+        q.tailer("somebody").close()
+    assert len(read_all(queue)) == 22
+
+
+def test_an_epoch_of_all_bits_is_refused(queue: Path) -> None:
+    """Arithmetic with an epoch of 2^63 milliseconds overflows; it is refused."""
+    table = queue / "metadata.cq4t"
+    data = bytearray(table.read_bytes())
+    roll = data.index(b"SCQSRoll\x82") + 9
+    at = data.index(b"epoch\xa1\x00") + 5
+    unneeded = b"\xd7deltaCheckpointInterval\xa1\x40"
+    assert data[at + 2:].startswith(unneeded)
+    # eight bytes instead of one in the block of the roll, and that much less behind it
+    data[at:at + 2 + len(unneeded)] = (b"\xa7" + struct.pack("<q", -(1 << 63))
+                                       + b"\x8f" * (len(unneeded) - 7))
+    struct.pack_into("<I", data, roll, struct.unpack_from("<I", data, roll)[0] + 7)
+    table.write_bytes(data)
+    assert "epoch" in str(refuses_to_open(queue, table))

@@ -1,0 +1,99 @@
+"""A damaged index: what was acknowledged is found by its index, or nothing is appended."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+import tape
+
+from tests.kit.clocks import SetClock
+from tests.kit.damage import (SECOND, append_at, cycle_file, entry_of, found, pair_of, poke,
+                              position, read_all, refuses_the_number, word)
+
+
+def test_a_damaged_index_entry_does_not_lead_the_writer(queue: Path) -> None:
+    """The last entry leads into a message and the pair is gone: nothing is written there."""
+    file = cycle_file(queue)
+    entry = entry_of(file, b"message 16")
+    inside = position(file, b"message 17")
+    poke(file, inside + 8, struct.pack("<I", 4))
+    poke(file, entry, struct.pack("<Q", inside + 8))
+    poke(file, pair_of(file), bytes(16))
+    refuses_the_number(queue, file)
+    assert read_all(queue)[-2:] == [b"message 19", b"message 0"]
+
+
+def test_a_last_entry_that_leads_to_another_message_is_refused(queue: Path) -> None:
+    """All messages behind it were found under wrong numbers."""
+    file = cycle_file(queue)
+    at = position(file, b"message 15")
+    poke(file, entry_of(file, b"message 16"), struct.pack("<Q", at))
+    refuses_the_number(queue, file, at)
+
+
+def test_a_last_entry_that_leads_to_the_next_message_is_refused(queue: Path) -> None:
+    """To nothing yet; once something was written there, it led astray."""
+    append_at(queue, SECOND, 1)
+    file = cycle_file(queue)
+    entry = entry_of(file, b"message 16") + 8
+    poke(file, entry, struct.pack("<Q", word(file, entry) + 20))
+    refuses_the_number(queue, file, entry)
+
+
+@pytest.mark.parametrize("leads_to", [b"message 3", b"message 17"])
+def test_an_entry_for_a_message_that_is_not_written_is_refused_when_needed(queue: Path, leads_to: bytes) -> None:
+    """It was left as it was; the append that needs it is refused, those before it are not."""
+    file = cycle_file(queue)
+    append_at(queue, SECOND, 2)
+    entry = entry_of(file, b"message 16") + 16
+    poke(file, entry, struct.pack("<Q", position(file, leads_to)))
+    with tape.open(queue, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
+        a = q.appender()
+        index = [a.write(b"%d" % n) for n in range(2)][-1]
+        with pytest.raises(tape.CorruptQueue) as caught:
+            a.write(b"2")
+        assert caught.value.position == entry and caught.value.file == str(file)
+    assert found(queue, index) == b"1"
+
+
+def test_no_entry_is_put_into_the_page_of_other_messages(tmp_path: Path) -> None:
+    """An entry of index2index leads to the page before: no entry is put into that."""
+    path = tmp_path / "q"
+    append_at(path, SECOND, 126)
+    file = cycle_file(path)
+    data = file.read_bytes()
+    outer = data.index(b"\x8d", data.index(b"index2index")) + 17
+    poke(file, outer + 8, data[outer:outer + 8])
+    before = data[word(file, outer):][:300]
+    with tape.open(path, codec=tape.codecs.raw, clock=SetClock(SECOND)) as q:
+        a = q.appender()
+        for n in range(2):
+            a.write(b"%d" % n)
+        with pytest.raises(tape.CorruptQueue) as caught:
+            a.write(b"2")
+        assert caught.value.file == str(file)
+    assert file.read_bytes()[word(file, outer):][:300] == before
+
+
+def test_an_entry_of_index2index_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    """It may lead to a page that comes later."""
+    path = tmp_path / "q"
+    append_at(path, SECOND, 130)
+    file = cycle_file(path)
+    data = file.read_bytes()
+    outer = data.index(b"\x8d", data.index(b"index2index")) + 17
+    poke(file, outer + 8, struct.pack("<Q", 30000))
+    refuses_the_number(path, file, outer + 8)
+
+
+def test_a_wrong_last_index_is_harmless(queue: Path) -> None:
+    """A negative lastIndex is raised once; before, each append walked over the whole file."""
+    file = cycle_file(queue)
+    at = file.read_bytes().index(b"lastIndex") + 9
+    at = file.read_bytes().index(b"\xa7", at) + 1
+    poke(file, at, struct.pack("<q", -4))
+    append_at(queue, SECOND, 1)
+    assert word(file, at) == 24
