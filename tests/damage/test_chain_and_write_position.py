@@ -104,7 +104,8 @@ def test_a_finished_file_is_counted_the_same_quickly_and_at_length(queue: Path) 
     (2, "inside the header"), (0x3FFE, "not a multiple of 4"), (1 << 31, "not that of a message"),
     ((1 << 63) - 4, "not that of a message"), ((1 << 64) - 4, "not that of a message"),
     (1 << 62, "not that of a message")])
-def test_a_write_position_that_is_nonsense_stops_writers_only(queue: Path, value: int, says: str) -> None:
+def test_a_write_position_that_is_nonsense_stops_writers_only(
+        queue: Path, value: int, says: str) -> None:
     """Unaligned, beyond the file, negative: reading goes on, appending is refused for that word."""
     file = cycle_file(queue)
     pair = pair_of(file)

@@ -44,7 +44,8 @@ def test_a_last_entry_that_leads_to_the_next_message_is_refused(queue: Path) -> 
 
 
 @pytest.mark.parametrize("leads_to", [b"message 3", b"message 17"])
-def test_an_entry_for_a_message_that_is_not_written_is_refused_when_needed(queue: Path, leads_to: bytes) -> None:
+def test_an_entry_for_a_message_that_is_not_written_is_refused_when_needed(
+        queue: Path, leads_to: bytes) -> None:
     """It was left as it was; the append that needs it is refused, those before it are not."""
     file = cycle_file(queue)
     append_at(queue, SECOND, 2)

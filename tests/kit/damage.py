@@ -35,6 +35,7 @@ def append_at(path: Path, now: int, count: int) -> list[int]:
 
 
 def read_all(path: Path) -> list[bytes]:
+    """All messages, by a read-only queue."""
     with tape.open(path, read_only=True, codec=tape.codecs.raw) as q:
         return list(q.tailer())
 
@@ -45,6 +46,7 @@ def cycle_file(path: Path) -> Path:
 
 
 def poke(path: Path, at: int, value: bytes) -> None:
+    """Writes bytes at an offset of a file."""
     with path.open("r+b") as file:
         file.seek(at)
         file.write(value)
@@ -56,6 +58,7 @@ def position(path: Path, message: bytes) -> int:
 
 
 def word(path: Path, at: int) -> int:
+    """The eight bytes at an offset, as a number."""
     return int(struct.unpack_from("<Q", path.read_bytes(), at)[0])
 
 
