@@ -35,7 +35,7 @@ enum { SIZE_MAX_ = 1 << 16, ROUNDS_MAX = 999, BATCH = 1000 };
 static uint8_t message[SIZE_MAX_];
 static size_t size = 64;
 static uint64_t sink, lock_word;
-static char queue_path[600];
+static char directory[512], queue_path[600];
 static uint8_t *region, *free_at; /* the floor's file */
 static const uint8_t *walked;     /* the cycle file */
 static uint64_t walk_at;
@@ -73,11 +73,25 @@ static inline uint64_t sum(const uint8_t *body, size_t length)
 
 /* ---- the floor: no library ---- */
 
+static void make_region(void)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/floor.bytes", directory);
+    int fd = open(path, O_RDWR | O_CREAT, 0600);
+    if (fd < 0 || posix_fallocate(fd, 0, (off_t)REGION) != 0) die("making the floor's file", 0);
+    region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+    if (region == MAP_FAILED) die("mapping", 0);
+    close(fd);
+    memset(region, 0, REGION);
+    free_at = region;
+}
+
 /* Room for `count` messages that are all zero, and in memory. */
 static uint8_t *floor_room(int count)
 {
     size_t need = (size_t)count * ((size + 7) & ~(size_t)3);
     if (need > REGION) die("too many for one round", 0);
+    if (region == NULL) make_region();
     if (free_at + need > region + REGION) {
         memset(region, 0, REGION);
         free_at = region;
@@ -163,6 +177,9 @@ static double run_append(int count)
     unwalked += count;
     return write_some(appender, count);
 }
+
+/* Without anybody who will read them: many writers on one queue. */
+static double run_append_only(int count) { return write_some(appender, count); }
 
 static void map_cycle(void)
 {
@@ -252,7 +269,7 @@ static double run_append_framed(int count)
     if (framer == NULL) {
         char path[700];
         snprintf(path, sizeof path, "%s-framed", queue_path);
-        tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY"};
+        tape_queue_options_t o = {.struct_size = sizeof o};
         int rc = tape_queue_open(path, &o, &other);
         if (rc == 0) rc = tape_appender_open(other, NULL, &framer);
         if (rc < 0) die("opening", rc);
@@ -279,13 +296,14 @@ static const scenario_t scenarios[] = {
     {"seek", run_seek, 4},
     {"append_framed", run_append_framed, 1},
     {"spans", run_spans, 3},
+    {"append_only", run_append_only, 1}, /* the last: not in the table */
 };
-enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
+enum { SCENARIOS = sizeof scenarios / sizeof *scenarios - 1 };
 static double ns[SCENARIOS][ROUNDS_MAX];
 
 static int number_of(const char *name)
 {
-    for (int s = 0; s < SCENARIOS; s++)
+    for (int s = 0; s <= SCENARIOS; s++)
         if (strcmp(scenarios[s].name, name) == 0) return s;
     fprintf(stderr, "floor: no scenario %s\n", name);
     exit(2);
@@ -349,25 +367,16 @@ static void serve(void)
     }
 }
 
-static void open_all(const char *directory)
+static void open_all(void)
 {
-    char path[600];
-    tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY"};
+    tape_queue_options_t o = {.struct_size = sizeof o};
     tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
     int64_t rc = tape_queue_open(queue_path, &o, &queue);
     if (rc == 0) rc = tape_appender_open(queue, &ao, &appender);
     if (rc == 0) rc = tape_tailer_open(queue, NULL, &tailer);
     if (rc == 0) rc = tape_tailer_open(queue, NULL, &seeker);
     if (rc < 0) die("opening", rc);
-    snprintf(path, sizeof path, "%s/floor.bytes", directory);
-    int fd = open(path, O_RDWR | O_CREAT, 0600);
-    if (fd < 0 || posix_fallocate(fd, 0, (off_t)REGION) != 0) die("making the floor's file", 0);
-    region = mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (region == MAP_FAILED) die("mapping", 0);
-    close(fd);
-    memset(region, 0, REGION);
     memset(message, 'm', sizeof message);
-    free_at = region;
 }
 
 int main(int argc, char **argv)
@@ -384,12 +393,12 @@ int main(int argc, char **argv)
         else return 2;
     }
     if (count < 1 || rounds < 1 || rounds > ROUNDS_MAX) return 2;
-    char directory[512], command[600];
+    char command[600];
     snprintf(directory, sizeof directory, "%s/tape-floor-XXXXXX", parent);
     if (!mkdtemp(directory)) die("making a directory", 0);
     if (given) snprintf(queue_path, sizeof queue_path, "%s", given);
     else snprintf(queue_path, sizeof queue_path, "%s/queue", directory);
-    open_all(directory);
+    open_all();
     if (served) serve();
     else if (one) (void)scenarios[number_of(one)].run(count);
     else print_table(rounds, count);

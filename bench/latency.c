@@ -97,7 +97,7 @@ int main(int argc, char **argv)
         word = shared_word(argv[3]);
     } else {
         tape_queue_t *q;
-        tape_queue_options_t o = {.struct_size = sizeof o, .roll_cycle = "DAILY"};
+        tape_queue_options_t o = {.struct_size = sizeof o};
         tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
         if (tape_queue_open(argv[3], &o, &q) < 0) die("opening");
         if (writes && tape_appender_open(q, &ao, &a) < 0) die("opening");
