@@ -344,7 +344,7 @@ TAPE_API int tape_tailer_next(tape_tailer_t *tailer, tape_excerpt_t *out);
 
 /* Takes the last tape_tailer_next() back: the same message is next again, or the same TAPE_EGAP.
  * For callers who find that they cannot use it. TAPE_ESTATE unless that was the last call on this
- * tailer, but for those that only tell, and it gave one of these. */
+ * tailer, but for those that only tell and tape_tailer_commit(), and it gave one. */
 TAPE_API int tape_tailer_unread(tape_tailer_t *tailer);
 
 /* Where tape_tailer_next_many() puts messages: bodies one after the other in `buffer`. */
@@ -390,7 +390,7 @@ TAPE_API int64_t tape_tailer_next_spans(tape_tailer_t *tailer, tape_span_t *span
 
 /* Takes back all but the first `keep` messages that the last tape_tailer_next_many() or
  * tape_tailer_next_spans() gave: they are next again. TAPE_ESTATE unless that was the last call on
- * this tailer, but for those that only tell, and it gave that many. */
+ * this tailer, but for those that only tell and tape_tailer_commit(), and it gave that many. */
 TAPE_API int tape_tailer_unread_many(tape_tailer_t *tailer, size_t keep);
 
 /* As tape_tailer_next(), but the tailer stays before the message. */

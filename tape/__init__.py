@@ -9,23 +9,49 @@
 {'foo': ['bar', {'baz': 0}]}
 """
 
+from __future__ import annotations
+
 from . import codecs
 from ._ffi import lib as _lib
 from ._ffi import text as _text
 from .appender import Appender
-from .codecs import Codec
-from .deletion import delete
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
-from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
-                   TailerInfo)
-from .opening import Clock, open  # noqa: A004
+from .opening import open  # noqa: A004
 from .queue import Queue
 from .roll_cycles import RollCycle
 from .tailer import Tailer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._protocols import Clock
+    from .codecs import Codec
+    from .deletion import delete
+    from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
+                       TailerInfo)
 
 __version__ = _text(_lib.tape_version())
 
 __all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Lag", "Location",
            "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs",
            "delete", "open", *_errors]
+
+# What is not needed for reading and writing is imported when it is asked for.
+_LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion",
+          **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",
+                           "MetadataEntry", "QueueInfo", "TailerInfo"), "info")}
+
+
+def __getattr__(name: str) -> Any:
+    module = _LATER.get(name)
+    if module is None:
+        raise AttributeError(f"module 'tape' has no attribute {name!r}")
+    from importlib import import_module
+    value = globals()[name] = getattr(import_module(f"tape.{module}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

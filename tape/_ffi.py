@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 from . import errors
 
 try:
@@ -13,6 +11,10 @@ except ModuleNotFoundError as missing:
         "tape's C extension is not beside its Python files: this is a source folder that hides the "
         "installed package. Run Python elsewhere, or install in place: pip install -e .",
         name="tape._native") from missing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text"]
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from struct import error as _struct_error
 
 from ._ffi import lib
-from .errors import InvalidArgument
+from .errors import DecodeError, InvalidArgument
 
-__all__ = ["FRAMINGS", "framing_of"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["BAD_INPUT", "FRAMINGS", "errors_of", "framing_of"]
 
 FRAMINGS = {"bytes": lib.TAPE_FRAMING_BYTES, "document": lib.TAPE_FRAMING_DOCUMENT}
+
+# What decode() raises for bytes that it cannot read, unless the codec says otherwise. All else is
+# no word about the message: a signal handler's exception, no memory, Ctrl-C.
+BAD_INPUT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError,
+             _struct_error, DecodeError)
 
 
 def framing_of(codec: Any) -> str:
@@ -25,3 +34,15 @@ def framing_of(codec: Any) -> str:
         raise InvalidArgument(f"codec {codec.name!r} has framing {framing!r}",
                               hint="'bytes' or 'document'")
     return str(framing)
+
+
+def errors_of(codec: Any) -> tuple[type[Exception], ...]:
+    """What the codec raises for bytes that it cannot read."""
+    errors = getattr(codec, "errors", BAD_INPUT)
+    if isinstance(errors, type):
+        errors = (errors,)
+    if not isinstance(errors, tuple) or not all(
+            isinstance(kind, type) and issubclass(kind, Exception) for kind in errors):
+        raise InvalidArgument(f"codec {codec.name!r} has errors {errors!r}",
+                              hint="a tuple of classes of exceptions")
+    return errors if DecodeError in errors else (*errors, DecodeError)

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-import datetime
-from types import TracebackType
-from typing import Any, NoReturn
+import time
 
 from ._ffi import ffi, raise_code
 from .errors import QueueClosed
 
-__all__ = ["Handle"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, ClassVar, NoReturn
+
+    from typing_extensions import Self
+
+__all__ = ["Closable", "Handle"]
 
 
-class Handle:
+class Closable:
+    """A context manager that can be neither copied nor pickled."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Closes it; later calls raise :class:`tape.QueueClosed`. May be called again."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: "
+                        "open the queue again where it is needed")
+
+
+class Handle(Closable):
     """Owns a C handle.
 
     Closing replaces the handle by NULL, which C refuses; the memory goes when the last call that
@@ -21,8 +47,10 @@ class Handle:
 
     __slots__ = ("__weakref__", "_closed_by", "_handle")
 
+    KIND: ClassVar[str] = ""  # the public name of what was closed
+
     _handle: Any
-    _closed_by: str | None
+    _closed_by: tuple[str, float] | None
 
     @property
     def closed(self) -> bool:
@@ -33,14 +61,16 @@ class Handle:
         """Takes the handle away; returns the old one, or ``None`` when it was closed before."""
         if self._closed_by is not None:
             return None
-        now = datetime.datetime.now(datetime.timezone.utc)
-        self._closed_by = f"{by} at {now:%Y-%m-%dT%H:%M:%S.%fZ}"
+        self._closed_by = by, time.time()
         handle, self._handle = self._handle, ffi.NULL
         return handle
 
     def _fail(self, code: int) -> NoReturn:
         if self._closed_by is not None:
-            raise QueueClosed(f"this {type(self).__name__} was closed by {self._closed_by}",
+            by, at = self._closed_by
+            seconds, parts = divmod(round(at * 1e6), 1_000_000)
+            moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+            raise QueueClosed(f"this {self.KIND} was closed by {by} at {moment}.{parts:06d}Z",
                               hint="make a new one")
         raise_code(code)
 
@@ -48,18 +78,3 @@ class Handle:
         if code < 0:
             self._fail(code)
         return code
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} can be neither copied nor pickled: "
-                        "open the queue again where it is needed")
-
-    def close(self) -> None:
-        """Closes it; later calls raise :class:`tape.QueueClosed`. May be called again."""
-        raise NotImplementedError
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
-        self.close()

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .info import QueueInfo
-
-if TYPE_CHECKING:
-    from .queue import Queue
 
 __all__ = ["queue_info"]
 
@@ -32,10 +29,10 @@ def _or_none(number: int) -> int | None:
     return None if number < 0 else number
 
 
-def queue_info(q: Queue) -> QueueInfo:
-    """Facts about an open queue."""
-    i, files, words = q._info(), q.cycles(), q.table()
-    now = time.time_ns() // 1_000_000 if q._clock is None else q._clock.clock.now_ms()
+def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
+    """Facts about an open queue ``q``, beside ``i``, those that C has, at its clock's time."""
+    files, words = q.cycles(), q.table()
+    now = time.time_ns() // 1_000_000 if now is None else now
     row = q.roll_cycle
     return QueueInfo(
         path=q.path, filesystem=_filesystem(q.path), roll_cycle=row.name, epoch=q.epoch,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, framing_of
 from ._handle import Handle
-from .codecs import Codec
-from .info import AppenderInfo
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    from .codecs import Codec
+    from .info import AppenderInfo
     from .queue import Queue
 
 __all__ = ["Appender"]
@@ -28,6 +29,8 @@ class Appender(Handle):
     """
 
     __slots__ = ("_encode", "codec", "framing", "queue")
+
+    KIND = "Appender"
 
     codec: Codec[Any]
     queue: Queue
@@ -97,6 +100,7 @@ class Appender(Handle):
 
     def info(self) -> AppenderInfo:
         """Facts about the appender."""
+        from .info import AppenderInfo
         facts = ffi.new("tape_appender_info_t *")
         known = not self.closed and lib.tape_appender_info(self._handle, facts) == 0
         last = int(facts.last_index) if known and facts.last_index >= 0 else None

@@ -11,8 +11,8 @@ from .errors import QueueBusy, QueueNotFound
 __all__ = ["delete"]
 
 # What a queue consists of: Java's files, and tape's beside them. Anything else stays.
-_OURS = re.compile(r"metadata\.cq4t|tape\.side|.+\.cq4|.+\.precreated|.+\.cq4-\d+\.discard"
-                   r"|\.tape-.*\.tmp")
+OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.side|.+\.cq4|.+\.precreated"
+                  r"|.+\.cq4-\d+\.discard|\.tape-.*\.tmp")
 
 
 def _users(directory: Path) -> list[int]:
@@ -54,7 +54,7 @@ def delete(path: str | os.PathLike[str]) -> None:
         raise QueueBusy(f"{directory} is open in process {', '.join(map(str, users))}",
                         file=str(directory), hint="close it there first")
     for name in names:
-        if _OURS.fullmatch(name):
+        if OURS.fullmatch(name):
             (directory / name).unlink(missing_ok=True)
     if not any(directory.iterdir()):
         directory.rmdir()

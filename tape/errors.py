@@ -7,8 +7,14 @@ This module imports nothing of tape, so that codecs may raise :class:`EncodeErro
 
 from __future__ import annotations
 
-import queue as _queue
-from typing import Any, ClassVar
+try:
+    from _queue import Empty as _Empty  # what queue.Empty is, without what else queue imports
+except ImportError:
+    from queue import Empty as _Empty
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 __all__ = [
     "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CorruptQueue",
@@ -230,7 +236,7 @@ class Gap(ReadFailed):
         self.to_index = to_index
 
 
-class Empty(Error, _queue.Empty):
+class Empty(Error, _Empty):
     """Nothing came within the time-out."""
 
     code = "TAPE_EEMPTY"

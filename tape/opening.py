@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import os
-import threading
 import warnings
-from typing import Any, Protocol
 
+from ._clock import ClockInC
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
-from .codecs import Codec, fressian
+from .codecs import fressian
 from .errors import InvalidArgument, RollCycleMismatch
 from .queue import Queue
 from .roll_cycles import RollCycle
 
-__all__ = ["Clock", "ClockInC", "open"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
+    from ._protocols import Clock
+    from .codecs import Codec
+
+__all__ = ["open"]
 
 EPOCH_MAX = 315_569_520_000_000  # 10000 years, as in C
-
-
-class Clock(Protocol):
-    """A clock for tests and replay."""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970-01-01T00:00Z."""
-
-
-class ClockInC:
-    """A clock as C calls it; keeps what it raised, by thread, for the error of the write."""
-
-    def __init__(self, clock: Clock) -> None:
-        if not callable(getattr(clock, "now_ms", None)):
-            raise InvalidArgument(f"{clock!r} is no clock", hint="an object with now_ms()")
-        self.clock = clock
-        self.failures: dict[int, BaseException] = {}
-
-    def now_ms(self) -> int:
-        try:
-            now = int(self.clock.now_ms())
-            if not -1 << 63 <= now < 1 << 63:
-                raise OverflowError(f"{now} ms is no time")  # C could not take it
-            return now
-        except BaseException as error:  # it would end in C, where nobody sees it
-            self.failures[threading.get_ident()] = error
-            return -1
-
-
-@ffi.def_extern(name="tape_python_clock", error=-1)  # type: ignore[untyped-decorator]
-def _python_clock(user: Any) -> int:
-    return int(ffi.from_handle(user).now_ms())
 
 
 def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import datetime
 import os
-import threading
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from _thread import get_ident
+from _weakrefset import WeakSet
 
 from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
-from ._inspect import queue_info
-from .codecs import Codec
-from .errors import DecodeError, Error, Gap, InvalidArgument
-from .info import CycleFile, Location, QueueInfo
+from .errors import InvalidArgument
 from .roll_cycles import RollCycle
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .opening import ClockInC
+    import datetime
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from ._clock import ClockInC
+    from .codecs import Codec
+    from .errors import DecodeError, Error, Gap
+    from .info import CycleFile, Location, QueueInfo
+
+    _E = TypeVar("_E", bound=Error)
 
 __all__ = ["Queue"]
-
-
-_E = TypeVar("_E", bound=Error)
 
 _STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
            lib.TAPE_CYCLE_HALF_MADE: "half-made"}
@@ -56,6 +57,8 @@ class Queue(Handle):
     __slots__ = ("_children", "_clock", "_clock_handle", "_read_only", "codec", "epoch", "path",
                  "roll_cycle", "source_id")
 
+    KIND = "Queue"
+
     codec: Codec[Any]
     path: str
     roll_cycle: RollCycle
@@ -67,7 +70,7 @@ class Queue(Handle):
         self._closed_by = None
         self._handle = ffi.gc(handle, lib.tape_queue_release)
         self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
-        self._children: weakref.WeakSet[Handle] = weakref.WeakSet()
+        self._children: WeakSet[Handle] = WeakSet()
         self.codec = codec
         info = self._info()
         self.path = text(info.path)
@@ -79,7 +82,7 @@ class Queue(Handle):
     def _take_clock_failure(self) -> BaseException | None:
         """What the clock raised last in this thread, once."""
         failures = {} if self._clock is None else self._clock.failures
-        return failures.pop(threading.get_ident(), None)
+        return failures.pop(get_ident(), None)
 
     def _info(self) -> Any:
         info = ffi.new("tape_queue_info_t *")
@@ -179,12 +182,13 @@ class Queue(Handle):
         if commit == "manual" and id is None:
             raise InvalidArgument('commit="manual" without a name to store a position under',
                                   hint='give the tailer one: tailer("name", commit="manual")')
+        keeps = id is not None and commit == "auto" and not self.read_only
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
-                               id=id, auto_commit=commit == "auto", steal=steal,
+                               id=id, auto_commit=keeps, steal=steal,
                                max_mapped=max_mapped or 0, metadata=metadata,
                                on_error=_handler(on_error), on_gap=_handler(on_gap),
                                tell_gaps=on_gap != "skip")
-        self._children.add(child)
+        self._children.add(child._cursor)
         try:
             child._begin(start, direction)
         except BaseException:
@@ -231,6 +235,7 @@ class Queue(Handle):
         ...     [(c.first_index == i, c.count, c.state) for c in q.cycles()]
         [(True, 1, 'open')]
         """
+        from .info import CycleFile
         handle, found = self._open_handle(), []
         for name in os.listdir(self.path):
             cycle = lib.tape_queue_cycle_of_name(handle, os.fsencode(name))
@@ -306,6 +311,7 @@ class Queue(Handle):
         """
         if index < 0:
             raise InvalidArgument("an index is not negative", hint="see first_index, last_index")
+        from .info import Location
         cycle = index >> self.roll_cycle.shift
         name = ffi.new("char[64]")
         self._check(lib.tape_queue_cycle_name(self._open_handle(), cycle, name, 64))
@@ -320,6 +326,7 @@ class Queue(Handle):
 
     def _cycle_of(self, time_: datetime.datetime) -> int:
         """The cycle of a time, as a writer would choose it."""
+        import datetime
         since = time_ - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
         ms = since // datetime.timedelta(milliseconds=1)
         return (ms - self._effective_epoch()) // self.roll_cycle.length_ms
@@ -338,7 +345,9 @@ class Queue(Handle):
 
         Raises: :class:`tape.QueueClosed`, :class:`tape.Forked`, :class:`tape.StorageError`.
         """
-        return queue_info(self)
+        from ._inspect import queue_info
+        now = None if self._clock is None else self._clock.clock.now_ms()
+        return queue_info(self, self._info(), now)
 
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import bisect
-import datetime
-import itertools
-import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from ._arguments import not_negative
+from ._cursor import NOTHING, Cursor
+from ._ffi import ffi, lib
+from ._handle import Closable
+from .errors import IndexNotFound, InvalidArgument, TailerBusy
 
-from ._ffi import check, ffi, lib
-from ._reading import NOTHING, Reading
-from .errors import Empty, IndexNotFound, InvalidArgument, QueueClosed
-from .info import CycleFile, Entry, Lag, TailerInfo
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import datetime
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Any
+
+    from .codecs import Codec
+    from .info import CycleFile, Entry, Lag, TailerInfo
+    from .queue import Queue
 
 __all__ = ["Tailer"]
 
@@ -21,27 +26,21 @@ _STATES = {getattr(lib, f"TAPE_{name}"): name for name in (
     "BEYOND_START_OF_CYCLE")}
 
 
-def _deadline(timeout: float | None) -> float | None:
-    if timeout is None:
-        return None
-    if not timeout >= 0:
-        raise InvalidArgument("timeout is negative", hint="seconds, 0 for no waiting, or None")
-    return time.monotonic() + timeout
-
-
-def _not_negative(count: int) -> int:
-    if count < 0:
-        raise InvalidArgument(f"{count} messages", hint="a number that is not negative")
-    return count
+def _is_time(target: object) -> bool:
+    if target is None or isinstance(target, (int, str)):
+        return False
+    import datetime
+    return isinstance(target, datetime.datetime)
 
 
 def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
     """The index of message ``number`` (from 0); ``ends``: messages up to each cycle's end."""
+    import bisect
     place = bisect.bisect_right(ends, number)
     return cycles[place].first_index + number - (ends[place - 1] if place else 0)
 
 
-class Tailer(Reading):
+class Tailer(Closable):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
     Iterating drains what is there and stops; :meth:`follow` goes on. A message that cannot be
@@ -58,15 +57,45 @@ class Tailer(Reading):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_cursor", "id", "queue")
+
+    queue: Queue
+    id: str | None
+
+    def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
+                 id: str | None = None, **options: Any) -> None:  # noqa: A002
+        if not hasattr(queue, "_open_handle"):
+            raise TypeError("a tailer is made by queue.tailer()")
+        self.queue, self.id = queue, id
+        self._cursor = Cursor(queue._open_handle(), queue.path, codec, poll_interval, id=id,
+                              **options)
+
+    @property
+    def codec(self) -> Codec[Any]:
+        """The codec of its messages."""
+        return self._cursor.codec
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between looks while it waits."""
+        return self._cursor.poll_interval
+
+    @poll_interval.setter
+    def poll_interval(self, seconds: float) -> None:
+        self._cursor.poll_interval = seconds
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._cursor.closed
 
     def _begin(self, start: str | int | datetime.datetime | None, direction: str) -> None:
         """Goes where a new tailer shall stand, unless a position was stored."""
-        fresh = self.id is None or self._call(lib.tape_tailer_committed) == 0
+        fresh = self.id is None or self._cursor.call(lib.tape_tailer_committed) == 0
         if fresh and start == "end":
-            self._call(lib.tape_tailer_seek_end)
-        elif fresh and isinstance(start, (int, datetime.datetime)):
-            found = self._move_to(start)
+            self._cursor.call(lib.tape_tailer_seek_end)
+        elif fresh and (isinstance(start, int) or _is_time(start)):
+            found = self._move_to(start)  # type: ignore[arg-type]
             if not found and isinstance(start, int) and self.index != start:
                 raise IndexNotFound(f"no message {start:#x} in {self.queue.path} to start at",
                                     index=start, hint="see first_index and last_index of the queue")
@@ -92,32 +121,19 @@ class Tailer(Reading):
         ...     t.read(), t.read("none", timeout=0.01)
         (None, 'none')
         """
-        value = self._read_now() if timeout == 0 else self._read_until(_deadline(timeout))
-        return default if value is NOTHING else value
+        return self._cursor.read(default, timeout)
 
     def get(self, timeout: float | None = None) -> Any:
         """The next message, waiting for it; :class:`tape.Empty` after ``timeout`` seconds."""
-        value = self._read_until(_deadline(timeout))
-        if value is NOTHING:
-            raise Empty(f"nothing came to {self.queue.path} within {timeout} s",
-                        hint="try again, or read() for a default")
-        return value
+        return self._cursor.read(NOTHING, timeout)
 
     def read_entry(self, *, timeout: float | None = 0) -> Entry | None:
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
-        entry = (self._read_now(True) if timeout == 0
-                 else self._read_until(_deadline(timeout), True))
-        return None if entry is NOTHING else entry
-
-    def _done(self) -> None:
-        """The loop's body is done with what it was given: now its position may be stored."""
-        if self._auto_commit and self.last_read is not None:
-            self.commit()
+        entry: Entry | None = self._cursor.read(None, timeout, True)
+        return entry
 
     def __iter__(self) -> Iterator[Any]:
-        while (value := self._read_now(commit=False)) is not NOTHING:
-            yield value
-            self._done()
+        return self._cursor.messages()
 
     def __reversed__(self) -> Iterator[Any]:
         """The messages before this place, newest first, by a tailer of its own."""
@@ -136,26 +152,11 @@ class Tailer(Reading):
 
     def entries(self, limit: int | None = None) -> Iterator[Entry]:
         """What is there now, as :class:`tape.Entry` objects, at most ``limit``."""
-        while limit is None or _not_negative(limit) > 0:
-            entry = self._read_now(True, commit=False)
-            if entry is NOTHING:
-                return
-            yield entry
-            self._done()
-            limit = None if limit is None else limit - 1
+        return self._cursor.messages(True, limit)
 
     def follow(self, timeout: float | None = None) -> Iterator[Any]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
-        while True:
-            try:
-                value = self._read_until(_deadline(timeout), commit=False)
-            except QueueClosed:
-                return
-            if value is NOTHING:
-                return
-            yield value
-            if self._closed_by is None:
-                self._done()
+        return self._cursor.follow(timeout)
 
     def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
@@ -172,55 +173,14 @@ class Tailer(Reading):
         ...     t.read_many(3), t.read_many(3), t.read_many(3)
         ([0, 1, 2], [3, 4], [])
         """
-        messages: list[Any] = []
-        if _not_negative(n) == 0:
-            return messages
-        deadline = None if timeout == 0 else _deadline(timeout)
-        while len(messages) < n:
-            try:
-                more = self._read_some(n - len(messages))
-            except Exception:
-                if not messages:
-                    raise
-                self._put_off()  # what was read already shall not be lost
-                break
-            if not more and (messages or timeout == 0 or not self._pause(deadline)):
-                break
-            messages += more
-            if more and self._auto_commit:
-                self.commit()  # before it looks on: a gap moves the place
-        return messages
-
-    def _read_some(self, n: int) -> list[Any]:
-        if not self._metadata:
-            return self._read_batch(n)
-        value = self._read_now(commit=False)
-        return [] if value is NOTHING else [value]
+        return self._cursor.read_many(n, timeout)
 
     def skip(self, n: int = 1) -> int:
         """Moves over up to ``n`` messages without decoding them; returns how many there were.
 
         A gap or another error behind the first one ends it, and the next call raises it.
         """
-        done, n = 0, _not_negative(n)
-        out = self._take()
-        try:
-            handle = self._handle
-            while done < n:
-                try:
-                    if self._check(self._next(handle, out)) != 1:
-                        break
-                except Exception:
-                    if done == 0:
-                        raise
-                    lib.tape_tailer_unread(handle)  # as in _put_off()
-                    break
-                done += 1
-            if done and self._auto_commit:
-                check(lib.tape_tailer_commit(handle))
-        finally:
-            self._outs.append(out)
-        return done
+        return self._cursor.skip(n)
 
     def commit(self) -> None:
         """Stores the position of a named tailer: the index of its next read.
@@ -239,19 +199,19 @@ class Tailer(Reading):
         ('work', True)
         True
         """
-        self._call(lib.tape_tailer_commit)
+        self._cursor.call(lib.tape_tailer_commit)
 
     # ---- moving ----
 
     def _move_to(self, target: int | datetime.datetime) -> bool:
-        if isinstance(target, datetime.datetime):
-            return self._move_to_time(target)
+        if _is_time(target):
+            return self._move_to_time(target)  # type: ignore[arg-type]
         if not isinstance(target, int):
             raise TypeError(f"an index (int) or a datetime is wanted, not {target!r}; for the ends "
                             "there are seek_start() and seek_end()")
         if not 0 <= target < 1 << 63:
             raise InvalidArgument(f"{target} is no index", hint="0 to 2**63-1")
-        return self._call(lib.tape_tailer_seek, target) == 1
+        return self._cursor.call(lib.tape_tailer_seek, target) == 1
 
     def _move_to_time(self, time_: datetime.datetime) -> bool:
         """To the first message of the cycle of that time, or of the next one that exists."""
@@ -259,10 +219,10 @@ class Tailer(Reading):
             raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
         wanted = self.queue._cycle_of(time_)
         while (cycle := self.queue._cycle_from(wanted)) is not None:
-            if self._call(lib.tape_tailer_seek, self.queue.index_of(cycle, 0)) == 1:
+            if self._cursor.call(lib.tape_tailer_seek, self.queue.index_of(cycle, 0)) == 1:
                 return True
             wanted = cycle + 1  # an empty cycle
-        self._call(lib.tape_tailer_seek_end)
+        self._cursor.call(lib.tape_tailer_seek_end)
         return False
 
     def seek(self, index: int | datetime.datetime, *, strict: bool = False) -> bool:
@@ -278,7 +238,7 @@ class Tailer(Reading):
             otherwise stays where it was.
         """
         found = self._move_to(index)
-        if self._auto_commit:
+        if self._cursor.auto_commit:
             self.commit()
         if strict and not found:
             number = index if isinstance(index, int) else None
@@ -289,15 +249,15 @@ class Tailer(Reading):
 
     def seek_start(self) -> Tailer:
         """Moves before the first message."""
-        self._call(lib.tape_tailer_seek_start)
-        if self._auto_commit:
+        self._cursor.call(lib.tape_tailer_seek_start)
+        if self._cursor.auto_commit:
             self.commit()
         return self
 
     def seek_end(self) -> Tailer:
         """Moves behind the last message (backward: before it, so that it is read next)."""
-        self._call(lib.tape_tailer_seek_end)
-        if self._auto_commit:
+        self._cursor.call(lib.tape_tailer_seek_end)
+        if self._cursor.auto_commit:
             self.commit()
         return self
 
@@ -316,6 +276,7 @@ class Tailer(Reading):
         ...     t.seek_by(lambda m: m["at"], 555), t.read()
         (True, {'at': 560})
         """
+        import itertools
         cycles = [c for c in self.queue.cycles() if c.count > 0]
         ends = list(itertools.accumulate(c.count for c in cycles))
         with Tailer(self.queue, self.codec, self.poll_interval) as other:
@@ -339,36 +300,31 @@ class Tailer(Reading):
         Turned backward, the next read gives the message at :attr:`index`, or the last one if there
         is none; beyond the first message it gives nothing, and turned forward again the first.
         """
-        code = self._call(lib.tape_tailer_direction)
+        code = self._cursor.call(lib.tape_tailer_direction)
         return "backward" if code == lib.TAPE_BACKWARD else "forward"
 
     @direction.setter
     def direction(self, direction: str) -> None:
         if direction not in ("forward", "backward"):
             raise InvalidArgument(f"direction={direction!r}", hint="'forward' or 'backward'")
-        self._call(lib.tape_tailer_set_direction,
+        self._cursor.call(lib.tape_tailer_set_direction,
                    lib.TAPE_FORWARD if direction == "forward" else lib.TAPE_BACKWARD)
 
     @property
     def index(self) -> int:
         """The index that is next; 0 while the queue is empty."""
-        return self._call(lib.tape_tailer_index)
+        return self._cursor.call(lib.tape_tailer_index)
 
     @property
     def last_read(self) -> int | None:
         """The index that was last read, or ``None``."""
-        out = self._take()
-        try:
-            index = int(lib.tape_tailer_last_read(self._handle))
-        finally:
-            self._outs.append(out)
-        return None if index == lib.TAPE_ENOINDEX else self._check(index)
+        return self._cursor.last_read()
 
     # ---- the rest ----
 
     def _info(self) -> Any:
         facts = ffi.new("tape_tailer_info_t *")
-        self._call(lib.tape_tailer_info, facts)
+        self._cursor.call(lib.tape_tailer_info, facts)
         failure = self.queue._take_clock_failure()
         if failure is not None:
             raise failure
@@ -390,11 +346,13 @@ class Tailer(Reading):
         ...     t.read(), t.lag()
         ('a', Lag(messages=2, bytes=24, seconds=0.0))
         """
+        from .info import Lag
         facts = self._info()
         return Lag(int(facts.lag_messages), int(facts.lag_bytes), facts.lag_ms / 1000)
 
     def info(self) -> TailerInfo:
         """Facts about the tailer."""
+        from .info import TailerInfo
         fixed: dict[str, Any] = {
             "queue": self.queue.path, "id": self.id, "codec": self.codec.name,
             "source_id": self.queue.source_id, "poll_interval": self.poll_interval,
@@ -418,9 +376,17 @@ class Tailer(Reading):
 
         Raises: :class:`tape.TailerBusy` while another thread is reading with it.
         """
-        if self._closed_by is None:
-            self._call(lib.tape_tailer_shutdown)
-            self._mark_closed("Tailer.close()")
+        if not self.closed:
+            self._cursor.call(lib.tape_tailer_shutdown)
+            self._cursor._mark_closed("Tailer.close()")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        try:
+            self.close()
+        except TailerBusy:
+            if error is None:
+                raise  # else what ends the block is what counts
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"

@@ -149,7 +149,7 @@ int tape_tailer_commit(tape_tailer_t *t)
                         "the position of \"%s\" is only read here", t->name.id);
     else if (t->open) /* before it stood anywhere there is nothing to store */
         PUBLISH64(tailer_position, t->name.cell, (uint64_t)tape__tailer_index(t));
-    tape__tailer_leave(t);
+    tape__tailer_leave_unchanged(t); /* what was read can still be taken back */
     return rc;
 }
 

@@ -45,7 +45,7 @@ typedef struct {
     uint64_t *positions; /* TAPE__TRAIL_MAX of them; NULL until the first step backward */
 } tape__trail_t;
 
-/* What the last call gave that can be taken back; those that only tell leave it as it is. */
+/* What the last call gave that can be taken back; those that only tell or commit leave it. */
 typedef struct {
     enum { TAPE__GAVE_NOTHING, TAPE__GAVE_MESSAGE, TAPE__GAVE_MANY, TAPE__GAVE_GAP } gave;
     int64_t many; /* so many messages */

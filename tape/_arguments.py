@@ -1,0 +1,43 @@
+"""Arguments of tailers, checked."""
+
+from __future__ import annotations
+
+import time
+
+from .errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+__all__ = ["deadline_of", "name_of", "not_negative"]
+
+
+def deadline_of(timeout: float | None) -> float | None:
+    """When a wait of so many seconds is over."""
+    if timeout is None:
+        return None
+    if not timeout >= 0:
+        raise InvalidArgument("timeout is negative", hint="seconds, 0 for no waiting, or None")
+    return time.monotonic() + timeout
+
+
+def not_negative(count: int) -> int:
+    """A number of messages."""
+    if count < 0:
+        raise InvalidArgument(f"{count} messages", hint="a number that is not negative")
+    return count
+
+
+def name_of(id: Any) -> bytes:  # noqa: A002
+    """A tailer's name as Java stores it: one byte a character."""
+    if not isinstance(id, str):
+        raise TypeError(f"a tailer's id is a str, not {type(id).__name__}")
+    try:
+        name = id.encode("latin-1")
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"the name {id!r} has characters beyond U+00FF",
+                              hint="names are ISO-8859-1") from None
+    if len(name) > 256 or b"\0" in name:
+        raise InvalidArgument("a name of more than 256 characters, or with NUL", hint="shorten it")
+    return name

@@ -1,0 +1,437 @@
+"""A place in a queue: what :class:`tape.Tailer` has, and where reading may be made faster.
+
+*No message is lost to an interrupt*: ``out.index`` is -1 unless C has given a message that has not
+reached the caller, and likewise ``batch.indexes[0]``; whatever else ends a call gives the messages
+back to C. *One loop for gaps*, whoever asks for what is behind them. Whose turn it is: ``_turn``.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from ._arguments import deadline_of, name_of, not_negative
+from ._batch import Batch
+from ._ffi import check, error_of, ffi, lib
+from ._framing import FRAMINGS, errors_of, framing_of
+from ._turn import Turn
+from .errors import DecodeError, Empty, Error, Gap, InvalidArgument, QueueClosed, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from .codecs import Codec
+
+__all__ = ["NOTHING", "Cursor"]
+
+NOTHING: Any = object()  # there is no message now; any value may be one
+
+_next = lib.tape_tailer_next
+_buffer = ffi.buffer
+_EGAP = lib.TAPE_EGAP
+
+# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
+# of its view would later read memory that has moved away.
+_references = getattr(sys, "getrefcount", lambda mapped: 0)
+
+
+def _count_unshared() -> int:
+    mapped = _buffer(ffi.new("char[1]"), 1)
+    return int(_references(mapped))
+
+
+_UNSHARED = _count_unshared()
+
+
+def _gap_in_doubt(handle: Any) -> bool:
+    """Whether C told a gap that nobody heard of: its answer and an interrupt came together."""
+    facts, ends = ffi.new("tape_error_facts_t *"), ffi.new("int64_t[2]")
+    lib.tape_error_last(facts)
+    return facts.code == _EGAP and bool(lib.tape_tailer_gap(handle, ends, ends + 1) == 1)
+
+
+class Cursor(Turn):
+    """Where a tailer stands; one thread at a time."""
+
+    __slots__ = ("_batch", "_decode", "_first", "_framing", "_metadata", "_on_error", "_on_gap",
+                 "_poison", "_raised", "_telling", "_tells", "auto_commit", "codec", "path",
+                 "poll_interval")
+
+    KIND = "Tailer"
+
+    codec: Codec[Any]
+    path: str
+    poll_interval: float
+    auto_commit: bool
+
+    def __init__(self, queue_handle: Any, path: str, codec: Codec[Any], poll_interval: float, *,
+                 id: str | None = None, auto_commit: bool = False,  # noqa: A002
+                 max_mapped: int = 0, steal: bool = False, metadata: bool = False,
+                 on_error: Callable[[DecodeError], Any] | None = None, tell_gaps: bool = False,
+                 on_gap: Callable[[Gap], Any] | None = None) -> None:
+        super().__init__(ffi.new("tape_excerpt_t *", {"index": -1}))
+        self._on_error, self._on_gap, self._tells = on_error, on_gap, tell_gaps
+        self._telling: Gap | None = None           # it is being told
+        self._raised: BaseException | None = None  # by a handler
+        self._batch: Batch | None = None           # until it is asked for many
+        self._first = -1  # index of the first message of a call that takes several
+        self.auto_commit, self.poll_interval = auto_commit, poll_interval
+        self.path, self.codec = path, codec
+        self._framing = FRAMINGS[framing_of(codec)]
+        self._poison = errors_of(codec)
+        self._decode = codec.decode
+        self._metadata = metadata
+        documents = self._framing == lib.TAPE_FRAMING_DOCUMENT
+        if metadata and not documents:
+            raise InvalidArgument(f"metadata documents have no frame as {codec.name!r} expects",
+                                  hint="read them with codecs.wire, text or document")
+        options = ffi.new("tape_tailer_options_t *")
+        options.struct_size = ffi.sizeof("tape_tailer_options_t")
+        options.window_size = max_mapped
+        for flag, wanted in ((lib.TAPE_TAILER_STEAL, steal), (lib.TAPE_TAILER_METADATA, metadata),
+                             (lib.TAPE_TAILER_DOCUMENTS, documents),
+                             (lib.TAPE_TAILER_TELL_GAPS, tell_gaps)):
+            options.flags |= flag if wanted else 0
+        name = ffi.NULL if id is None else ffi.new("char[]", name_of(id))
+        options.id = name
+        place = ffi.new("tape_tailer_t **")
+        check(lib.tape_tailer_open(queue_handle, options, place))
+        self._handle = ffi.gc(place[0], lib.tape_tailer_close)
+
+    # ---- one message ----
+
+    def read(self, default: Any, timeout: float | None = 0, as_entry: bool = False) -> Any:
+        """The next message; ``default``, or :class:`tape.Empty` for ``NOTHING``, if none came."""
+        out, value = None, NOTHING
+        deadline = None if timeout == 0 else deadline_of(timeout)
+        try:
+            while True:
+                out = self._take()
+                value = self._next_value(out, as_entry)
+                if value is not NOTHING:
+                    break
+                self._outs[:] = (out,)
+                out = None
+                if timeout == 0 or not self._pause(deadline):
+                    if default is NOTHING:
+                        raise Empty(f"nothing came to {self.path} within {timeout} s",
+                                    hint="try again, or read() for a default")
+                    return default
+            if self.auto_commit:
+                check(lib.tape_tailer_commit(self._handle))
+            out.index = -1
+            self._outs[:] = (out,)
+            return value
+        except BaseException as error:
+            self._give_up(out, value is not NOTHING, error)
+            raise
+
+    def messages(self, as_entry: bool = False, limit: int | None = None) -> Iterator[Any]:
+        """What is there now, at most ``limit``. A position is stored when the next one is asked
+        for, so that a crash in the loop's body repeats the message."""
+        out, left = None, -1 if limit is None else not_negative(limit)
+        try:
+            while left:
+                out = self._take()
+                value = self._next_value(out, as_entry)
+                out.index = -1
+                self._outs[:] = (out,)  # with no call until the message has left
+                out = None
+                if value is NOTHING:
+                    return
+                yield value
+                left -= 1
+                if self.auto_commit:
+                    self._store()
+        except BaseException as error:
+            self._give_up(out, False, error)
+            raise
+
+    def follow(self, timeout: float | None) -> Iterator[Any]:
+        """Messages as they come, until the queue is closed or none came for so long."""
+        deadline = deadline_of(timeout)
+        try:
+            while True:
+                for value in self.messages():
+                    yield value
+                    deadline = deadline_of(timeout)
+                if not self._pause(deadline):
+                    return
+        except QueueClosed:
+            if self._closed_by is None:
+                raise
+
+    def _store(self) -> None:
+        """The loop's body is done with what it was given: now its position may be stored."""
+        if self.last_read() is not None:
+            self.call(lib.tape_tailer_commit)
+
+    def _next_value(self, out: Any, as_entry: bool) -> Any:
+        """The next message that can be had, decoded; ``NOTHING``: none now."""
+        handle = self._handle
+        while True:
+            if (code := _next(handle, out)) != 1:
+                if code == _EGAP:
+                    code = self._behind_gap(_next, handle, out)
+                if code < 0:
+                    self._fail(code)
+                if code == 0:
+                    return NOTHING
+            try:
+                value = self._value(out, handle)
+            except DecodeError as error:
+                if self._on_error is None:
+                    raise
+                self._tell(self._on_error, error)
+                _next(handle, out)  # the message is next again: pass it
+                out.index = -1
+                continue
+            if as_entry:
+                from .info import Entry, MetadataEntry
+                entry = MetadataEntry if out.metadata else Entry
+                value = entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
+            return value
+
+    def _value(self, out: Any, handle: Any) -> Any:
+        """Decodes what C just read. ``handle`` is referred to all the while: if the queue is closed
+        meanwhile, the mapping goes with the last reference."""
+        if out.framing != self._framing:
+            raise self._poisoned(out, handle, DecodeError(
+                f"the document is not framed as the codec {self.codec.name!r} expects",
+                hint="read it with a codec of the other framing, or skip()"))
+        mapped = _buffer(out.data, out.size)
+        view = memoryview(mapped).toreadonly()
+        try:
+            value = self._decode(view)
+        except self._poison as error:
+            raise self._poisoned(out, handle, error) from error
+        try:
+            view.release()
+            kept = _references(mapped) != _UNSHARED  # by a slice of the view
+        except BufferError:
+            kept = True
+        if kept or value is view:
+            raise StateError(f"codec {self.codec.name!r} kept a view of mapped memory",
+                             hint="decode() must copy what it keeps")
+        return value
+
+    def _poisoned(self, out: Any, handle: Any, error: Exception) -> DecodeError:
+        """The error for a message that cannot be decoded; the message stays next."""
+        raw, index = bytes(_buffer(out.data, out.size)), int(out.index)
+        lib.tape_tailer_unread(handle)
+        out.index = -1
+        hint = getattr(error, "hint", "") or "skip() moves on; read it with another codec"
+        what = error.message if isinstance(error, Error) else f"{type(error).__name__}: {error}"
+        poison = DecodeError(f"message {index:#x} of {self.path}: {what}", raw=raw,
+                             offset=getattr(error, "offset", None), index=index, hint=hint)
+        poison.__cause__ = error
+        return poison
+
+    # ---- many ----
+
+    def read_many(self, n: int, timeout: float | None) -> list[Any]:
+        """Up to ``n`` messages; an error behind the first one is left to the next call."""
+        out = None
+        messages: list[Any] = []
+        deadline = None if timeout == 0 else deadline_of(timeout)
+        try:
+            while not_negative(n):
+                out = self._take()
+                self._fill(messages, n, out)
+                if messages:
+                    self._all_given()
+                self._outs[:] = (out,)
+                if messages or timeout == 0:
+                    break
+                out = None
+                if not self._pause(deadline):
+                    break
+            return messages
+        except BaseException as error:
+            self._give_up(out, False, error)
+            raise
+
+    def _fill(self, messages: list[Any], n: int, out: Any) -> None:
+        """Adds messages until there are ``n``, or none is left, or an error is to be put off."""
+        while len(messages) < n:
+            try:
+                more = self._some(n - len(messages), out)
+            except Exception as error:
+                if not messages or not (isinstance(error, Error) or error is self._raised):
+                    raise  # also a signal handler's, with which all messages are given back
+                # What was read already shall not be lost. A gap, which is told but once, is taken
+                # back; what cannot be decoded is next anyway.
+                self._telling = None
+                lib.tape_tailer_unread(self._handle)  # TAPE_ESTATE when it was no gap
+                return
+            finally:
+                self._raised = None
+            if not more:
+                return
+            messages += more
+            if self.auto_commit:
+                check(lib.tape_tailer_commit(self._handle))  # a gap will move the place
+
+    def _some(self, n: int, out: Any) -> list[Any]:
+        """Some of the next ``n`` messages, by one call of C where it can be; empty: none now."""
+        if not self._metadata:
+            handle = self._handle
+            if self._batch is None:
+                self._batch = Batch()
+            got = self._batch.read(handle, n)
+            if got == _EGAP:
+                got = self._behind_gap(Batch.read, self._batch, handle, n)
+            if self._first < 0:
+                self._first = int(self._batch.indexes[0])
+            if got > 0 and (messages := self._decode_batch(self._batch, handle, got)):
+                return messages
+            if got == 0:
+                return []
+            if got < 0 and got != lib.TAPE_ETOOBIG:
+                self._fail(got)
+        # The next message is too large for a batch, or cannot be decoded: by itself.
+        value = self._next_value(out, False)
+        if self._first < 0:
+            self._first = int(out.index)
+        return [] if value is NOTHING else [value]
+
+    def _decode_batch(self, batch: Batch, handle: Any, got: int) -> list[Any]:
+        """The values of a batch up to the first that cannot be had; that one is then next again."""
+        data, ends, framings = batch.contents(got)
+        values: list[Any] = []
+        poison: tuple[type[Exception], ...] = (*self._poison, BufferError)
+        begin, framing, decode, alone = 0, self._framing, self._decode, _references(data)
+        piece: Any
+        value: Any
+        view: Any = memoryview(data)
+        try:
+            for end, kind in zip(ends, framings, strict=True):
+                if kind != framing:
+                    break
+                piece = view[begin:end]
+                value = decode(piece)
+                if value is piece:
+                    break
+                piece.release()
+                values.append(value)
+                begin = end
+        except poison:
+            piece = None  # reading it by itself will tell
+        value = piece = view = None
+        if _references(data) != alone:
+            values.clear()  # the codec kept a slice: likewise
+        if len(values) < got:
+            self._check(lib.tape_tailer_unread_many(handle, len(values)))
+        if not values:
+            batch.indexes[0] = self._first = -1
+        return values
+
+    def skip(self, n: int) -> int:
+        """Over up to ``n`` messages; an error behind the first one is left to the next call."""
+        out, done = None, 0
+        try:
+            out = self._take()
+            while done < not_negative(n):
+                try:
+                    if self._advance(out) != 1:
+                        break
+                except Exception as error:
+                    if done == 0 or not (isinstance(error, Error) or error is self._raised):
+                        raise
+                    self._telling = None
+                    lib.tape_tailer_unread(self._handle)
+                    break
+                if done == 0:
+                    self._first = int(out.index)
+                done += 1
+            if done and self.auto_commit:
+                check(lib.tape_tailer_commit(self._handle))
+            self._all_given()
+            self._outs[:] = (out,)
+            return done
+        except BaseException as error:
+            self._give_up(out, False, error)
+            raise
+
+    def _advance(self, out: Any) -> int:
+        handle = self._handle
+        code = int(_next(handle, out))
+        if code == _EGAP:
+            code = self._behind_gap(_next, handle, out)
+        return self._check(code)
+
+    # ---- where it stands ----
+
+    def last_read(self) -> int | None:
+        """The index that was last read, or ``None``."""
+        index = self.call(lib.tape_tailer_last_read, none=lib.TAPE_ENOINDEX)
+        return None if index < 0 else index
+
+    # ---- gaps, handlers, and giving back ----
+
+    def _behind_gap(self, step: Any, *arguments: Any) -> int:
+        """C just said that there is a gap: tells it and goes on behind; what ``step`` says then."""
+        code = _EGAP
+        while code == _EGAP:
+            gap = error_of(_EGAP)
+            if not isinstance(gap, Gap):
+                raise gap
+            self._telling, ends = gap, ffi.new("int64_t[2]")
+            if lib.tape_tailer_gap(self._handle, ends, ends + 1) == 1:
+                gap.from_index, gap.to_index = int(ends[0]), int(ends[1])
+            if self._on_gap is None:
+                raise gap
+            self._tell(self._on_gap, gap)
+            self._telling = None
+            code = int(step(*arguments))
+        return code
+
+    def _tell(self, handler: Callable[[Any], Any], error: Error) -> None:
+        try:
+            handler(error)
+        except Exception as raised:
+            self._raised, self._telling = raised, None
+            raise
+
+    def _give_up(self, out: Any, got: bool, error: BaseException) -> None:
+        """A call ends without a result."""
+        if out is not None:
+            telling, self._telling = self._telling, None
+            self._take_back(got, telling is not None and telling is not error)
+            self._outs[:] = (out,)
+
+    def _take_back(self, got: bool = False, gap: bool = False) -> None:
+        handle, batch, first = self._handle, self._batch, self._first
+        got = got or self._out.index >= 0
+        if got or gap or (self._tells and _gap_in_doubt(handle)):
+            lib.tape_tailer_unread(handle)
+        if batch is not None and batch.indexes[0] >= 0:
+            got = True
+            if first < 0 or first == batch.indexes[0]:
+                first = -1 if lib.tape_tailer_unread_many(handle, 0) == 0 else first
+        if first >= 0:  # several calls of C gave the messages
+            got = True
+            lib.tape_tailer_seek(handle, first)
+        if got and self.auto_commit:
+            lib.tape_tailer_commit(handle)
+        self._all_given()
+
+    def _all_given(self) -> None:
+        """Nothing that C gave is on its way."""
+        self._out.index = self._first = -1
+        self._raised = None
+        if self._batch is not None:
+            self._batch.indexes[0] = -1
+
+    def _pause(self, deadline: float | None) -> bool:
+        """Waits a little for messages; false when it is time to give up."""
+        pause = self.poll_interval
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            pause = min(pause, left)
+        time.sleep(pause)
+        return True

@@ -1,0 +1,76 @@
+"""Whose turn it is: a C handle that one call at a time may use, whatever interrupts that call.
+
+An interrupt, that is an exception out of a signal handler, may strike between any two steps of a
+call, also those that give the turn back. So that no tailer is busy for ever, a turn that is not
+there is looked for on the stacks of all threads: who has it keeps it in a local named ``out``.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+
+from ._handle import Handle
+from .errors import TailerBusy
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+__all__ = ["Turn"]
+
+
+class Turn(Handle):
+    """A handle with one token, which is also the place for what C reads."""
+
+    __slots__ = ("_out", "_outs")
+
+    def __init__(self, out: Any) -> None:
+        self._closed_by = None
+        self._out = out
+        self._outs = [out]  # operations of lists are atomic
+
+    def _take(self) -> Any:
+        """Takes the token. The caller keeps it in ``out``, and gives it back by
+        ``self._outs[:] = (out,)``, which no signal handler can come after."""
+        try:
+            return self._outs.pop()
+        except IndexError:
+            pass
+        if "greenlet" in sys.modules or self._is_in_use(sys._getframe(1)):  # greenlets are unseen
+            raise TailerBusy("another thread, or a handler of its own, is using this tailer",
+                             hint="use one tailer per thread, and another in handlers")
+        self._take_back()
+        return self._out
+
+    def _is_in_use(self, asking: FrameType) -> bool:
+        """Whether some other call than the asking one has the token."""
+        for thread, top in sys._current_frames().items():
+            frame: FrameType | None = asking if thread == get_ident() else top
+            while frame is not None:
+                names = frame.f_locals
+                if names.get("self") is self and (names.get("out") is not None
+                                                  or frame.f_code is _TAKING):
+                    return True
+                frame = frame.f_back
+        return False
+
+    def _take_back(self) -> None:
+        """What C gave to a call that ended without telling anybody is next again."""
+        raise NotImplementedError
+
+    def call(self, function: Callable[..., int], *arguments: Any, none: int = 0) -> int:
+        """A call of C that is not for reading, in its turn. ``none``: a code that is no error."""
+        out = None
+        try:
+            out = self._take()
+            code = function(self._handle, *arguments)
+        finally:
+            if out is not None:
+                self._outs[:] = (out,)
+        return code if code == none else self._check(code)
+
+
+_TAKING = Turn._take.__code__
