@@ -20,14 +20,14 @@ VECTORS = [v for v in trees.lines("vectors") if "tree" in v and len(v["hex"]) < 
     "##Nope", "#", "1 2", "1a", "{[1] 1, #fressian/int-array [1] 2}", "[" * 1000, "#_", ":",
     '#uuid "x"', '#inst "x"', "#fressian/key 5", "#fressian/nothing 1", '#"a', "a//b", "\\😀",
 ])
-def test_no_edn(text):
+def test_what_is_no_edn_is_refused_with_its_place(text):
     """Refused with a place, whatever is wrong."""
     with pytest.raises(DecodeError) as caught:
         edn.loads(text)
     assert 0 <= caught.value.offset <= len(text)
 
 
-def test_no_text():
+def test_what_has_no_edn_text_is_refused():
     """What has no EDN text, and what is too deep."""
     with pytest.raises(EncodeError):
         edn.dumps([object()])
@@ -62,7 +62,7 @@ def test_every_value_prints_and_reads_back(vector):
     (float("-inf"), "##-Inf"),
     (Regex("a\"b"), '#fressian/regex "a\\"b"'),
 ])
-def test_texts(value, text):
+def test_texts_are_what_clojure_people_expect(value, text):
     """What Clojure people expect to see."""
     assert edn.dumps(value) == text
 
@@ -76,11 +76,11 @@ def test_texts(value, text):
     ("[+1 -0.5e3 1.00M 1/3]", [1, -500.0, trees.decimal.Decimal("1.00"),
                               trees.fractions.Fraction(1, 3)]),
 ])
-def test_reads(text, value):
+def test_spellings_that_we_do_not_print_are_read(text, value):
     """Spellings that we do not print ourselves."""
     assert edn.loads(text) == value
 
 
-def test_examples():
+def test_the_examples_run():
     """The docstrings."""
     assert doctest.testmod(edn).failed == 0

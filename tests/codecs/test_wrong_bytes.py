@@ -129,7 +129,8 @@ def test_nesting_is_limited_both_ways() -> None:
     (msgpack, 1 << 64), (msgpack, "\ud800"), (msgpack, {1, 2}), (msgpack, msgpack.Ext(200, b"")),
     (pickle, lambda: 1),
 ])
-def test_what_cannot_be_encoded_is_an_error_before_any_lock(codec: Any, value: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_encoded_is_an_error_before_any_lock(
+        codec: Any, value: Any, tmp_path: Path) -> None:
     """An EncodeError, before any lock is taken."""
     with tape.open(tmp_path / "q", codec=codec) as q:
         with pytest.raises(tape.EncodeError):

@@ -90,7 +90,7 @@ def test_the_file_is_a_hole(far: Far) -> None:
         assert q.last_index == far.zero + far.last
 
 
-def test_across_the_boundary(far: Far) -> None:
+def test_appending_goes_on_across_the_boundary(far: Far) -> None:
     """Appending over 2^32, with an index entry on it; then every message by index, in both
     directions, and the counts."""
     with far.open() as q:
@@ -124,7 +124,7 @@ def test_a_position_beyond_the_boundary_is_stored(far: Far) -> None:
 
 
 @pytest.mark.parametrize("name", ["FAST_DAILY", "DAILY", "FIVE_MINUTELY"])
-def test_a_full_cycle(tmp_path: Path, name: str) -> None:
+def test_a_full_cycle_takes_its_last_number_and_no_more(tmp_path: Path, name: str) -> None:
     """Those that number less: the last message that has a number is written, the next is refused
     by name, the file stays as it is, and nothing spills into the next cycle's indexes."""
     row = tape.RollCycle[name]
@@ -148,7 +148,7 @@ def test_a_full_cycle(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.jvm
-def test_java_agrees(far: Far, peer: Peer) -> None:
+def test_java_reads_and_appends_across_the_boundary(far: Far, peer: Peer) -> None:
     """Java reads what the reference writer made and tape appended, and appends in turn."""
     with far.open() as q, peer.open(far.path, clock=START, block_size=BLOCK) as java:
         mine, theirs = q.appender(), java.appender()

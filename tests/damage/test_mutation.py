@@ -58,7 +58,8 @@ def hurt(driver: Path, queue: Path, folder: Path, *options: str) -> str:
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_damage_to_queues_of_tape(driver: Path, tmp_path: Path, recipe: str) -> None:
+def test_no_damage_to_a_queue_of_tape_crashes_the_library(
+        driver: Path, tmp_path: Path, recipe: str) -> None:
     """Bits, prefixes, words, pages and random bytes of queues that the driver makes with tape."""
     queue = tmp_path / recipe
     subprocess.run([driver, "--make", recipe, queue], check=True)
@@ -69,7 +70,8 @@ def test_damage_to_queues_of_tape(driver: Path, tmp_path: Path, recipe: str) -> 
 
 
 @pytest.mark.parametrize("name", ["java-5.26-fast-daily-roll", "java-5.17-daily"])
-def test_damage_to_queues_of_java(driver: Path, tmp_path: Path, name: str) -> None:
+def test_no_damage_to_a_queue_of_java_crashes_the_library(
+        driver: Path, tmp_path: Path, name: str) -> None:
     """The same for files that Java wrote, of data format 1 and 0."""
     queue = shrink(golden_queues.extract(name, tmp_path))
     sample = 7 if SCALE else GOLDEN_SAMPLE

@@ -179,8 +179,8 @@ def _kill_soon(run: Run, writer: LiveWriter | live_worker.Worker, acks: int) -> 
 
 @pytest.mark.slow
 @pytest.mark.jvm
-def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
-                                 report: Report) -> None:
+def test_a_killed_writer_of_tape_loses_nothing_acknowledged(
+        tmp_path: Path, own_peer: Peer, scaled: Scaled, report: Report) -> None:
     """Another tape process goes on at once; nothing acknowledged is lost, nothing is torn."""
     run, kills, slow_rounds = Run(tmp_path), int(scaled(8, 50)), 0
     path = run.path
@@ -223,7 +223,8 @@ def test_a_tape_writer_is_killed(tmp_path: Path, own_peer: Peer, scaled: Scaled,
 
 @pytest.mark.slow
 @pytest.mark.jvm
-def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, report: Report) -> None:
+def test_a_killed_writer_of_java_loses_nothing_acknowledged(
+        tmp_path: Path, jvm: None, scaled: Scaled, report: Report) -> None:
     """tape goes on, within stale_after if the JVM held the lock; nothing acknowledged is lost."""
     run, kills = Run(tmp_path), int(scaled(4, 50))
     path = run.path
@@ -251,7 +252,7 @@ def test_a_jvm_writer_is_killed(tmp_path: Path, jvm: None, scaled: Scaled, repor
 
 @pytest.mark.slow
 @pytest.mark.jvm
-def test_writers_are_killed_while_others_write(tmp_path: Path, jvm: None, scaled: Scaled,
+def test_killed_writers_do_not_stop_the_others(tmp_path: Path, jvm: None, scaled: Scaled,
                                                report: Report) -> None:
     """Victims of both kinds die in the thick of it; a JVM and a tape writer never stop for long."""
     run, pairs = Run(tmp_path), int(scaled(2, 20))

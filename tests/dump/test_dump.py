@@ -76,7 +76,7 @@ def patched(path: Path, at: int, data: bytes) -> None:
 # ---- damage ----
 
 @pytest.mark.parametrize("name", [NAME, "metadata.cq4t"])
-def test_every_prefix(copy: Path, name: str) -> None:
+def test_a_file_cut_anywhere_is_shown_up_to_the_cut(copy: Path, name: str) -> None:
     """A file cut anywhere is shown up to the cut, and not changed."""
     path = copy / name
     whole = path.read_bytes()
@@ -91,7 +91,7 @@ def test_every_prefix(copy: Path, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [NAME, "metadata.cq4t"])
-def test_every_bit(copy: Path, name: str) -> None:
+def test_a_flipped_bit_stops_no_dump(copy: Path, name: str) -> None:
     """Any flipped bit: no exception, no hang, no changed byte."""
     path = copy / name
     whole = path.read_bytes()
@@ -105,7 +105,7 @@ def test_every_bit(copy: Path, name: str) -> None:
         patched(path, bit // 8, whole[bit // 8:bit // 8 + 1])
 
 
-def test_noise(tmp_path: Path) -> None:
+def test_noise_is_told_as_damage(tmp_path: Path) -> None:
     """Files that are no queue files at all."""
     random_ = random.Random(2)
     for n in range(300):
@@ -121,7 +121,7 @@ def test_noise(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("at_message", "word"), [(2, 0x3FFFFFFF), (2, 0x80000005), (2, 0),
                                                   (5, 0xC0000001)])
-def test_it_goes_on_behind_damage(copy: Path, at_message: int, word: int) -> None:
+def test_it_goes_on_behind_damage_at_the_next_entry(copy: Path, at_message: int, word: int) -> None:
     """From the next message that the index names, with its number."""
     path = copy / NAME
     places = [r.offset for r in walk(str(path)) if r.kind == "data"]
@@ -150,14 +150,14 @@ def test_it_goes_on_at_the_write_position(copy: Path) -> None:
     (0x40, b"\xff\xff", "writePosition is"), (0x1B, b"\xff", "at offset"),
     (0x18, b"\xff", "do not fit"),
 ])
-def test_damaged_headers(copy: Path, at: int, data: bytes, says: str) -> None:
+def test_damaged_headers_are_said_in_words(copy: Path, at: int, data: bytes, says: str) -> None:
     """Said in words, with the offset; the messages are shown nevertheless."""
     patched(copy / NAME, at, data)
     lines, wrong = dumped(copy / NAME)
     assert wrong and says in "\n".join(lines)
 
 
-def test_damaged_index(copy: Path) -> None:
+def test_a_damaged_index_is_told_entry_by_entry(copy: Path) -> None:
     """Entries that point elsewhere, fall, or are more than there is room for."""
     path = copy / NAME
     page = next(r for r in walk(str(path)) if r.kind == "index")
@@ -170,7 +170,7 @@ def test_damaged_index(copy: Path) -> None:
     assert any("room for 8 entries" in line for line in dumped(path)[0])
 
 
-def test_a_key_cut_in_two(copy: Path) -> None:
+def test_a_key_cut_in_two_is_told(copy: Path) -> None:
     """A table store's entry whose length ends inside its key."""
     path = copy / "metadata.cq4t"
     entry = next(r for r in walk(str(path)) if r.kind == "entry")
@@ -188,7 +188,7 @@ def test_names_cannot_steer_the_terminal(copy: Path) -> None:
         assert "\x1b" not in line and "\r" not in line
 
 
-def test_what_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_file_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 2 and a word on stderr; a pipe does not make it wait."""
     os.mkfifo(tmp_path / "x.cq4")
     assert main(["dump", str(tmp_path / "x.cq4"), str(tmp_path / "none.cq4")]) == 2
@@ -208,7 +208,7 @@ def run(*arguments: object, head: str = "cat") -> subprocess.CompletedProcess[st
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
 
 
-def test_exit_codes_and_closed_pipes(copy: Path) -> None:
+def test_exit_codes_tell_of_damage_and_a_closed_pipe_is_quiet(copy: Path) -> None:
     """0, 1 with damage; quiet when the reader has seen enough; nothing is changed."""
     before = digest(copy)
     assert run(copy).returncode == 0
@@ -221,7 +221,8 @@ def test_exit_codes_and_closed_pipes(copy: Path) -> None:
 
 # ---- whole files ----
 
-def test_a_whole_queue(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_document_of_a_queue_is_shown(
+        queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every document with offset, word, kind, length, sequence and index."""
     assert main(["dump", str(queue)]) == 0
     shown = capsys.readouterr().out
@@ -235,7 +236,8 @@ def test_a_whole_queue(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sum("  data  " in line for line in lines) == 8
 
 
-def test_json(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_one_object_a_line_with_the_same_facts(
+        queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One object a line, with the same facts."""
     assert main(["dump", "--json", "--raw", str(queue / NAME)]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -250,7 +252,7 @@ def test_json(queue: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert header["index2Index"]["offset"] % 8 == 0
 
 
-def test_limit_and_raw(queue: Path) -> None:
+def test_limit_and_raw_choose_how_much_is_shown(queue: Path) -> None:
     """So many documents; all their bytes, equal lines as one star."""
     lines, _ = dumped(queue / NAME, limit=4)
     assert sum("length" in line for line in lines) == 4 and "stopped after 4" in lines[-1]
@@ -258,7 +260,7 @@ def test_limit_and_raw(queue: Path) -> None:
     assert "6d 65 73 73 61 67 65" in shown and "|" not in shown and "\n*" in shown
 
 
-def test_named_tailers_and_finished_cycles(tmp_path: Path) -> None:
+def test_named_tailers_and_ends_of_cycles_are_explained(tmp_path: Path) -> None:
     """Keys index.<id> are explained; the end of a cycle is shown."""
     clock = SetClock(T0)
     with tape.open(tmp_path / "q", codec=raw, roll_cycle="TEST_DAILY", clock=clock) as q:
@@ -285,8 +287,8 @@ def test_named_tailers_and_finished_cycles(tmp_path: Path) -> None:
     ("20200101-000001T.cq4", 18262 * 86400 + 1, 0),
     ("20209901F.cq4", None, 0), ("hello.cq4", None, 0), ("99999999F.cq4", None, 0),
 ])
-def test_the_cycle_of_a_name(monkeypatch: pytest.MonkeyPatch, name: str, cycle: int | None,
-                             epoch: int) -> None:
+def test_the_cycle_of_a_name_follows_javas_arithmetic(
+        monkeypatch: pytest.MonkeyPatch, name: str, cycle: int | None, epoch: int) -> None:
     """Java's arithmetic, epochs included."""
     monkeypatch.setattr(dump.names, "settings_of", lambda path: {"epoch": epoch})
     found = dump.cycle_of("/nowhere/" + name)
@@ -327,7 +329,7 @@ def test_memory_is_constant(tmp_path: Path) -> None:
     assert main(["dump", "--raw", "--limit", "9", path]) == 0
 
 
-def test_while_others_write(tmp_path: Path) -> None:
+def test_what_is_being_written_is_no_damage(tmp_path: Path) -> None:
     """What is being written is no damage."""
     path = tmp_path / "q"
     for n, _ in enumerate(big(path, 1000)):

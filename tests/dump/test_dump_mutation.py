@@ -130,7 +130,7 @@ class Run:
         self.path.write_bytes(self.whole)
 
 
-def test_every_bit_and_every_prefix(queue: Path, scaled: Callable[[float, float], float],
+def test_every_bit_and_every_prefix_is_dumped(queue: Path, scaled: Callable[[float, float], float],
                                     report: Callable[[str], None]) -> None:
     """No exception, no second, no changed byte."""
     _, _, bits, sizes = RECIPES[queue.name]

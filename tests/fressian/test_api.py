@@ -57,7 +57,7 @@ def test_types_are_not_each_other():
     assert BoolArray([1]) != (True,) and TaggedValue("t") != ("t", ()) and Instant(1) != 1
 
 
-def test_bad_types():
+def test_parts_that_cannot_be_are_refused():
     """Parts that cannot be."""
     for make in (lambda: Char(65536), lambda: Char("ab"), lambda: Char(-1)):
         with pytest.raises(ValueError):
@@ -84,7 +84,7 @@ def test_keywords_are_interned_weakly():
     assert count() < 5000                   # the reader's tables keep at most 4096
 
 
-def test_uri_like_java():
+def test_uris_are_taken_and_refused_as_by_java():
     """A sample of what java.net.URI takes and refuses."""
     for good in ("", "a", "http://a/b?c=d#e", "http://[::1]:80/", "urn:a:b", "/\xe9", "a%20b",
                  "mailto:a@b", "//host/x", "#f", "?q", "http://a/b;c=d"):
@@ -101,7 +101,7 @@ pair = pytest.mark.parametrize("engine", ENGINES)
 
 
 @pair
-def test_random_values_are_the_same(engine):
+def test_both_codecs_write_random_values_alike(engine):
     """Both codecs give the same bytes, and each reads what the other writes."""
     maker, ours, other = Maker(7), Fressian(engine=engine), Fressian(engine="python")
     for _ in range(1500):
@@ -112,7 +112,7 @@ def test_random_values_are_the_same(engine):
 
 
 @pair
-def test_keywords_as_str(engine):
+def test_keywords_may_be_read_as_texts(engine):
     """Keys out as keywords, all keywords in as text; a text key clashes with a keyword."""
     codec = Fressian(engine=engine, keywords="str")
     value = {"a/b": ["x", {"/": 1, "": 2, "a/b/c": 3}]}
@@ -125,7 +125,7 @@ def test_keywords_as_str(engine):
 
 
 @pair
-def test_frozen(engine):
+def test_everything_read_frozen_can_be_a_key(engine):
     """Everything read can be a key."""
     codec = Fressian(engine=engine, frozen=True)
     value = codec.loads(fressian.dumps([{"a": [1, {2}]}, TaggedValue("t", [[1]]), [[1]]]))
@@ -134,7 +134,7 @@ def test_frozen(engine):
 
 
 @pair
-def test_sort(engine):
+def test_sorted_equal_values_have_equal_bytes(engine):
     """Equal values have equal bytes, whatever the order they were made in."""
     codec = Fressian(engine=engine, sort=True)
     one = {"b": {3, 1, 2}, "a": Record("x.Y", {kw.b: 1, kw.a: 2})}
@@ -144,7 +144,7 @@ def test_sort(engine):
 
 
 @pair
-def test_default(engine):
+def test_default_is_asked_for_what_has_no_encoding(engine):
     """Asked for what has no encoding, again if need be, not for ever."""
     codec = Fressian(engine=engine, default=lambda v: str(v) if isinstance(v, range) else [v.real])
     assert codec.loads(codec.dumps({"x": 1j})) == {"x": [0.0]}
@@ -154,7 +154,7 @@ def test_default(engine):
 
 
 @pair
-def test_numpy(engine):
+def test_arrays_and_scalars_of_numpy_go_both_ways(engine):
     """Arrays and scalars of numpy, both ways."""
     numpy = pytest.importorskip("numpy")
     codec = Fressian(engine=engine, numpy=True)
@@ -175,7 +175,7 @@ def test_numpy(engine):
 
 
 @pair
-def test_numbers_and_moments(engine):
+def test_numbers_and_moments_at_the_edges_are_exact(engine):
     """Values at the edges of what Python and Java have in common."""
     codec = Fressian(engine=engine)
     east = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
@@ -198,7 +198,7 @@ def test_numbers_and_moments(engine):
 
 
 @pair
-def test_sequences(engine):
+def test_lists_maps_and_bytes_of_every_kind_are_written(engine):
     """Everything that is a list, a map or bytes for Clojure."""
     codec = Fressian(engine=engine)
 
@@ -238,7 +238,7 @@ class Euro(Money):
 
 
 @pair
-def test_handlers(engine):
+def test_handlers_go_by_class_by_mro_and_by_tag(engine):
     """By class, by MRO, by tag; later registrations count; nested in each other."""
     handlers = Handlers()
     codec = Fressian(engine=engine, handlers=handlers)
@@ -263,7 +263,7 @@ def test_handlers(engine):
 # -- streams
 
 @pair
-def test_streams(engine):
+def test_streams_keep_caches_and_check_footers(engine):
     """Files, caches over objects, footers, end of input."""
     codec, file = Fressian(engine=engine), io.BytesIO()
     writer = codec.writer(file)
@@ -290,7 +290,7 @@ def test_streams(engine):
     assert codec.loads(broken, checksum=False) == [1]
 
 
-def test_it_is_a_codec():
+def test_it_is_a_codec_for_a_queue():
     """What a queue asks of the module and of the objects that it makes."""
     from tape.codecs import Codec
     for codec in (fressian, Fressian(), Fressian(engine="python")):
@@ -301,20 +301,20 @@ def test_it_is_a_codec():
 # -- documentation
 
 @pytest.mark.parametrize("name", ["types", "handlers", "_codec", "_streams", None])
-def test_examples_of_modules(name):
+def test_the_examples_of_docstrings_run(name):
     """The docstrings run."""
     module = importlib.import_module(f"tape.codecs.fressian{'.' + name if name else ''}")
     assert doctest.testmod(module).failed == 0
 
 
-def test_examples_of_the_page():
+def test_the_examples_of_the_page_run():
     """docs/fressian.md runs."""
     page = pathlib.Path(__file__).parents[2] / "docs" / "fressian.md"
     assert doctest.testfile(str(page), module_relative=False,
                             optionflags=doctest.IGNORE_EXCEPTION_DETAIL).failed == 0
 
 
-def test_the_kept_corpus_of_the_fuzzer():
+def test_every_input_that_the_fuzzer_kept_is_harmless():
     """Every input that the fuzzer kept or that broke something once, over both codecs."""
     if not fressian.have_speed:
         pytest.skip("only one implementation is here")

@@ -83,7 +83,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs(name, engine):
+def test_small_inputs_that_describe_much_are_refused_soon(name, engine):
     """Small inputs that describe much: an error, soon, in little memory."""
     data = BOMBS[name]
     gc.collect()
@@ -122,7 +122,7 @@ def test_memory_is_a_multiple_of_the_input(engine):
     ({"max_bigint": 9}, b"\xc6\xd9\x09" + b"\1" * 9, b"\xc6\xd9\x0a" + b"\1" * 10),
     ({"max_expanded": 4}, b"\xe6\xcd\xe6\1\1\x80", b"\xe6\xcd\xe7\1\1\1\x80"),
 ])
-def test_limits_when_reading(limit, good, bad, engine):
+def test_limits_hold_when_reading(limit, good, bad, engine):
     """At each limit, and one above it."""
     codec = Fressian(engine=engine, **limit)
     codec.loads(good)
@@ -136,7 +136,7 @@ def test_limits_when_reading(limit, good, bad, engine):
     ({"max_size": 4}, "abc", "abcd"),
     ({"max_size": 2000}, "a" * 1997, "a" * 1998),
 ])
-def test_limits_when_writing(limit, good, bad, engine):
+def test_limits_hold_when_writing(limit, good, bad, engine):
     """At each limit, and one above it."""
     codec = Fressian(engine=engine, **limit)
     codec.dumps(good)
@@ -156,7 +156,7 @@ def test_deep_values_come_and_go(engine):
     assert again is None
 
 
-def test_not_bytes(engine):
+def test_a_str_is_no_message(engine):
     """A str is no message."""
     with pytest.raises(TypeError):
         Fressian(engine=engine).loads("abc")
@@ -208,7 +208,7 @@ Point = collections.namedtuple("Point", "x y")
     (TaggedValue("t", [1, object]), "$[1]", "no Fressian encoding for type"),
     ([Cached([object])], "$[0][0]", "no Fressian encoding for type"),
 ])
-def test_no_encoding(value, path, message, engine):
+def test_what_has_no_encoding_is_named_with_its_place(value, path, message, engine):
     """The error names the place."""
     with pytest.raises(EncodeError) as caught:
         Fressian(engine=engine).dumps(value)
@@ -216,7 +216,7 @@ def test_no_encoding(value, path, message, engine):
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_values_that_contain_themselves(engine):
+def test_values_that_contain_themselves_meet_the_depth_limit(engine):
     """Reported by the depth limit, also through dicts and caches."""
     one: list = []
     one.append({"again": one})
@@ -226,7 +226,7 @@ def test_values_that_contain_themselves(engine):
         Fressian(engine=engine).dumps(Cached(one))
 
 
-def test_values_that_change_meanwhile(engine):
+def test_values_that_change_meanwhile_are_an_error(engine):
     """Counts already written must hold."""
     values = [1, 2, 3]
     codec = Fressian(engine=engine, default=lambda _: values.append(1))
@@ -250,7 +250,7 @@ def test_a_failed_write_leaves_the_stream_whole(engine):
     assert got == [kw("a/b"), [kw("c/d"), kw("a/b"), TaggedValue("t", [1])]]
 
 
-def test_errors_of_handlers(engine):
+def test_errors_of_handlers_come_out_with_their_cause(engine):
     """A writer's exception goes out as it is, a reader's as a DecodeError with its cause."""
     handlers = Handlers()
     handlers.register(complex, "py/complex", lambda c: 1 / 0, lambda *a: {}["x"])
@@ -269,7 +269,7 @@ def test_errors_of_handlers(engine):
         handlers.record("a.B", complex)
 
 
-def test_bad_options(engine):
+def test_bad_options_are_told_when_the_codec_is_made(engine):
     """Told when the codec is made."""
     for options in ({"keywords": "x"}, {"clashes": "x"}, {"max_depth": 0}, {"max_depth": 5000},
                     {"max_count": -1}, {"engine": "x"}):
@@ -279,7 +279,7 @@ def test_bad_options(engine):
         Fressian(engine=engine, default=1)
 
 
-def test_lists_of_a_stream(engine):
+def test_lists_of_a_stream_must_begin_and_end(engine):
     """Ends without a begin, open lists in the middle, footers inside."""
     writer = Fressian(engine=engine).writer()
     with pytest.raises(StateError):
@@ -300,7 +300,7 @@ def test_lists_of_a_stream(engine):
     (b"\x80", "no cache entry 0 at byte 0"),
     (b"\xc0\xe8\1\2\xf5\3", "a map with keys that are equal in Python at byte 0"),
 ])
-def test_messages_of_errors(data, message, engine):
+def test_both_codecs_tell_errors_in_the_same_words(data, message, engine):
     """Offset and what was wrong, the same text from both implementations."""
     with pytest.raises(DecodeError) as caught:
         Fressian(engine=engine).loads(data)
@@ -309,7 +309,7 @@ def test_messages_of_errors(data, message, engine):
 
 # -- threads
 
-def test_many_threads_one_codec(engine):
+def test_many_threads_may_share_one_codec(engine):
     """One codec, its buffer and its tables, from eight threads, with re-entrant hooks."""
     def default(value):
         return codec.loads(codec.dumps(["inner", kw.inner]))

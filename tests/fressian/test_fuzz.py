@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("plant", [False, True])
-def test_fuzzer(plant, tmp_path):
+def test_the_fuzzer_finds_a_planted_bug_and_nothing_else(plant, tmp_path):
     """Exit status 0 without a finding; the planted bug is one."""
     environment = {**os.environ, "FUZZ_OUT": str(tmp_path), **({"PLANT": "1"} if plant else {})}
     ran = subprocess.run([SCRIPT, os.environ["TAPE_FUZZ_SECONDS"]], env=environment,

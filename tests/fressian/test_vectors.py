@@ -116,7 +116,7 @@ def read_as(codec, line):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("line", MALFORMED, ids=names(MALFORMED))
-def test_malformed(line, engine):
+def test_malformed_input_is_refused_or_read_as_the_corpus_says(line, engine):
     """Refused with an offset inside the input, or read, as the corpus says."""
     codec = Fressian(engine=engine)
     policy = POLICIES.get(line["name"], line["should"])

@@ -14,7 +14,8 @@ import pytest
 
 import tape
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.kit.sources import C_SOURCES, ROOT, TESTS
+
 README = (ROOT / "README.md").read_text()
 
 MODULES = ["tape"] + [m.name for m in pkgutil.walk_packages(tape.__path__, "tape.")
@@ -42,13 +43,13 @@ def test_the_quickstart_prints_what_the_readme_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name: str) -> None:
+def test_the_examples_of_docstrings_run(name: str) -> None:
     """The examples of public docstrings run."""
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
 
-def test_the_recovery_table() -> None:
+def test_the_recovery_table_is_that_of_the_code() -> None:
     """docs/recovery.md has the rows of csrc/recovery.c, label by label."""
     code = (ROOT / "csrc" / "write" / "recovery.c").read_text()
     drawn = [re.split(r"\s{2,}", line.strip(" *")) for line in code.splitlines()
@@ -63,3 +64,17 @@ def test_links_of_the_readme_lead_somewhere() -> None:
     """Every relative link names a file of the project."""
     for target in re.findall(r"\]\(((?!http)[^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_tests_that_documents_cite_exist() -> None:
+    """Names of tests, and paths of their files, in the documents and in the C sources."""
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("bench/**/*.md"), *C_SOURCES]
+    files = [*TESTS.rglob("*.py"), *ROOT.glob("bench/*.py")]
+    known = {name for path in files for name in re.findall(r"def (test_\w+)", path.read_text())}
+    known |= {path.stem for path in files}
+    for page in pages:
+        if page.name != "CHANGELOG.md":  # which tells of what was
+            text = page.read_text()
+            assert not set(re.findall(r"\btest_\w+", text)) - known, page
+            for path in re.findall(r"\btests/[\w/]+\.(?:py|c|h|sh|hex)\b", text):
+                assert (ROOT / path).exists(), f"{page}: {path}"

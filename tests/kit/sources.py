@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
+TESTS = ROOT / "tests"
 C_SOURCES = sorted(CSRC.rglob("*.[ch]"))
 
 

@@ -156,14 +156,14 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="needs root to become a
 # ---- a directory without write permission ----
 
 @needs_root
-def test_without_permission_to_write(queue: Path) -> None:
+def test_a_user_without_permission_to_write_reads_everything(queue: Path) -> None:
     """A user who may only read reads everything, and nothing changes, not even a time."""
     before = snapshot(queue)
     check(as_unprivileged(PRINT_ALL, str(queue)), queue)
     assert snapshot(queue) == before
 
 
-def test_with_permission_to_write(queue: Path) -> None:
+def test_a_user_who_might_write_changes_nothing(queue: Path) -> None:
     """A user who might write changes nothing either."""
     queue.chmod(0o777)
     before = snapshot(queue)
@@ -195,7 +195,7 @@ def mounted(kind: str, queue: Path, at: Path) -> subprocess.CompletedProcess[str
 
 @needs_root
 @pytest.mark.parametrize("kind", ["bind", "tmpfs"])
-def test_on_a_read_only_mount(queue: Path, tmp_path: Path, kind: str) -> None:
+def test_a_read_only_mount_is_read_even_by_root(queue: Path, tmp_path: Path, kind: str) -> None:
     """A read-only mount is read, although its user is root."""
     if shutil.which("unshare") is None:
         pytest.skip("no unshare program")
@@ -210,7 +210,7 @@ def test_on_a_read_only_mount(queue: Path, tmp_path: Path, kind: str) -> None:
 # ---- without metadata.cq4t ----
 
 @needs_root
-def test_without_table_store(no_table: Path) -> None:
+def test_without_table_store_the_names_tell_the_roll_cycle(no_table: Path) -> None:
     """The names of the files tell the roll cycle; everything is read, nothing is made."""
     before = snapshot(no_table)
     check(as_unprivileged(PRINT_ALL, str(no_table)), no_table)
@@ -218,7 +218,7 @@ def test_without_table_store(no_table: Path) -> None:
 
 
 @pytest.mark.parametrize("row", [row for row in BY_NAME if row != "WEEKLY"])
-def test_the_roll_cycle_of_file_names(tmp_path: Path, row: str) -> None:
+def test_each_roll_cycle_is_told_by_its_file_names(tmp_path: Path, row: str) -> None:
     """Each roll cycle is told by its names: the first that the pattern fits, as in Java."""
     spec = QueueSpec(roll_cycle=BY_NAME[row])
     cycle = 1_700_000_000_000 // spec.roll_cycle.length_ms
@@ -244,7 +244,7 @@ def test_named_tailers_need_a_table_store(tmp_path: Path) -> None:
 
 # ---- while others write ----
 
-def test_while_another_process_writes(public: Path) -> None:
+def test_a_writer_of_another_process_is_followed(public: Path) -> None:
     """A read-only tailer follows a writer over rolls; it holds nothing that could write."""
     path = public / "live"
     with tape.open(path, codec=tape.codecs.raw, roll_cycle="TEST_SECONDLY") as q:
@@ -290,7 +290,8 @@ def held() -> Callable[[str], tuple[list[str], int]]:
     return namespace["held"]
 
 
-def test_in_this_process_too(queue: Path, held: Callable[[str], tuple[list[str], int]]) -> None:
+def test_nothing_that_is_open_could_write(
+        queue: Path, held: Callable[[str], tuple[list[str], int]]) -> None:
     """Nothing that is open could write, and nothing is left open."""
     before = snapshot(queue)
     with tape.open(queue, read_only=True, codec=tape.codecs.raw) as q, q.tailer() as t:
@@ -301,7 +302,7 @@ def test_in_this_process_too(queue: Path, held: Callable[[str], tuple[list[str],
     assert snapshot(queue) == before
 
 
-def test_beside_a_writer_of_this_process(
+def test_beside_a_writer_of_this_process_it_has_its_own_descriptors(
         tmp_path: Path, held: Callable[[str], tuple[list[str], int]]) -> None:
     """Beside an open writer of the same process the read-only queue has its own descriptors and
     mappings, which cannot write."""
@@ -321,7 +322,7 @@ def test_beside_a_writer_of_this_process(
 
 
 @pytest.mark.parametrize("listing", ["none", "stale"])
-def test_gaps_without_help_of_the_listing(tmp_path: Path, listing: str) -> None:
+def test_gaps_are_read_over_without_help_of_the_listing(tmp_path: Path, listing: str) -> None:
     """One pass reads over all gaps, although no listing word tells of the later cycles."""
     cells = {"listing.highestCycle": 19_000, "listing.lowestCycle": 19_000}
     cycles = {19_000 + 3 * n: [b"%d" % n] for n in range(20)}
@@ -335,7 +336,7 @@ def test_gaps_without_help_of_the_listing(tmp_path: Path, listing: str) -> None:
 # ---- what a reader must not repair ----
 
 @pytest.mark.parametrize("damage", ["held lock", "no listing", "reserved word", "empty file"])
-def test_nothing_is_repaired(tmp_path: Path, damage: str) -> None:
+def test_nothing_is_repaired_by_a_reader(tmp_path: Path, damage: str) -> None:
     """What a dead writer left is for the next writer: a reader leaves it and reads on."""
     cells = {"chronicle.write.lock": 999_999_999} if damage == "held lock" else {}
     if damage == "no listing":

@@ -166,12 +166,14 @@ def test_every_golden_queue_is_expected() -> None:
 
 # ---- the whole queue ----
 
-def test_forward(opened: tape.Queue, reference: Reference) -> None:
+def test_forward_gives_every_message_with_its_index(
+        opened: tape.Queue, reference: Reference) -> None:
     """Every message with its index, oldest first."""
     assert list(read_all(opened.tailer())) == by_reference(reference, stop_without_eof=True)
 
 
-def test_forward_with_metadata(opened: tape.Queue, reference: Reference) -> None:
+def test_with_metadata_every_document_stands_in_its_place(
+        opened: tape.Queue, reference: Reference) -> None:
     """Headers, index pages and messages: every document, each in its place, of either format."""
     t = opened.tailer(codec=tape.codecs.document, metadata=True)
     assert [(e.index, e.raw, e.metadata) for e in t.entries()] == [
@@ -195,7 +197,8 @@ def test_lag_counts_what_is_behind(opened: tape.Queue, reference: Reference) -> 
     assert t.lag()[:2] == (0, 0) and t.info().last_read is None
 
 
-def test_backward(opened: tape.Queue, reference: Reference) -> None:
+def test_backward_gives_every_message_newest_first(
+        opened: tape.Queue, reference: Reference) -> None:
     """Every message with its index, newest first; then turned round, again from the first."""
     with opened.tailer(start="end", direction="backward") as t:
         backward = list(read_all(t))
@@ -204,7 +207,8 @@ def test_backward(opened: tape.Queue, reference: Reference) -> None:
         assert list(read_all(t)) == backward[::-1]
 
 
-def test_ends_and_counts(opened: tape.Queue, reference: Reference) -> None:
+def test_ends_and_counts_are_those_of_the_reference(
+        opened: tape.Queue, reference: Reference) -> None:
     """First and last index, the number of messages in all and in each cycle, which are finished."""
     first = reference.first_index()
     assert opened.first_index == (None if first == INDEX_MAX else first)
@@ -216,7 +220,7 @@ def test_ends_and_counts(opened: tape.Queue, reference: Reference) -> None:
          "finished" if reference.scan(cycle).has_eof else "open") for cycle in reference.cycles()]
 
 
-def test_what_its_writer_said(name: str, opened: tape.Queue) -> None:
+def test_ends_and_counts_are_what_the_writer_said(name: str, opened: tape.Queue) -> None:
     """First index, last index and counts are those in the description of the queue."""
     if name in SAID:
         first, last, counts = SAID[name]
@@ -229,7 +233,8 @@ def test_what_its_writer_said(name: str, opened: tape.Queue) -> None:
     assert {c.cycle: c.count for c in opened.cycles()} == counts
 
 
-def test_named_positions(name: str, opened: tape.Queue, reference: Reference) -> None:
+def test_named_positions_and_words_of_the_table_agree(
+        name: str, opened: tape.Queue, reference: Reference) -> None:
     """Every named tailer's position, and every word of the table store."""
     assert opened.tailers() == reference.named_tailers()
     if name in OF_TAPE:
@@ -242,7 +247,8 @@ def test_named_positions(name: str, opened: tape.Queue, reference: Reference) ->
     assert opened.table() == {cell.key: cell.value for cell in table.cells}
 
 
-def test_random_seeks(opened: tape.Queue, reference: Reference) -> None:
+def test_random_seeks_find_what_the_reference_finds(
+        opened: tape.Queue, reference: Reference) -> None:
     """200 random indexes: found or not as the reference says, and then the right message."""
     messages = dict(by_reference(reference))
     cycles = reference.cycles() or [18262]
@@ -264,7 +270,7 @@ def test_random_seeks(opened: tape.Queue, reference: Reference) -> None:
                 assert t.index == before
 
 
-def test_random_seeks_backward(opened: tape.Queue, reference: Reference) -> None:
+def test_random_seeks_agree_backward(opened: tape.Queue, reference: Reference) -> None:
     """From 200 random messages two steps back: the neighbours, over cycles and gaps."""
     messages = by_reference(reference)
     chance = random.Random(5)
@@ -276,7 +282,7 @@ def test_random_seeks_backward(opened: tape.Queue, reference: Reference) -> None
             assert [read_one(t) for _ in wanted] == wanted
 
 
-def test_counts_between(opened: tape.Queue, reference: Reference) -> None:
+def test_counts_between_random_indexes_agree(opened: tape.Queue, reference: Reference) -> None:
     """The number of messages between 200 random pairs of indexes."""
     indexes = [index for index, _ in by_reference(reference)]
     chance = random.Random(6)
@@ -288,7 +294,7 @@ def test_counts_between(opened: tape.Queue, reference: Reference) -> None:
 # ---- what the messages hold ----
 
 @pytest.mark.parametrize("name", HOLDS, scope="module")
-def test_payloads(name: str, opened: tape.Queue) -> None:
+def test_payloads_are_those_that_java_was_told_to_write(name: str, opened: tape.Queue) -> None:
     """The payloads that Java was told to write, texts of its writeText included."""
     wanted = HOLDS[name]
     got = [body for _, body in read_all(opened.tailer())][:len(wanted)]
@@ -297,7 +303,7 @@ def test_payloads(name: str, opened: tape.Queue) -> None:
 
 
 @pytest.mark.parametrize("name", OF_TAPE, scope="module")
-def test_messages_of_clojure_tape(name: str, opened: tape.Queue) -> None:
+def test_messages_of_clojure_have_their_index_and_bytes(name: str, opened: tape.Queue) -> None:
     """Each message of the JSON: its index and the bytes of its payload."""
     read = list(read_all(opened.tailer()))
     said = description(name)["messages"]
@@ -312,7 +318,7 @@ def test_messages_of_clojure_tape(name: str, opened: tape.Queue) -> None:
 
 
 @pytest.mark.parametrize("name", OF_TAPE, scope="module")
-def test_values_of_clojure_tape(name: str, queue: Path) -> None:
+def test_values_of_clojure_are_decoded_exactly(name: str, queue: Path) -> None:
     """Each value that Clojure wrote is decoded to exactly the value of the typed tree."""
     values = 0
     with tape.open(queue, read_only=True, codec=Fressian(clashes="tagged")) as q, q.tailer() as t:

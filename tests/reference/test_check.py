@@ -344,7 +344,7 @@ def test_even_a_writer_at_work_may_not_leave(name: str, queue: Queue) -> None:
 # -- healthy odd ones ------------------------------------------------------------------------
 
 @pytest.mark.parametrize("block", [65536, 131072, 262144, 1 << 20, 1 << 26, 1 << 28])
-def test_growth_steps(block: int) -> None:
+def test_a_file_grows_by_whole_steps(block: int) -> None:
     for chunks in (1, 2, 7):
         assert is_growth_step(file_size(chunks * block, block))
     assert not is_growth_step(file_size(block, block) + 1)
@@ -370,7 +370,7 @@ def test_queue_without_cycles_is_healthy(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_million_messages(tmp_path: Path) -> None:
+def test_a_million_messages_are_checked_in_seconds(tmp_path: Path) -> None:
     """The checker is used on the queues of stress tests: it must not be what takes long."""
     import time
     root = write_queue(tmp_path / "q", {OLD: (b"%060d" % n for n in range(500_000)),

@@ -52,7 +52,7 @@ def used(path: Path) -> int:
 
 @pytest.mark.parametrize("name", [STEM, TABLE])
 @pytest.mark.parametrize("form", [FORM_5_26, FORM_5_17], ids=["5.26", "5.17"])
-def test_flipped_bits(name: str, form: Form, tmp_path: Path) -> None:
+def test_flipped_bits_raise_errors_of_ours(name: str, form: Form, tmp_path: Path) -> None:
     root = small(tmp_path / "q", form)
     path = root / name
     data = path.read_bytes()
@@ -71,7 +71,7 @@ def test_flipped_bits(name: str, form: Form, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [STEM, TABLE])
-def test_every_prefix(name: str, tmp_path: Path) -> None:
+def test_every_prefix_raises_errors_of_ours(name: str, tmp_path: Path) -> None:
     root = small(tmp_path / "q", FORM_5_26)
     path = root / name
     data = path.read_bytes()
@@ -81,7 +81,7 @@ def test_every_prefix(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", [0x40000000, 0x40000001, 0x00000001, 0xFFFFFFFF])
-def test_a_file_full_of_one_word(word: int, tmp_path: Path) -> None:
+def test_no_word_makes_the_walk_stand_still(word: int, tmp_path: Path) -> None:
     """The chain always moves forward: no word makes the walk stand still."""
     root = small(tmp_path / "q", FORM_5_26)
     path = root / STEM
@@ -93,7 +93,7 @@ def test_a_file_full_of_one_word(word: int, tmp_path: Path) -> None:
     read_all(root)
 
 
-def test_random_files(tmp_path: Path) -> None:
+def test_random_files_raise_errors_of_ours(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     root = small(tmp_path / "q", FORM_5_26)
     for size in (0, 1, 3, 4, 5, 100, 4096, 70000):

@@ -84,7 +84,7 @@ def sequence_word(data: bytes, right: str) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("example", of_kind("wire"), ids=lambda e: f"{e.attributes}-{e.line}")
-def test_wire_example(example: Example) -> None:
+def test_a_wire_example_is_decoded_as_shown(example: Example) -> None:
     for left, right in vectors(example):
         got, want = decode(example.attributes, left, right)
         assert got == want, f"format.md line {example.line}: {left}"
@@ -127,13 +127,13 @@ def test_bytes_example_is_decodable_alone(example: Example, tmp_path: Path) -> N
                 assert payload.unframe(cycle.body(0x10110)) == b"x"
 
 
-def test_roll_cycle_table() -> None:
+def test_the_roll_cycles_are_those_of_the_document() -> None:
     rows = [[c.name, c.pattern, str(c.length_ms), str(c.index_count), str(c.index_spacing),
              str(c.shift), str(c.messages_max)] for c in roll_cycles.ROLL_CYCLES]
     assert table("roll-cycles") == rows
 
 
-def test_name_table() -> None:
+def test_the_names_of_files_are_those_of_the_document() -> None:
     row, now = roll_cycles.BY_NAME["FAST_DAILY"], 1577908800000
     for epoch, cycle, name in table("names")[1:]:
         assert roll_cycles.cycle_at(row, now, int(epoch)) == int(cycle)
@@ -141,7 +141,7 @@ def test_name_table() -> None:
         assert roll_cycles.cycle_of(row, name.removesuffix(".cq4"), int(epoch)) == int(cycle)
 
 
-def test_header_word_table() -> None:
+def test_the_header_words_are_those_of_the_document() -> None:
     (example,) = of_kind("table", "header-words")
     for row in example.rows():
         word, _, said = row.partition("  ")
@@ -149,11 +149,11 @@ def test_header_word_table() -> None:
         assert said.startswith(kind + " "), row
 
 
-def test_key_table() -> None:
+def test_the_keys_are_those_of_the_document() -> None:
     assert [row[0] for row in table("keys")] == list(writer.STANDARD_KEYS)
 
 
-def test_overlap_tables() -> None:
+def test_the_overlaps_are_those_of_the_document() -> None:
     for block, want in table("overlap")[1:]:
         assert overlap(int(block)) == int(want)
     for block, body, data in table("largest-body")[1:]:
@@ -170,6 +170,6 @@ def test_no_example_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("bad", ["0", "GG", '"open', "00 0"])
-def test_example_parser_refuses(bad: str) -> None:
+def test_the_parser_of_examples_refuses_what_is_none(bad: str) -> None:
     with pytest.raises(ValueError):
         parse_bytes(bad)

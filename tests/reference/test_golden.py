@@ -93,7 +93,7 @@ def read_all(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_refuses(name: str, golden: Any) -> None:
+def test_what_must_be_refused_is_refused_with_its_place(name: str, golden: Any) -> None:
     """The error names the file and the place, and the checker finds an error, too."""
     refusal = REFUSALS[name]
     with pytest.raises(FormatError) as caught:
@@ -113,7 +113,7 @@ def test_refuse_archives_can_be_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "file"])
-def test_no_queue(what: str, tmp_path: Path) -> None:
+def test_what_is_no_queue_is_an_error(what: str, tmp_path: Path) -> None:
     path = tmp_path / "q"
     if what == "empty":
         path.mkdir()
@@ -144,7 +144,7 @@ def test_extraction_keeps_holes(name: str, golden: Any) -> None:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_expected(name: str, golden: Any) -> None:
+def test_the_golden_queues_hold_what_is_expected(name: str, golden: Any) -> None:
     row, epoch, cycles, bodies = EXPECTED[name]
     queue = Queue(golden(name))
     assert (queue.roll_cycle.name, queue.epoch) == (row, epoch)
@@ -159,7 +159,7 @@ def test_expected(name: str, golden: Any) -> None:
 
 
 @pytest.mark.parametrize("name", golden_queues.names("tape"))
-def test_tape(name: str, golden: Any) -> None:
+def test_the_queues_of_tape_hold_what_java_and_clojure_said(name: str, golden: Any) -> None:
     """Everything that Clojure's tape and Java said about the queues they wrote."""
     want = json.loads((GOLDEN / "tape" / f"{name}.json").read_text())
     queue = Queue(golden(name))
@@ -197,7 +197,7 @@ def test_ways_to_a_message_agree(name: str, golden: Any) -> None:
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_healthy(name: str, golden: Any) -> None:
+def test_the_checker_has_nothing_against_what_java_closed(name: str, golden: Any) -> None:
     """The checker has nothing to say against what Java wrote and closed."""
     found = check_queue(golden(name))
     incomplete = name in ("src-chronicle-queue-5.25ea1-metadata", "src-kdb-quote-metadata")
@@ -207,7 +207,7 @@ def test_healthy(name: str, golden: Any) -> None:
         [f for f in found if f.code not in allowed and f.code != "eof-newest"]
 
 
-def test_outcomes_of_a_move(golden: Any) -> None:
+def test_a_move_ends_as_the_document_says(golden: Any) -> None:
     """Format.md 6.3, on cycles 18262 and 18263 (finished) and 18266 (current)."""
     queue = Queue(golden("java-5.26-fast-daily-roll"))
     for cycle, sequence, outcome in ((18262, 4, Outcome.FOUND), (18262, 5, Outcome.END_OF_FILE),
@@ -228,7 +228,7 @@ def test_lookup_walks_at_most_the_spacing(golden: Any) -> None:
         assert place is not None and place.walked == sequence % 256
 
 
-def test_mixed_payloads(golden: Any) -> None:
+def test_payloads_of_all_kinds_are_told_apart(golden: Any) -> None:
     messages = list(Queue(golden("java-5.26-mixed-payloads")).messages())
     shown = [payload.present(m.body) for m in messages]
     assert [s.value for s in shown[:4]] == ["hello", "", "h\u00e9llo \u20ac \U0001F600", "x" * 31]
@@ -277,7 +277,7 @@ def test_4x_is_told_apart(golden: Any) -> None:
     assert table.settings is None and table.value("listing.highestcycle") == 0x4A0C
 
 
-def test_settings(golden: Any) -> None:
+def test_settings_are_read_from_the_table_store(golden: Any) -> None:
     found = read_table_store(golden("java-5.26-rolltime-21") / "metadata.cq4t").settings
     assert found is not None
     assert (found.epoch, found.roll_time, found.roll_time_zone) == (75600000, "21:00", "UTC")
@@ -288,7 +288,7 @@ def test_settings(golden: Any) -> None:
     assert mixed is not None and mixed.source_id == 7
 
 
-def test_weekly_by_both_week_rules(golden: Any) -> None:
+def test_weekly_is_read_by_both_week_rules(golden: Any) -> None:
     queue = Queue(golden("java-5.26-weekly"))
     assert [queue.path_of(c).stem for c in (2608, 2612)] == ["2020W01", "2020W05"]
     row = roll_cycles.BY_NAME["WEEKLY"]
@@ -313,7 +313,7 @@ def test_names_and_cycles_are_inverse(row: roll_cycles.RollCycle) -> None:
 
 @pytest.mark.parametrize("stem", ["", "2020010", "20200101", "20201301F", "20200230F", "x0200101F",
                                   "20200101F ", "20200101f", "2020010\u0661F"])
-def test_names_that_are_none(stem: str) -> None:
+def test_names_that_are_none_give_no_cycle(stem: str) -> None:
     assert roll_cycles.cycle_of(roll_cycles.BY_NAME["FAST_DAILY"], stem) is None
 
 
@@ -322,7 +322,8 @@ def test_packed_file_has_misaligned_words(golden: Any) -> None:
         assert {position % 4 for position in cycle.scan().data} == {0, 2}
 
 
-def test_command_line(golden: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_messages_and_findings(
+        golden: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(golden("java-5.26-named-tailers"))
     assert command.main([path]) == 0
     assert "0x475800000003" in capsys.readouterr().out
@@ -342,7 +343,7 @@ def test_message_is_a_value() -> None:
 @pytest.mark.parametrize("body", [b"\xc0\x82\x01\x00\x00\x01\x8a", b"\x82\xff\xff\xff\xff",
                                   b"\xc5ab", b"\xb8\x80", b"\x8d" + b"\xff" * 16, b"\xe2\xff\xfe",
                                   b"\x80\x01" * 3, b"\xb6\x01a" * 200, b"\x82\x00\x00\x00\x00" * 9])
-def test_bodies_that_lie(body: bytes) -> None:
+def test_bodies_that_lie_are_raw_or_an_error(body: bytes) -> None:
     """Length prefixes beyond the document, bad text, deep nesting: raw or an error, never more."""
     assert payload.unframe(body) is None
     assert payload.present(body).kind in ("raw", "wire")

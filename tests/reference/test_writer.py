@@ -73,7 +73,7 @@ def test_writes_what_java_wrote(name: str, tmp_path: Path) -> None:
         assert same_bytes(file, made / file.name), file.name
 
 
-def test_user_metadata_where_java_had_it(tmp_path: Path) -> None:
+def test_users_metadata_is_written_where_java_had_it(tmp_path: Path) -> None:
     name = "java-5.26-named-tailers"
     source = Queue(golden_queues.extract(name, tmp_path / "golden"))
     writer = CycleWriter(tmp_path / "20200103.cq4", QueueSpec(source.roll_cycle))
@@ -88,7 +88,8 @@ def test_user_metadata_where_java_had_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row", roll_cycles.ROLL_CYCLES, ids=lambda row: row.name)
 @pytest.mark.parametrize("epoch", [0, 75_600_000, -3_600_000])
-def test_every_roll_cycle(row: roll_cycles.RollCycle, epoch: int, tmp_path: Path) -> None:
+def test_every_roll_cycle_is_written_and_read_again(
+        row: roll_cycles.RollCycle, epoch: int, tmp_path: Path) -> None:
     base = 1_577_836_800_000 // row.length_ms
     cycles = {base + n: [b"%d-%d" % (n, m) for m in range(5)] for n in (0, 1, 4)}
     queue = Queue(write_queue(tmp_path / "q", cycles, QueueSpec(row, epoch)))
@@ -102,7 +103,7 @@ def test_every_roll_cycle(row: roll_cycles.RollCycle, epoch: int, tmp_path: Path
                                   replace(FORM_5_26, eof_text=False, block_size=1 << 20),
                                   replace(FORM_5_17, block_size=131072)],
                          ids=["5.17", "5.20", "5.26", "5.27", "lazy index", "1 MiB", "5.17 small"])
-def test_every_form_over_several_pages(form: Form, tmp_path: Path) -> None:
+def test_every_form_is_written_over_several_pages(form: Form, tmp_path: Path) -> None:
     row = roll_cycles.BY_NAME["TEST2_DAILY"]  # a page every 32 messages
     messages = [bytes([n % 256]) * (n % 97) for n in range(300)]
     queue = Queue(write_queue(tmp_path / "q", {18262: messages, 18263: [b""]},
@@ -115,7 +116,7 @@ def test_every_form_over_several_pages(form: Form, tmp_path: Path) -> None:
     assert check_queue(queue.directory) == []
 
 
-def test_sizes_around_every_boundary(tmp_path: Path) -> None:
+def test_sizes_around_every_boundary_are_read_again(tmp_path: Path) -> None:
     sizes = [*range(12), *range(250, 262), *range(65530, 65542), 1 << 20, 15 << 20]
     messages = [b"\xa5" * size for size in sizes]
     queue = Queue(write_queue(tmp_path / "q", {18262: messages}))
@@ -125,7 +126,7 @@ def test_sizes_around_every_boundary(tmp_path: Path) -> None:
     assert check_queue(queue.directory) == []
 
 
-def test_full_table_store_is_read(tmp_path: Path) -> None:
+def test_a_full_table_store_is_read(tmp_path: Path) -> None:
     """Java stops where an entry would start beyond 64 KiB (format.md 5.2)."""
     cells = {f"index.tailer-{n:04d}": n for n in range(1600)}
     path = write_queue(tmp_path / "q", {}, QueueSpec(cells=cells))

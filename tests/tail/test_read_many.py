@@ -44,7 +44,7 @@ def fill(q: tape.Queue, clock: SetClock, sizes: list[int], per_cycle: int) -> li
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100, 1024, 5000])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
-def test_the_same_as_reading_one_by_one(q: tape.Queue, clock: SetClock, n: int,
+def test_batches_are_the_same_as_reading_one_by_one(q: tape.Queue, clock: SetClock, n: int,
                                         direction: str) -> None:
     """Every message once and in order, whatever the number asked for, over batches, cycles, gaps
     and index pages; `index`, `last_read` and what comes next are as after as many read()."""
@@ -62,7 +62,7 @@ def test_the_same_as_reading_one_by_one(q: tape.Queue, clock: SetClock, n: int,
     assert t.read_many(n) == [] and t.read() is None
 
 
-def test_as_many_as_there_are(q: tape.Queue, clock: SetClock) -> None:
+def test_a_batch_has_as_many_as_there_are(q: tape.Queue, clock: SetClock) -> None:
     """Not fewer than asked for when they are there, over cycles."""
     written = fill(q, clock, [10] * 50, 10)
     t = q.tailer()
@@ -70,7 +70,7 @@ def test_as_many_as_there_are(q: tape.Queue, clock: SetClock) -> None:
     assert t.read_many(1 << 40) == written[37:]
 
 
-def test_messages_larger_than_the_room_of_a_batch(q: tape.Queue, clock: SetClock) -> None:
+def test_messages_larger_than_the_room_of_a_batch_are_read(q: tape.Queue, clock: SetClock) -> None:
     """First, in the middle, last; exactly as large as the room, and one byte more."""
     room = 256 << 10
     written = fill(q, clock, [room + 1, 5, room, 9, room - 1, 1, 700_000, 3, 900_000], 100)
@@ -84,7 +84,7 @@ def test_messages_larger_than_the_room_of_a_batch(q: tape.Queue, clock: SetClock
     (document, [b"\xc1k\xe1v", b"anything", b"z" * 300]),
     (wire, [{"a": n} for n in range(9)]),
 ])
-def test_every_codec(tmp_path: Path, codec: Any, values: list[Any]) -> None:
+def test_every_codec_reads_in_batches(tmp_path: Path, codec: Any, values: list[Any]) -> None:
     """Values as from read(), None among them."""
     with tape.open(tmp_path, codec=codec) as q:
         for value in values:
@@ -116,7 +116,7 @@ def test_a_poison_message_ends_the_list(q: tape.Queue, at: int) -> None:
     assert t.read_many(100) == list(range(at + 1, 10))
 
 
-def test_backward_over_a_poison_message(q: tape.Queue) -> None:
+def test_a_poison_message_ends_the_list_backward_too(q: tape.Queue) -> None:
     """The same from the other end."""
     indexes = poisoned(q, 4)
     t = q.tailer(codec=json, direction="backward", start="end")
@@ -129,7 +129,7 @@ def test_backward_over_a_poison_message(q: tape.Queue) -> None:
 
 
 @pytest.mark.parametrize("at", [0, 5, 9])
-def test_on_error_passes_it(q: tape.Queue, at: int) -> None:
+def test_on_error_passes_a_poison_message(q: tape.Queue, at: int) -> None:
     """Skipped, or told to a callable; the list goes on."""
     poisoned(q, at)
     told: list[tape.DecodeError] = []
@@ -186,7 +186,8 @@ class Keeper:
 
 
 @pytest.mark.parametrize("keep", [lambda view: view[:1], memoryview, lambda view: view])
-def test_a_codec_that_keeps_memory(q: tape.Queue, keep: Callable[[memoryview], Any]) -> None:
+def test_a_codec_that_keeps_memory_keeps_its_own(
+        q: tape.Queue, keep: Callable[[memoryview], Any]) -> None:
     """Nothing is lost, and what it kept cannot change under it: the memory is its own."""
     for n in range(6):
         q.appender().write(b"message %d" % n)
@@ -203,7 +204,7 @@ def test_a_codec_that_keeps_memory(q: tape.Queue, keep: Callable[[memoryview], A
     assert got == [b"message %d" % n for n in range(6)]
 
 
-def test_an_interrupt_while_decoding(q: tape.Queue) -> None:
+def test_an_interrupt_while_decoding_gives_the_batch_again(q: tape.Queue) -> None:
     """Ctrl-C comes out, and all messages of the batch are next again."""
     class Interrupted(Keeper):
         def decode(self, view: memoryview) -> bytes:
@@ -221,7 +222,8 @@ def test_an_interrupt_while_decoding(q: tape.Queue) -> None:
     assert t.read_many(100) == [b"%d" % n for n in range(6)]
 
 
-def test_the_file_vanishes_between_reading_and_taking_back(q: tape.Queue, clock: SetClock) -> None:
+def test_a_file_that_vanishes_in_the_middle_of_a_batch_loses_nothing(
+        q: tape.Queue, clock: SetClock) -> None:
     """A codec fails once, on the second message of a file that was deleted meanwhile: the rest of
     the batch is not lost, for the tailer still has that file."""
     written = fill(q, clock, [10] * 5, 100)
@@ -238,7 +240,7 @@ def test_the_file_vanishes_between_reading_and_taking_back(q: tape.Queue, clock:
     assert t.read_many(100) == written and t.read_many(100) == []
 
 
-def test_waiting(q: tape.Queue) -> None:
+def test_a_batch_waits_for_its_first_message_only(q: tape.Queue) -> None:
     """For the first message only; and not longer than it is told."""
     t = q.tailer(poll_interval=0.001)
     assert t.read_many(5, timeout=0.02) == []
@@ -248,7 +250,7 @@ def test_waiting(q: tape.Queue) -> None:
         t.read_many(5, timeout=-1)
 
 
-def test_of_a_closed_queue(q: tape.Queue) -> None:
+def test_a_closed_queue_says_so(q: tape.Queue) -> None:
     """As every call."""
     t = q.tailer()
     q.close()

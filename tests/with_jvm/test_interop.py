@@ -174,7 +174,7 @@ def test_bodies_of_other_kinds_are_met_sanely(both: Make) -> None:
 # ---- bodies of every size
 
 @pytest.mark.parametrize("first", ["tape", "java"])
-def test_every_boundary_of_the_framing(both: Make, first: str) -> None:
+def test_each_boundary_of_the_framing_is_read_by_both(both: Make, first: str) -> None:
     """Sizes at which a length prefix or the padding changes, written by each, read by both."""
     b = both("FAST_DAILY", first)
     for n, size in enumerate(BOUNDARIES):
@@ -184,7 +184,7 @@ def test_every_boundary_of_the_framing(both: Make, first: str) -> None:
     assert b.jq.tailer().read_many(3)[2].data == payload(1, 1, 1)
 
 
-def test_large_messages(both: Make) -> None:
+def test_large_messages_pass_both_ways(both: Make) -> None:
     """Up to 15 MiB in both directions, past the end of Java's mapped block; 17 MiB is refused."""
     b = both("FAST_DAILY")
     mib = 1 << 20
@@ -196,7 +196,7 @@ def test_large_messages(both: Make) -> None:
     b.assert_same()
 
 
-def test_different_block_sizes(both: Make) -> None:
+def test_each_enlarges_a_file_by_its_own_step(both: Make) -> None:
     """Java enlarges the file by 1 MiB, tape by its default, in turns."""
     b = both("FAST_DAILY", "java", java={"block_size": 1 << 20})
     for turn in range(30):
@@ -218,7 +218,7 @@ def test_different_block_sizes(both: Make) -> None:
     ("TEST8_DAILY", DAY, 2500),      # 1,024
     ("FAST_DAILY", DAY, 1500),       # 1,048,576; an entry for every 256th
 ])
-def test_alternating_over_pages_and_cycles(both: Make, report: Callable[[str], None],
+def test_writers_may_take_turns_over_pages_and_cycles(both: Make, report: Callable[[str], None],
                                            roll_cycle: str, step: int, per_cycle: int,
                                            first: str) -> None:
     """tape and Java write in turns over five cycles; 500 random indexes are found by both."""
@@ -252,7 +252,7 @@ def test_alternating_over_pages_and_cycles(both: Make, report: Callable[[str], N
     report(f"{roll_cycle}, made by {first}: {len(b.written)} messages, 5 cycles, 500 seeks agree")
 
 
-def test_opening_again_continues(tmp_path: Path, peer: Peer) -> None:
+def test_each_continues_what_the_other_closed(tmp_path: Path, peer: Peer) -> None:
     """Each opens a queue that the other made and closed, appends, and closes it; in turns."""
     path, clock = tmp_path / "q", SetClock(T0)
     written: list[int] = []
@@ -273,7 +273,7 @@ def test_opening_again_continues(tmp_path: Path, peer: Peer) -> None:
 
 @pytest.mark.parametrize("first", ["tape", "java"])
 @pytest.mark.parametrize("epoch", [75_600_000, 10_800_000, -3_600_000, 90_000_000])
-def test_epochs(both: Make, epoch: int, first: str) -> None:
+def test_with_an_epoch_both_take_the_same_cycle(both: Make, epoch: int, first: str) -> None:
     """With an epoch both take the same cycle and the same file name."""
     b = both("FAST_DAILY", first, java={"epoch": epoch}, epoch=epoch)
     # Java's counting throws for such an epoch, in a queue of its own just the same.
@@ -289,7 +289,7 @@ def test_epochs(both: Make, epoch: int, first: str) -> None:
 
 # ---- values
 
-def test_fressian_both_ways(tmp_path: Path, peer: Peer) -> None:
+def test_the_default_codec_reads_data_fressian_and_the_reverse(tmp_path: Path, peer: Peer) -> None:
     """The default codec reads what Clojure wrote with data.fressian, and the reverse."""
     values = {"{:foo [:bar {:baz 0}]}": {kw.foo: [kw.bar, {kw.baz: 0}]},
               "nil": None, "true": True, "-1": -1, "9223372036854775807": 2**63 - 1,

@@ -42,7 +42,7 @@ def java_sees(peer: Peer, path: Path) -> list[tuple[int, bool, bytes]]:
     return found
 
 
-def test_both_see_the_same(peer: Peer, tmp_path: Path) -> None:
+def test_both_see_the_same_documents(peer: Peer, tmp_path: Path) -> None:
     """Every document of the queue, in order, with its index, kind and bytes."""
     fill(peer, tmp_path)
     java = java_sees(peer, tmp_path)
@@ -74,7 +74,7 @@ def test_metadata_counts_for_nothing_else(peer: Peer, tmp_path: Path) -> None:
         assert [e.index for e in t.entries()] == plain[::-1]
 
 
-def test_a_codec_that_can_read_them(peer: Peer, tmp_path: Path) -> None:
+def test_only_a_codec_of_documents_reads_them(peer: Peer, tmp_path: Path) -> None:
     """codecs.wire tells what is in them; a codec of framed messages is refused, and says why."""
     fill(peer, tmp_path)
     with tape.open(tmp_path, read_only=True) as q:

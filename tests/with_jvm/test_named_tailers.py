@@ -80,7 +80,8 @@ def read_ours(b: Both, id: str, count: int, commit: str) -> list[bytes]:  # noqa
 
 @pytest.mark.parametrize("commit", ["auto", "manual"])
 @pytest.mark.parametrize("turns", [(250,) * 4, (1, 199, 200, 1, 399, 7, 193), (37,) * 28])
-def test_handed_over(both: Both, commit: str, turns: tuple[int, ...]) -> None:
+def test_a_name_is_handed_from_one_to_the_other(
+        both: Both, commit: str, turns: tuple[int, ...]) -> None:
     """JVM -> Python -> JVM -> Python: each of 1,000 messages over 4 rolls once, in order, and
     after each hand-over both sides see the same stored word."""
     both.fill()
@@ -111,7 +112,7 @@ def test_case_of_names_is_ignored(both: Both) -> None:
 
 @pytest.mark.parametrize("id", ["x", "a b", "a.b.lock", "replicated", "1", "x" * 114,
                                 "semi;colon=\"quoted\"", "\u00e9t\u00e9", "index.x", "A-B_c/d"])
-def test_odd_names(both: Both, id: str) -> None:  # noqa: A002
+def test_odd_names_mean_the_same_key(both: Both, id: str) -> None:  # noqa: A002
     """Odd names mean the same key to both sides, whoever makes it first."""
     both.fill(30, 1)
     for name, first, second in ((id, read_java, read_ours), (id + "2", read_ours, read_java)):
@@ -121,7 +122,7 @@ def test_odd_names(both: Both, id: str) -> None:  # noqa: A002
         assert both.stored(name) == both.indexes[8]
 
 
-def test_long_names(own_peer: Peer, tmp_path: Path) -> None:
+def test_java_reads_and_moves_long_names_that_tape_made(own_peer: Peer, tmp_path: Path) -> None:
     """Java cannot make a key for more than 115 characters: its table store entries end at 128
     bytes, and the queue object that tried is of no use any more. A key for up to 256 that tape
     made is read, moved and listed by Java like any other."""

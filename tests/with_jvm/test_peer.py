@@ -101,7 +101,7 @@ def test_what_is_appended_is_read(peer: Peer, tmp_path: Path) -> None:
         assert again.index() == first + 5
 
 
-def test_the_largest_message(peer: Peer, tmp_path: Path) -> None:
+def test_the_largest_message_is_taken(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q", block_size=131072) as queue:
         appender = queue.appender()
         index = appender.append(bytes(65531))
@@ -113,7 +113,7 @@ def test_the_largest_message(peer: Peer, tmp_path: Path) -> None:
         assert [len(m.data) for m in queue.tailer().read_all()] == [65531, 4]
 
 
-def test_documents_of_other_kinds(peer: Peer, tmp_path: Path) -> None:
+def test_documents_of_other_kinds_are_told_apart(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q") as queue:
         appender, tailer = queue.appender(), queue.tailer()
         first = appender.write_text("hi")
@@ -172,7 +172,7 @@ def test_a_document_is_held_published_and_rolled_back(peer: Peer, tmp_path: Path
 
 # ---- cycles and positions
 
-def test_rolling_with_a_clock_of_our_own(peer: Peer, tmp_path: Path) -> None:
+def test_a_clock_of_our_own_decides_the_cycle(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q", roll_cycle="TEST_SECONDLY", clock=T0) as queue:
         appender, tailer = queue.appender(), queue.tailer()
         indexes = appender.append_many(3, 10, seed=1)
@@ -200,7 +200,7 @@ def test_rolling_with_a_clock_of_our_own(peer: Peer, tmp_path: Path) -> None:
         assert appender.append(b"late") == SECOND + 2 << 32
 
 
-def test_moving(peer: Peer, tmp_path: Path) -> None:
+def test_a_tailer_moves_as_it_is_told(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q", roll_cycle="TEST_SECONDLY", clock=T0) as queue:
         appender = queue.appender()
         indexes = appender.append_many(40, [3, 30], seed=2)
@@ -237,7 +237,7 @@ def test_moving(peer: Peer, tmp_path: Path) -> None:
             tailer.read()
 
 
-def test_named_tailers_and_the_table_store(peer: Peer, tmp_path: Path) -> None:
+def test_named_tailers_stand_in_the_table_store(peer: Peer, tmp_path: Path) -> None:
     name = "näme /with:odd signs"
     with peer.open(tmp_path / "q", clock=T0) as queue:
         indexes = queue.appender().append_many(5, 8, seed=1)
@@ -252,7 +252,7 @@ def test_named_tailers_and_the_table_store(peer: Peer, tmp_path: Path) -> None:
         assert [m.index for m in queue.tailer("other").read_all()] == indexes[4:]
 
 
-def test_read_only(peer: Peer, tmp_path: Path) -> None:
+def test_a_read_only_queue_refuses_to_append(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q") as queue:
         index = queue.appender().append(b"x")
         with peer.open(tmp_path / "q", read_only=True) as reader:
@@ -261,7 +261,7 @@ def test_read_only(peer: Peer, tmp_path: Path) -> None:
                 reader.appender()
 
 
-def test_roll_cycles(peer: Peer) -> None:
+def test_roll_cycles_are_listed(peer: Peer) -> None:
     rows = {row.name: row for row in peer.roll_cycles()}
     assert len(rows) == 28
     daily = rows["FAST_DAILY"]
@@ -270,7 +270,7 @@ def test_roll_cycles(peer: Peer) -> None:
     assert rows["TEST8_DAILY"].max_messages == 131072
 
 
-def test_info_and_tools(peer: Peer, tmp_path: Path) -> None:
+def test_info_and_tools_answer(peer: Peer, tmp_path: Path) -> None:
     with peer.open(tmp_path / "q", roll_cycle="TEST4_DAILY", clock=True, epoch=3_600_000,
                    block_size=1 << 20, source_id=3) as queue:
         queue.appender().append(b"x")
@@ -287,7 +287,7 @@ def test_info_and_tools(peer: Peer, tmp_path: Path) -> None:
 
 # ---- locks
 
-def test_locks_between_two_jvms(peer: Peer, tmp_path: Path) -> None:
+def test_locks_hold_between_two_jvms(peer: Peer, tmp_path: Path) -> None:
     with Peer() as other, peer.open(tmp_path / "q") as queue:
         theirs = other.open(tmp_path / "q")
         appender = theirs.appender()
@@ -348,7 +348,7 @@ def test_live_messages_are_those_of_data_fressian(peer: Peer, tmp_path: Path) ->
             range(start, start + 10))
 
 
-def test_two_writers_and_two_tailers_live(tmp_path: Path) -> None:
+def test_two_writers_and_two_tailers_lose_nothing(tmp_path: Path) -> None:
     jvm_peer.require_jvm()
     path, roll = tmp_path / "q", "TEST_SECONDLY"
     with (LiveTailer(path, tmp_path / "plain", roll_cycle=roll) as plain,

@@ -149,7 +149,8 @@ def counts_of_a_far_epoch(java: JvmQueue, ours: tape.Queue, expected: Written,
 @pytest.mark.parametrize("epoch", EPOCHS)
 @pytest.mark.parametrize("writer", ["java", "tape"])
 @pytest.mark.parametrize("name", NAMES)
-def test_roll_cycle(own_peer: Peer, tmp_path: Path, name: str, writer: str, epoch: int) -> None:
+def test_each_roll_cycle_agrees_whoever_wrote(
+        own_peer: Peer, tmp_path: Path, name: str, writer: str, epoch: int) -> None:
     """Messages, indexes, ends, counts, file names and moves agree, whoever wrote the queue."""
     cycle = tape.RollCycle[name]
     path = tmp_path / "q"
@@ -169,7 +170,8 @@ def test_roll_cycle(own_peer: Peer, tmp_path: Path, name: str, writer: str, epoc
 
 @pytest.mark.parametrize("epoch", [-3_600_000, -90_000_000, 86_400_000])
 @pytest.mark.parametrize("name", ["FAST_DAILY", "FIVE_MINUTELY", "TEST_SECONDLY"])
-def test_far_epochs(own_peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
+def test_far_epochs_name_the_same_files(
+        own_peer: Peer, tmp_path: Path, name: str, epoch: int) -> None:
     """An epoch below 0 or of a day and more: names carry another day, and tape's equal Java's."""
     cycle = tape.RollCycle[name]
     for writer in ("java", "tape"):
@@ -183,7 +185,7 @@ def test_far_epochs(own_peer: Peer, tmp_path: Path, name: str, epoch: int) -> No
             compare(java, ours, expected, random_places(cycle, epoch, len(expected.indexes)))
 
 
-def test_one_file_for_both(own_peer: Peer, tmp_path: Path) -> None:
+def test_both_append_to_one_file_without_a_hole(own_peer: Peer, tmp_path: Path) -> None:
     """Java and tape append in turns to the same cycles: one sequence of indexes without holes."""
     cycle, clock = tape.RollCycle.TEST4_DAILY, SetClock(NOW)
     expected = messages(300)
@@ -199,7 +201,7 @@ def test_one_file_for_both(own_peer: Peer, tmp_path: Path) -> None:
         compare(java, ours, Written(indexes, expected), list(range(0, 300, 3)))
 
 
-def test_weekly_written_by_java(own_peer: Peer, tmp_path: Path) -> None:
+def test_a_weekly_queue_of_java_is_read_whole(own_peer: Peer, tmp_path: Path) -> None:
     """WEEKLY has the names of Java, and what Java wrote is read whole; that Java reads its own is
     not promised (docs/errata.md)."""
     cycle = tape.RollCycle.WEEKLY

@@ -353,7 +353,8 @@ def run(side: Any, place: Place, steps: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_row(row: Row, places: Callable[[str, str], Place]) -> None:
+def test_each_row_holds_for_java_and_for_tape(
+        row: Row, places: Callable[[str, str], Place]) -> None:
     """Java does what the row says; tape does the same, or what the row says of tape."""
     assert (row.ours is None) == (row.why == "")
     for name, side in (("java", JavaSide), ("tape", TapeSide)):
@@ -369,14 +370,14 @@ def test_row(row: Row, places: Callable[[str, str], Place]) -> None:
 
 # ---- 12.4: counts and ends of the queue ----
 
-def test_ends_of_an_empty_queue(places: Callable[[str, str], Place]) -> None:
+def test_an_empty_queue_has_no_ends(places: Callable[[str, str], Place]) -> None:
     """Java's firstIndex is MAX64 and its lastIndex -1; tape has None for both."""
     p = places("q", "empty")
     assert (p.java.first_index(), p.java.last_index(), p.java.entry_count()) == (MAX64, -1, 0)
     assert (p.tape.first_index, p.tape.last_index, len(p.tape)) == (None, None, 0)
 
 
-def test_ends_and_counts(places: Callable[[str, str], Place]) -> None:
+def test_ends_and_counts_agree(places: Callable[[str, str], Place]) -> None:
     """firstIndex, lastIndex, entryCount and excerptsInCycle agree; -1 stands for no file."""
     p = places("q", "A-C")
     assert p.java.first_index() == p.tape.first_index == ix(A)
@@ -387,7 +388,8 @@ def test_ends_and_counts(places: Callable[[str, str], Place]) -> None:
         assert p.java.tailer().excerpts_in_cycle(cycle) == counts.get(cycle, -1)
 
 
-def test_count_excerpts(places: Callable[[str, str], Place]) -> None:
+def test_counts_between_indexes_agree_but_for_their_order(
+        places: Callable[[str, str], Place]) -> None:
     """countExcerpts takes its indexes in any order, tape's count is a half-open range; an index in
     a cycle without a file is an error in Java, and only a bound for tape."""
     p = places("q", "A-C")
@@ -406,7 +408,8 @@ def test_count_excerpts(places: Callable[[str, str], Place]) -> None:
 
 
 
-def test_the_current_file_is_deleted(places: Callable[[str, str], Place]) -> None:
+def test_javas_tailer_waits_in_a_deleted_file_and_ours_tells(
+        places: Callable[[str, str], Place]) -> None:
     """A tailer waits at the end of the newest file when somebody deletes that and a writer makes
     the next cycle: Java's waits for an end that nobody can write, tape's tells and goes on."""
     p = places("q", "A-C")
