@@ -15,14 +15,17 @@ or without one:
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
-
 from ...errors import DecodeError, EncodeError
-from . import _streams
 from ._codec import Fressian, have_speed
 from .handlers import Handlers
 from .types import (BigInt, BoolArray, Cached, Char, Float32, FrozenMap, Instant, Keyword,
                     ObjectArray, Record, Regex, Symbol, TaggedValue, URI, kw, sym)
+
+TYPE_CHECKING = False       # as typing's; importing typing takes longer than the codec
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ._default_streams import Reader, Writer
 
 __all__ = [
     "BigInt", "BoolArray", "Cached", "Char", "DecodeError", "EncodeError", "Float32", "Fressian",
@@ -57,17 +60,13 @@ def loads(data: Any, *, checksum: bool = True, **options: Any) -> Any:
     return (Fressian(**options) if options else _default).loads(data, checksum=checksum)
 
 
-class Writer(_streams.Writer):
-    __doc__ = _streams.Writer.__doc__
+def __getattr__(attribute: str) -> Any:
+    if attribute in ("Reader", "Writer"):
+        from . import _default_streams as module
+        globals().update(Reader=module.Reader, Writer=module.Writer)
+        return globals()[attribute]
+    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
 
-    def __init__(self, file: BinaryIO | None = None, *, codec: Fressian = _default) -> None:
-        super().__init__(codec._make_encoder(), file)
 
-
-class Reader(_streams.Reader):
-    __doc__ = _streams.Reader.__doc__
-
-    def __init__(self, source: Any, *, checksum: bool = True, codec: Fressian = _default) -> None:
-        if hasattr(source, "read"):
-            source = source.read()
-        super().__init__(codec._decoder(source, checksum)[0])
+def __dir__() -> list[str]:
+    return sorted({*globals(), "Reader", "Writer"})

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, BinaryIO
-from zlib import adler32 as _adler32
-
+from ...errors import DecodeError
 from . import codes
-from ._options import Options
-from ._pack import pack_text
-from ._reader import Decoder as _PyDecoder
-from ._streams import Reader, Writer, read_one
-from ._writer import Encoder as _PyEncoder
+from ._options import END, Options
 from .handlers import Handlers
+
+TYPE_CHECKING = False       # as typing's; importing typing takes longer than the codec
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, BinaryIO
+
+    from ._reader import Decoder as _PyDecoder
+    from ._streams import Reader, Writer
+    from ._writer import Encoder as _PyEncoder
 
 __all__ = ["Fressian", "have_speed"]
 
@@ -87,6 +89,11 @@ class Fressian:
             self.encode = core.encode           # type: ignore[method-assign]  # no Python frame
             self.decode = core.decode           # type: ignore[method-assign]
         else:
+            from ._pack import pack_text
+            from ._reader import Decoder
+            from ._writer import Encoder
+            self._pack_text = pack_text
+            self._encoder_class, self._decoder_class = Encoder, Decoder
             self._make_encoder = self._py_encoder
             self._make_decoder = self._py_decoder
 
@@ -103,17 +110,17 @@ class Fressian:
     def encode(self, obj: Any) -> bytes:
         """The bytes of one object. Raises :class:`tape.EncodeError` with ``.path``."""
         if type(obj) is str:
-            data = pack_text(obj)
+            data = self._pack_text(obj)
             if len(data) <= self._options.max_size:
                 return data
-        return _PyEncoder(self._options).write(obj)
+        return self._encoder_class(self._options).write(obj)
 
     def decode(self, view: Any) -> Any:
         """The value of the bytes, of which nothing is kept.
 
         Raises :class:`tape.DecodeError` with ``.offset``.
         """
-        return read_one(*self._py_decoder(view, self._options.checksum))
+        return _read_one(*self._py_decoder(view, self._options.checksum))
 
     def dumps(self, value: Any, *, footer: bool = False) -> bytes:
         """The bytes of one object.
@@ -132,7 +139,8 @@ class Fressian:
         if footer:
             head = codes.FOOTER_MAGIC + (len(data) & 0xFFFFFFFF).to_bytes(4, "big")
             data = bytes(data) + head
-            data += _adler32(data).to_bytes(4, "big")
+            from zlib import adler32
+            data += adler32(data).to_bytes(4, "big")
         return data
 
     def loads(self, data: Any, *, checksum: bool | None = None) -> Any:
@@ -148,16 +156,18 @@ class Fressian:
         """
         if checksum is None or checksum == self._options.checksum:
             return self.decode(data)
-        return read_one(*self._decoder(data, checksum))
+        return _read_one(*self._decoder(data, checksum))
 
     # -- streams
 
     def writer(self, file: BinaryIO | None = None) -> Writer:
         """A :class:`Writer` with these options."""
+        from ._streams import Writer
         return Writer(self._make_encoder(), file)
 
     def reader(self, source: Any, *, checksum: bool | None = None) -> Reader:
         """A :class:`Reader` with these options, over bytes or a binary file."""
+        from ._streams import Reader
         if hasattr(source, "read"):
             source = source.read()
         checksum = self._options.checksum if checksum is None else checksum
@@ -171,7 +181,7 @@ class Fressian:
         return self._make_decoder(data, checksum), memoryview(data).nbytes
 
     def _py_encoder(self) -> _PyEncoder:
-        return _PyEncoder(self._options)
+        return self._encoder_class(self._options)
 
     def _py_decoder(self, data: Any, checksum: bool) -> tuple[_PyDecoder, int]:
         if type(data) is not bytes:
@@ -180,10 +190,26 @@ class Fressian:
                 raise BufferError("the input has to be contiguous")
             data = data.cast("B") if data.ndim != 1 or data.format != "B" else data
         _check_size(len(data), self._options.max_size)
-        return _PyDecoder(data, self._options, checksum), len(data)
+        return self._decoder_class(data, self._options, checksum), len(data)
+
+
+def _read_one(decoder: Any, size: int) -> Any:
+    """The only object of an input, which may end with one footer.
+
+    Raises:
+        DecodeError: nothing, more than one object, or something wrong.
+    """
+    value = decoder.next()
+    if value is END:
+        raise DecodeError(f"the input ends before an object at byte {decoder.pos}",
+                          offset=decoder.pos)
+    if decoder.at_footer():
+        decoder.footer()
+    if decoder.pos != size:
+        raise DecodeError(f"bytes after the object at byte {decoder.pos}", offset=decoder.pos)
+    return value
 
 
 def _check_size(size: int, limit: int) -> None:
     if size > limit:
-        from ...errors import DecodeError
         raise DecodeError(f"{size} bytes; the limit is max_size={limit}", offset=0)

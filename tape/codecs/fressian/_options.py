@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from .handlers import Handlers
+
+TYPE_CHECKING = False       # as typing's; importing typing takes longer than the codec
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["END", "Options"]
 

@@ -183,20 +183,3 @@ class Reader:
             if value is END:
                 return
             yield value
-
-
-def read_one(decoder: Any, size: int) -> Any:
-    """The only object of an input, which may end with one footer.
-
-    Raises:
-        DecodeError: nothing, more than one object, or something wrong.
-    """
-    value = decoder.next()
-    if value is END:
-        raise DecodeError(f"the input ends before an object at byte {decoder.pos}",
-                          offset=decoder.pos)
-    if decoder.at_footer():
-        decoder.footer()
-    if decoder.pos != size:
-        raise DecodeError(f"bytes after the object at byte {decoder.pos}", offset=decoder.pos)
-    return value

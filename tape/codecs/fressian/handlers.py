@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import array as _array
-import collections as _collections
-import collections.abc as _abc
-import dataclasses as _dataclasses
-import datetime as _datetime
-import decimal as _decimal
-import enum as _enum
-import fractions as _fractions
-import re as _re
 import sys as _sys
-import uuid as _uuid
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from _collections_abc import Mapping as _Mapping
 
 from . import types as _types
 from .codes import CLOJURE_TAGS, CODE_OF_TAG
 from .types import Keyword, Record, kw
 
+TYPE_CHECKING = False       # as typing's; importing typing takes longer than the codec
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, TypeVar
+
+    C = TypeVar("C", bound=type)
+
 __all__ = ["Handlers"]
 
-C = TypeVar("C", bound=type)
-
-# Kinds of values, numbered for both writers; _speed.c has the same list.
+# Kinds of values, numbered for both writers; c/speed.h has the same list.
 (UNKNOWN, NIL, BOOL, INT, FLOAT, STR, BYTES, LIST, MAP, SET, KEYWORD, SYMBOL, BIGINT, FLOAT32,
  CHAR, DECIMAL, FRACTION, DATETIME, INSTANT, UUID, URI, REGEX, PATTERN, ARRAY, BOOL_ARRAY,
  OBJECT_ARRAY, RECORD, TAGGED, CACHED, NUMPY_ARRAY, NUMPY_SCALAR, REFUSED) = range(32)
@@ -32,24 +26,30 @@ C = TypeVar("C", bound=type)
 _EXACT: dict[type, int] = {
     type(None): NIL, bool: BOOL, int: INT, float: FLOAT, str: STR,
     bytes: BYTES, bytearray: BYTES, memoryview: BYTES,
-    list: LIST, tuple: LIST, _collections.deque: LIST, range: LIST,
+    list: LIST, tuple: LIST, range: LIST,
     dict: MAP, _types.FrozenMap: MAP, set: SET, frozenset: SET,
     _types.Keyword: KEYWORD, _types.Symbol: SYMBOL, _types.BigInt: BIGINT,
-    _types.Float32: FLOAT32, _types.Char: CHAR, _decimal.Decimal: DECIMAL,
-    _fractions.Fraction: FRACTION, _datetime.datetime: DATETIME, _types.Instant: INSTANT,
-    _uuid.UUID: UUID, _types.URI: URI, _types.Regex: REGEX, _re.Pattern: PATTERN,
-    _array.array: ARRAY, _types.BoolArray: BOOL_ARRAY, _types.ObjectArray: OBJECT_ARRAY,
+    _types.Float32: FLOAT32, _types.Char: CHAR, _types.Instant: INSTANT, _types.URI: URI,
+    _types.Regex: REGEX, _types.BoolArray: BOOL_ARRAY, _types.ObjectArray: OBJECT_ARRAY,
     _types.Record: RECORD, _types.TaggedValue: TAGGED, _types.Cached: CACHED,
 }
 
-# Bases whose subclasses are written as they are. Order matters: bool before int never arises
-# (bool has no subclasses), Decimal and the others are unrelated.
-_BASES: tuple[tuple[type, int], ...] = (
-    (int, INT), (str, STR), (float, FLOAT), (bytes, BYTES), (bytearray, BYTES), (list, LIST),
-    (tuple, LIST), (_collections.deque, LIST), (dict, MAP), (set, SET), (frozenset, SET),
-    (_datetime.datetime, DATETIME), (_decimal.Decimal, DECIMAL),
-    (_fractions.Fraction, FRACTION), (_uuid.UUID, UUID), (_abc.Mapping, MAP),
-)
+# Classes of modules that cost more to import than most programs spend in the codec. A value of
+# one exists only when its module has been imported; it is looked for there.
+_LATE = (("collections", "deque", LIST), ("decimal", "Decimal", DECIMAL),
+         ("fractions", "Fraction", FRACTION), ("datetime", "datetime", DATETIME),
+         ("uuid", "UUID", UUID), ("re", "Pattern", PATTERN), ("array", "array", ARRAY))
+
+
+def _exact() -> dict[type, int]:
+    """Every class that has a kind of its own, as far as their modules have been imported."""
+    found = dict(_EXACT)
+    for module, name, kind in _LATE:
+        cls = getattr(_sys.modules.get(module), name, None)
+        if cls is not None:
+            found[cls] = kind
+    return found
+
 
 # Values of these classes are recognised before the registry is asked.
 _FIXED = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict, set, frozenset,
@@ -182,25 +182,24 @@ class Handlers:
         for base in cls.__mro__:
             if base in self._writers:
                 return self._writers[base]
-        if cls in _EXACT:
-            return _EXACT[cls]
-        if issubclass(cls, _enum.Enum):
+        exact = _exact()
+        if cls in exact:
+            return exact[cls]
+        enum = _sys.modules.get("enum")
+        if enum is not None and issubclass(cls, enum.Enum):
             return REFUSED
         if issubclass(cls, tuple) and hasattr(cls, "_fields"):
             return REFUSED                  # a namedtuple's field names would be lost
         for base in cls.__mro__:
-            if base in _EXACT and base not in (_types.Keyword, _types.Symbol):
-                return _EXACT[base]
+            if base in exact and base not in (_types.Keyword, _types.Symbol):
+                return exact[base]
         numpy = _sys.modules.get("numpy")
         if numpy is not None:
             if issubclass(cls, numpy.ndarray):
                 return NUMPY_ARRAY
             if issubclass(cls, numpy.generic):
                 return NUMPY_SCALAR
-        for base, kind in _BASES:
-            if issubclass(cls, base):
-                return kind
-        return UNKNOWN
+        return MAP if issubclass(cls, _Mapping) else UNKNOWN
 
     def _add(self, cls: type, how: tuple[Any, ...]) -> None:
         if cls in _FIXED:
@@ -218,10 +217,11 @@ class Handlers:
 
 def _dataclass_functions(cls: type) -> tuple[Callable[[Any], Mapping[Any, Any]],
                                              Callable[[dict[Any, Any]], Any]]:
-    if not _dataclasses.is_dataclass(cls):
+    import dataclasses
+    if not dataclasses.is_dataclass(cls):
         raise TypeError(f"{cls.__name__} is no dataclass: give to_fields and from_fields")
-    names = [(kw(f.name.replace("_", "-")), f.name) for f in _dataclasses.fields(cls)]
-    init = {f.name for f in _dataclasses.fields(cls) if f.init}
+    names = [(kw(f.name.replace("_", "-")), f.name) for f in dataclasses.fields(cls)]
+    init = {f.name for f in dataclasses.fields(cls) if f.init}
     by_key: dict[Any, str] = {key: name for key, name in names}
     by_key.update({str(key)[1:]: name for key, name in names})      # with keywords="str"
 

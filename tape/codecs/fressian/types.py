@@ -7,12 +7,15 @@ Clojure prints where that makes sense.
 
 from __future__ import annotations
 
-import re as _re
-import struct as _struct
-import threading as _threading
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, ClassVar, SupportsInt
+from _collections_abc import Mapping
+from _thread import RLock as _RLock
 from weakref import WeakValueDictionary
+
+TYPE_CHECKING = False       # as typing's; importing typing takes longer than the codec
+if TYPE_CHECKING:
+    import re as _re
+    from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
+    from typing import Any, ClassVar, SupportsInt
 
 __all__ = [
     "BigInt", "BoolArray", "Cached", "Char", "Float32", "FrozenMap", "Instant", "Keyword",
@@ -133,7 +136,7 @@ class Keyword(_Name):
 
     __slots__ = ()
     _interned = WeakValueDictionary()
-    _lock = _threading.RLock()
+    _lock = _RLock()
 
     def __str__(self) -> str:
         return f":{self._short()}"
@@ -151,7 +154,7 @@ class Symbol(_Name):
 
     __slots__ = ()
     _interned = WeakValueDictionary()
-    _lock = _threading.RLock()
+    _lock = _RLock()
 
     def __str__(self) -> str:
         return self._short()
@@ -217,7 +220,8 @@ class Float32(float):
     __slots__ = ()
 
     def __new__(cls, value: Any = 0.0) -> Float32:
-        return super().__new__(cls, _struct.unpack(">f", _struct.pack(">f", float(value)))[0])
+        import struct
+        return super().__new__(cls, struct.unpack(">f", struct.pack(">f", float(value)))[0])
 
     def __repr__(self) -> str:
         text = float.__repr__(self)
@@ -338,7 +342,8 @@ class Regex(_Wrapped):
 
     def compile(self, flags: int = 0) -> _re.Pattern[str]:
         """The text as a Python pattern; raises ``re.error`` where the two syntaxes differ."""
-        return _re.compile(self.text, flags)
+        import re
+        return re.compile(self.text, flags)
 
 
 class Instant(_Immutable):
@@ -371,7 +376,7 @@ class Instant(_Immutable):
         return (Instant, (self.ms,))
 
 
-class FrozenMap(_Immutable, Mapping[Any, Any]):
+class FrozenMap(_Immutable, Mapping["Any", "Any"]):
     """A mapping that cannot change and can be a key; equal to an equal dict.
 
     The hash is made once and kept; it needs hashable values, as a tuple's does.
@@ -506,7 +511,7 @@ class TaggedValue(_Immutable):
         return (TaggedValue, (self.tag, self.values))
 
 
-class _Array(tuple[Any, ...]):
+class _Array(tuple["Any", ...]):
     """A tuple that equals only its own type."""
 
     __slots__ = ()
