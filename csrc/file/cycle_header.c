@@ -7,7 +7,6 @@
 enum { SHIFT_MAX = 56 };
 
 typedef struct {
-    tape__text_t format_4; /* seen only in 4.x files */
     bool pair, indexing, version_4;
     int64_t data_format;
 } header_t;
@@ -72,8 +71,6 @@ static bool read_fields(tape__cycle_store_t *s, tape__wire_t *in, header_t *h)
     return true;
 }
 
-static int log2_floor(uint64_t v) { return 63 - __builtin_clzll(v); }
-
 static int check_header(tape__cycle_store_t *s, const header_t *h)
 {
     if (h->version_4)
@@ -87,10 +84,9 @@ static int check_header(tape__cycle_store_t *s, const header_t *h)
     if (!powers || s->index_count > 1 << 20 || s->index_spacing > 1 << 30)
         return tape__cycle_bad(s, 4, "impossible indexCount or indexSpacing");
     s->aligned = h->data_format == 1; /* larger values are taken as 0 by Java (2.2) */
-    int shift = 2 * log2_floor((uint64_t)s->index_count) + log2_floor((uint64_t)s->index_spacing);
-    if (shift > SHIFT_MAX)
+    s->sequence_shift = tape__pair_shift(s->index_count, s->index_spacing);
+    if (s->sequence_shift > SHIFT_MAX)
         return tape__cycle_bad(s, 4, "an index for more messages than have a number");
-    s->sequence_shift = shift < 32 ? 32 : shift;
     return TAPE_OK;
 }
 

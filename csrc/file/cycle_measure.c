@@ -3,7 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/platform.h"
-#include "file/cycle_store.h"
+#include "file/cycle_chain.h"
 
 /* The pair as it stands in the first bytes of the file; false when the two do not belong together,
  * are not among them, or the sequence is one for which there is no room before the position. */
@@ -14,8 +14,8 @@ static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t si
     if (!s->has_pair || s->write_position_at + 16 > size) return false;
     *position = tape__get_u64(head + s->write_position_at);
     uint64_t word = tape__get_u64(head + s->write_position_at + 8);
-    *sequence = (int64_t)(word & ((UINT64_C(1) << shift) - 1));
-    return word != 0 && *position << shift >> shift == word >> shift &&
+    *sequence = tape__pair_sequence(shift, word);
+    return tape__pair_agrees(shift, *position, word) &&
            tape__cycle_store_has_room(s, *position, *sequence);
 }
 

@@ -11,6 +11,7 @@
  *     cycle_store.c      opening, walking          cycle_end.c      an end to write at; sealing
  *     cycle_header.c     the header                cycle_build.c    a new file
  *     cycle_measure.c    finished files, counted without mapping them
+ *     cycle_chain.c      the end of the chain
  *
  * Bound words are found by parsing: their offsets differ between versions (3.6).
  *
@@ -20,8 +21,12 @@
 #ifndef TAPE_CYCLE_STORE_H
 #define TAPE_CYCLE_STORE_H
 
+#include <inttypes.h>
+
+#include "base/error.h"
 #include "file/mapping.h"
 #include "format/header_word.h"
+#include "format/pair.h"
 #include "format/roll_cycle.h"
 
 enum { TAPE__NOT_READY = 2 }; /* the file is half-made: another process is creating it, or died */
@@ -78,15 +83,13 @@ static inline bool tape__cycle_store_has_room(const tape__cycle_store_t *s, uint
            (uint64_t)sequence <= (position - s->first_document) / 5;
 }
 
-/* What is known of the last message: from the pair, else from the index; then walked to the end of
- * the chain, so messages that were published after the pair was set count, too (6.4). */
+/* The end of the chain as cycle_chain.h finds it. */
 typedef struct {
     tape__cursor_t end;     /* the first word that is not a complete document */
     uint64_t last_position; /* of the last message; 0 when there is none */
     uint64_t pair_position; /* writePosition[0] as found */
     bool pair_matches;      /* [1] belonged to [0] */
 } tape__chain_end_t;
-int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
 
 /* How much is in a file: messages, and bytes from the first document behind the header on. */
 typedef struct {
@@ -150,7 +153,11 @@ enum {
 };
 
 /* TAPE_ECORRUPT about this file, with a text that names it and the place. */
-int tape__cycle_bad(const tape__cycle_store_t *s, uint64_t at, const char *what);
+static inline int tape__cycle_bad(const tape__cycle_store_t *s, uint64_t at, const char *what)
+{
+    return tape__fail(TAPE_ECORRUPT, s->file.path, (int64_t)at, "%s at offset %" PRIu64 ": %s",
+                      s->file.path, at, what);
+}
 /* Reads the header's body. TAPE_OK or a code. */
 int tape__cycle_store_parse(tape__cycle_store_t *s, const uint8_t *body, uint32_t length);
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "file/cycle_chain.h"
 #include "queue/queue.h"
 #include "read/tailer.h"
 

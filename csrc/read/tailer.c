@@ -8,14 +8,6 @@
 #include "base/error.h"
 #include "base/platform.h"
 
-#define WINDOW_DEFAULT (INT64_C(16) << 20)
-enum { ID_MAX = 256 };
-
-int64_t tape__tailer_index(const tape_tailer_t *t)
-{
-    return tape__index(t->site->settings.roll_cycle, t->store.cycle, t->at.sequence);
-}
-
 /* ---- one thread at a time ---- */
 
 /* The first step of a call that is inside. */
@@ -50,81 +42,6 @@ void tape__tailer_leave_unchanged(tape_tailer_t *t)
 {
     t->last_call = t->call_before;
     tape__tailer_leave(t);
-}
-
-static int shut(tape__child_t *child)
-{
-    tape_tailer_t *t = (tape_tailer_t *)child;
-    if (!CLAIM32(busy, &t->busy, 0, 1))
-        return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
-    t->shut = true;
-    t->quick = false;
-    tape__tailer_unbind(t);
-    if (!t->delivered) tape__tailer_leave_cycle(t); /* else when the tailer is closed */
-    tape__tailer_leave(t);
-    return TAPE_OK;
-}
-
-/* ---- opening and closing ---- */
-
-int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
-{
-    int64_t window = WINDOW_DEFAULT;
-    uint32_t flags = 0;
-    if (options) {
-        if (options->struct_size < sizeof *options || options->window_size < 0)
-            return tape__fail(TAPE_EINVAL, site->path, -1, "struct_size or window_size");
-        if (options->id && strlen(options->id) > ID_MAX)
-            return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
-        if (options->window_size) window = options->window_size;
-        flags = options->flags;
-    }
-    int rc = tape__site_enter(site);
-    if (rc != TAPE_OK) return rc;
-    tape_tailer_t *t = tape__alloc(sizeof *t);
-    if (t) {
-        t->site = site;
-        t->child.shut = shut;
-        if (window < TAPE__TAILER_WINDOW_LEAST) window = TAPE__TAILER_WINDOW_LEAST;
-        t->window_size = (uint64_t)window;
-        t->documents = (flags & TAPE_TAILER_DOCUMENTS) != 0;
-        t->metadata = (flags & TAPE_TAILER_METADATA) != 0;
-        t->tell_gaps = (flags & TAPE_TAILER_TELL_GAPS) != 0;
-        t->last_read = TAPE_ENOINDEX;
-        if (options && options->id)
-            rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
-        if (rc == TAPE_OK) {
-            tape__site_add_child(site, &t->child);
-            *out = t;
-        } else {
-            tape__tailer_leave_cycle(t);
-            tape__free(t->neighbours);
-            tape__free(t);
-        }
-    } else {
-        rc = tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
-    }
-    tape__site_leave(site);
-    return rc;
-}
-
-int tape_tailer_shutdown(tape_tailer_t *t)
-{
-    return t ? shut(&t->child) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
-}
-
-int tape_tailer_close(tape_tailer_t *t)
-{
-    if (!t) return TAPE_OK;
-    int rc = t->shut ? TAPE_OK : shut(&t->child);
-    if (rc != TAPE_OK) return rc;
-    tape__tailer_leave_cycle(t);
-    tape__free(t->trail.positions);
-    tape__free(t->neighbours);
-    tape__site_t *site = t->site;
-    tape__site_remove_child(site, &t->child);
-    tape__free(t);
-    return TAPE_OK;
 }
 
 /* ---- reading ---- */

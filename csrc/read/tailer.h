@@ -1,6 +1,7 @@
 /* tailer.h - the tailer object, shared by the files that make up its verbs.
  *
  *     tailer.c           what callers call
+ *     tailer_open.c      opening, shutting and closing
  *     tailer_walk.c      to the next message, forward or backward, and to a given one
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
@@ -175,7 +176,10 @@ int tape__tailer_enter_later(tape_tailer_t *t);
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */
-int64_t tape__tailer_index(const tape_tailer_t *t);
+static inline int64_t tape__tailer_index(const tape_tailer_t *t)
+{
+    return tape__index(t->site->settings.roll_cycle, t->store.cycle, t->at.sequence);
+}
 
 /* named_tailer.c: finds the stored position and goes there. */
 int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal);

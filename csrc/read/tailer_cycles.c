@@ -4,6 +4,7 @@
  * there. A file that was deleted is left at its end all the same: nobody can end it any more.
  */
 #include "base/platform.h"
+#include "file/cycle_chain.h"
 #include "read/tailer.h"
 
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */

@@ -2,6 +2,7 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "file/cycle_chain.h"
 #include "read/tailer.h"
 
 typedef struct {

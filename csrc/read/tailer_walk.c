@@ -1,4 +1,5 @@
 /* tailer_walk.c - to the next message, forward or backward, and to a given one (format.md 12). */
+#include "file/cycle_chain.h"
 #include "read/tailer.h"
 
 #include <inttypes.h>

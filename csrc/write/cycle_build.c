@@ -67,9 +67,7 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     memcpy(file + at + 4, n->frame, n->frame_size);
     memcpy(file + at + 4 + n->frame_size, n->data, n->size);
     tape__cycle_store_t s = {.index_count = r->index_count, .index_spacing = r->index_spacing};
-    int shift = 63 - __builtin_clzll((uint64_t)r->index_count);
-    shift = 2 * shift + 63 - __builtin_clzll((uint64_t)r->index_spacing);
-    s.sequence_shift = shift < 32 ? 32 : shift;
+    s.sequence_shift = tape__pair_shift(r->index_count, r->index_spacing);
     tape__put_u64(file + p.index2index, outer_at);
     tape__put_u64(file + outer, page_at);
     tape__put_u64(file + outer - 8, 1); /* used */

@@ -4,7 +4,7 @@
 
 #include "base/atomics.h"
 #include "base/error.h"
-#include "file/cycle_store.h"
+#include "file/cycle_chain.h"
 #include "file/excerpt.h"
 #include "file/excerpt_index.h"
 

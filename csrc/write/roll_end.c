@@ -1,6 +1,7 @@
 /* roll_end.c - the end of the cycle that is written: found, repaired, caught up with (8.5). */
 #include "base/atomics.h"
 #include "base/error.h"
+#include "file/cycle_chain.h"
 #include "file/excerpt.h"
 #include "file/excerpt_index.h"
 #include "write/recovery.h"

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 
 #include "base/bytes.h"
-#include "file/cycle_store.h"
+#include "file/cycle_chain.h"
 #include "file/excerpt_index.h"
 #include "helpers.h"
 

@@ -1,0 +1,69 @@
+/* cycle_chain.c - see cycle_chain.h. */
+#include "file/cycle_chain.h"
+
+#include "base/atomics.h"
+#include "file/excerpt_index.h"
+
+enum { PAIR_TRIES = 128 }; /* as Java (4.3) */
+
+/* order[write_position]: the other side is tape__cycle_store_set_pair(). */
+static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *sequence)
+{
+    const uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);
+    *sequence = -1;
+    for (int i = 0; i < PAIR_TRIES; i++) {
+        *position = OBSERVE64(write_position, pair);
+        if (!s->has_pair) return;
+        uint64_t word = OBSERVE64(write_position, pair + 1);
+        if (word == 0) return;
+        if (tape__pair_agrees(s->sequence_shift, *position, word)) {
+            int64_t found = tape__pair_sequence(s->sequence_shift, word);
+            /* One that so many messages do not fit before is nonsense: counted from the index. */
+            if (tape__cycle_store_has_room(s, *position, found)) *sequence = found;
+            return;
+        }
+    }
+}
+
+/* A message whose place and sequence are certain, to start counting from; else the first
+ * document. */
+static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+{
+    int64_t sequence;
+    read_pair(s, &out->pair_position, &sequence);
+    out->pair_matches = sequence >= 0;
+    out->end = (tape__cursor_t){s->first_document, 0, 0};
+    if (out->pair_position == 0) return TAPE_OK;
+    if (out->pair_position < s->first_document)
+        return tape__cycle_bad(s, s->write_position_at,
+                               "the write position lies inside the header");
+    if (s->aligned && out->pair_position % 4 != 0)
+        return tape__cycle_bad(s, s->write_position_at,
+                               "the write position is not a multiple of 4");
+    if (out->pair_matches) {
+        tape__cursor_t c = {out->pair_position, sequence, 0};
+        int rc = tape__cycle_store_observe(s, w, &c, TAPE__WALK_WINDOW);
+        if (rc != TAPE_OK) return rc;
+        if (tape__word_kind(c.word) != TAPE__WORD_DATA)
+            return tape__cycle_bad(s, s->write_position_at,
+                                   "the write position is not that of a message");
+        out->end = c;
+        return TAPE_OK;
+    }
+    return tape__excerpt_index_find(s, INT64_MAX, &out->end);
+}
+
+int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+{
+    int rc = starting_point(s, w, out);
+    out->last_position = 0;
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(s, w, &out->end, TAPE__WALK_WINDOW);
+        if (rc != TAPE_OK) break;
+        tape__word_kind_t kind = tape__word_kind(out->end.word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) break;
+        if (kind == TAPE__WORD_DATA) out->last_position = out->end.position;
+        tape__cycle_store_step(s, &out->end);
+    }
+    return rc;
+}

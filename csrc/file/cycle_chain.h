@@ -1,0 +1,14 @@
+/* cycle_chain.h - the end of a cycle file's chain of documents, which both wings look for: readers to
+ * stand there, writers to go on from there (they make it certain first: write/).
+ */
+#ifndef TAPE_CYCLE_CHAIN_H
+#define TAPE_CYCLE_CHAIN_H
+
+#include "file/cycle_store.h"
+
+/* What is known of the last message: from the pair, else from the index; then walked to the end of
+ * the chain, so messages that were published after the pair was set count, too (6.4). TAPE_OK or a
+ * code. */
+int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
+
+#endif
