@@ -16,7 +16,9 @@
  *   story of the last failure of the calling thread: file, offset, what was being done, errno.
  *   An index is what Java prints: (cycle << shift) + sequence; it is never negative.
  *   Options structs begin with `uint32_t struct_size` (sizeof the struct as the caller knows it);
- *   zero in any other member means the default, and NULL options mean all defaults.
+ *   zero in any other member means the default, and NULL options mean all defaults. What a smaller
+ *   struct, of an older tape.h, lacks is its default; what this library does not know of a larger
+ *   one must be zero (TAPE_EINVAL).
  *
  * Threads: a queue and an appender may be used by any thread; a tailer by one thread at a time,
  *   otherwise TAPE_EBUSY. No function is async-signal-safe.

@@ -1,5 +1,5 @@
-/* cycle_chain.h - the end of a cycle file's chain of documents, which both wings look for: readers to
- * stand there, writers to go on from there (they make it certain first: write/).
+/* cycle_chain.h - the end of a cycle file's chain of documents, which both wings look for: readers
+ * to stand there, writers to go on from there (they make it certain first: write/).
  */
 #ifndef TAPE_CYCLE_CHAIN_H
 #define TAPE_CYCLE_CHAIN_H

@@ -1,4 +1,4 @@
-/* pair.h - the write position's two words: where the last message is, and its number (format.md 4.3).
+/* pair.h - the write position's two words: the last message's place and number (format.md 4.3).
  *
  *     [0]   position of the last message's header word
  *     [1]   (position << shift) + sequence, modulo 2^64; 0: not known

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/platform.h"
 #include "queue/queue.h"
 
@@ -13,12 +14,8 @@
 static int check_options(const char *path, const tape_queue_options_t *given,
                          tape_queue_options_t *o, const tape_roll_cycle_t **wish)
 {
-    memset(o, 0, sizeof *o);
-    if (given) {
-        if (given->struct_size < sizeof(uint32_t) * 2 || given->struct_size > 4096)
-            return tape__fail(TAPE_EINVAL, path, -1, "struct_size of the options is not set");
-        memcpy(o, given, tape__min_u64(given->struct_size, sizeof *o));
-    }
+    int rc = tape__options_copy(o, sizeof *o, given, path);
+    if (rc != TAPE_OK) return rc;
     *wish = NULL;
     if (!path || !*path) return tape__fail(TAPE_EINVAL, path, -1, "the path is empty");
     if (o->roll_cycle && !(*wish = tape_roll_cycle_named(o->roll_cycle)))

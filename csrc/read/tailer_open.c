@@ -3,6 +3,7 @@
 
 #include "base/atomics.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/platform.h"
 #include "read/tailer.h"
 
@@ -22,32 +23,36 @@ static int shut(tape__child_t *child)
     return TAPE_OK;
 }
 
+static int check_options(const tape__site_t *site, const tape_tailer_options_t *given,
+                         tape_tailer_options_t *o)
+{
+    int rc = tape__options_copy(o, sizeof *o, given, site->path);
+    if (rc != TAPE_OK) return rc;
+    if (o->window_size < 0)
+        return tape__fail(TAPE_EINVAL, site->path, -1, "window_size is negative");
+    if (o->id && strlen(o->id) > ID_MAX)
+        return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
+    if (o->window_size == 0) o->window_size = WINDOW_DEFAULT;
+    if (o->window_size < TAPE__TAILER_WINDOW_LEAST) o->window_size = TAPE__TAILER_WINDOW_LEAST;
+    return TAPE_OK;
+}
+
 int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
 {
-    int64_t window = WINDOW_DEFAULT;
-    uint32_t flags = 0;
-    if (options) {
-        if (options->struct_size < sizeof *options || options->window_size < 0)
-            return tape__fail(TAPE_EINVAL, site->path, -1, "struct_size or window_size");
-        if (options->id && strlen(options->id) > ID_MAX)
-            return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
-        if (options->window_size) window = options->window_size;
-        flags = options->flags;
-    }
-    int rc = tape__site_enter(site);
+    tape_tailer_options_t o;
+    int rc = check_options(site, options, &o);
+    if (rc == TAPE_OK) rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
     tape_tailer_t *t = tape__alloc(sizeof *t);
     if (t) {
         t->site = site;
         t->child.shut = shut;
-        if (window < TAPE__TAILER_WINDOW_LEAST) window = TAPE__TAILER_WINDOW_LEAST;
-        t->window_size = (uint64_t)window;
-        t->documents = (flags & TAPE_TAILER_DOCUMENTS) != 0;
-        t->metadata = (flags & TAPE_TAILER_METADATA) != 0;
-        t->tell_gaps = (flags & TAPE_TAILER_TELL_GAPS) != 0;
+        t->window_size = (uint64_t)o.window_size;
+        t->documents = (o.flags & TAPE_TAILER_DOCUMENTS) != 0;
+        t->metadata = (o.flags & TAPE_TAILER_METADATA) != 0;
+        t->tell_gaps = (o.flags & TAPE_TAILER_TELL_GAPS) != 0;
         t->last_read = TAPE_ENOINDEX;
-        if (options && options->id)
-            rc = tape__tailer_bind(t, options->id, (flags & TAPE_TAILER_STEAL) != 0);
+        if (o.id) rc = tape__tailer_bind(t, o.id, (o.flags & TAPE_TAILER_STEAL) != 0);
         if (rc == TAPE_OK) {
             tape__site_add_child(site, &t->child);
             *out = t;

@@ -5,6 +5,7 @@
 #include "base/atomics.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/options.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "file/excerpt.h"
@@ -40,15 +41,17 @@ int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *option
                         tape_appender_t **out)
 {
     tape__site_t *site = w->site;
-    if (options && (options->struct_size < 8 || options->framing > TAPE_FRAMING_DOCUMENT))
-        return tape__fail(TAPE_EINVAL, site->path, -1, "struct_size or framing of the options");
-    int rc = tape__site_enter(site);
+    tape_appender_options_t o;
+    int rc = tape__options_copy(&o, sizeof o, options, site->path);
+    if (rc == TAPE_OK && o.framing > TAPE_FRAMING_DOCUMENT)
+        rc = tape__fail(TAPE_EINVAL, site->path, -1, "%u is no framing", o.framing);
+    if (rc == TAPE_OK) rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
     rc = writable(site);
     tape_appender_t *a = rc == TAPE_OK ? tape__alloc(sizeof *a) : NULL;
     if (a) {
         a->writer = w;
-        a->framing = options ? options->framing : TAPE_FRAMING_BYTES;
+        a->framing = o.framing;
         a->last_index = TAPE_ENOINDEX;
         tape__site_add_child(site, &a->child);
         *out = a;
