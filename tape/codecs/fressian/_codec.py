@@ -43,7 +43,8 @@ class Fressian:
             Python (``{1 :a, true :b}``) comes as ``TaggedValue("map", ([1, ..],))``, which is
             written back as that map.
         negative_zero: write -0.0 as it is; Java's writer makes it 0.0.
-        strict_inst: refuse datetimes with microseconds instead of rounding down.
+        datetimes: ``"error"`` refuses what an inst cannot hold, below a millisecond;
+            ``"truncate"`` rounds it down.
         cached_fields: keys of records whose values are written with caching.
         max_depth: levels of nesting, 1 to 4000.
         max_count: elements of one collection or array.
@@ -69,7 +70,7 @@ class Fressian:
     def __init__(self, *, handlers: Handlers | None = None, keywords: str = "keyword",
                  frozen: bool = False, numpy: bool = False, sort: bool = False,
                  default: Callable[[Any], Any] | None = None, checksum: bool = True,
-                 clashes: str = "error", negative_zero: bool = False, strict_inst: bool = False,
+                 clashes: str = "error", negative_zero: bool = False, datetimes: str = "error",
                  cached_fields: Iterable[Any] = (), max_depth: int = 1000,
                  max_count: int = codes.COUNT_MAX, max_size: int = 2**30,
                  max_bigint: int = 65536, max_expanded: int = 10_000_000,
@@ -79,7 +80,7 @@ class Fressian:
         if engine == "c" and _speed is None:
             raise ImportError("the Fressian codec in C was not built")
         self._options = Options(handlers, keywords, frozen, numpy, sort, default, checksum,
-                                clashes, negative_zero, strict_inst, cached_fields, max_depth,
+                                clashes, negative_zero, datetimes, cached_fields, max_depth,
                                 max_count, max_size, max_bigint, max_expanded)
         self.engine = "python" if engine == "python" or _speed is None else "c"
         if self.engine == "c":

@@ -219,7 +219,8 @@ def cache_key(value: Any) -> Any:
     if isinstance(value, (_Fraction, _UUID)):
         return (kind, value)
     if isinstance(value, _datetime.datetime):
-        return ("inst", instant_ms(value))
+        rest = value.microsecond % 1000     # no two moments share an entry
+        return ("inst", instant_ms(value), rest) if rest else ("inst", instant_ms(value))
     if kind is Instant:
         return ("inst", value.ms)
     if kind in (list, tuple):
@@ -299,9 +300,41 @@ def run_reader(function: Any, parts: Any, what: str, at: int) -> Any:
 def encode_error(message: str, segments: Any, cause: BaseException | None) -> EncodeError:
     """The error with the path to the value; ``segments`` are (kind, key), outermost first."""
     path = path_text(segments)
-    error = EncodeError(f"{path}: {message}", path=path)
+    error = EncodeError(f"{path}: {message}", path=path, hint=hint_for(message))
     error.__cause__ = cause
     return error
+
+
+# What to do about a refusal, by how its text begins; both writers use the same texts.
+_HINTS = (
+    ("no Fressian encoding for a datetime", "give it a time zone: .astimezone() or "
+                                            ".replace(tzinfo=...)"),
+    ("the datetime has microseconds", 'round it first, or pass datetimes="truncate"'),
+    ("nested deeper", "pass a larger max_depth= (up to 4000), or break the circle"),
+    ("a cached value is nested", "cache its parts, or break the circle"),
+    ("more than max_size", "write several messages, or pass a larger max_size="),
+    ("changed while", "encode a copy, or keep other threads from it meanwhile"),
+    ("java.net.URI refuses", "escape it as %XX, or write the text as a str"),
+    ("Java has no letter", "write a Regex with the text that Java is to parse"),
+    ("no Fressian encoding for an array", "write a list, or an array of type i, q, f or d"),
+    ("no Fressian encoding for a numpy", "convert it first: .tolist(), .ravel() or .astype()"),
+    ("no Fressian encoding for a memoryview", "write bytes(view)"),
+    ("no Fressian encoding for a pattern of bytes", "write a pattern of text, or the bytes"),
+    ("no Fressian encoding for a struct", "use a text as the tag, as Clojure's handlers do"),
+    ("a TaggedValue cannot stand", "write a value of that type; see docs/fressian.md"),
+)
+_ANY_CLASS = ("register the class (handlers=, Handlers.register), decorate a dataclass with "
+              "Handlers.record, or pass default= a function that gives something written")
+
+
+def hint_for(message: str) -> str:
+    """What to do about a value that cannot be written; never empty."""
+    if "the limit is max_count" in message:
+        return "write several messages, or pass a larger max_count="
+    for begin, hint in _HINTS:
+        if message.startswith(begin):
+            return hint
+    return _ANY_CLASS
 
 
 # -- paths

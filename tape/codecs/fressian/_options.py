@@ -23,16 +23,19 @@ class Options:
 
     __slots__ = ("cached_fields", "checksum", "clashes", "default", "frozen", "handlers",
                  "keywords_as_str", "max_bigint", "max_count", "max_depth", "max_expanded",
-                 "max_size", "negative_zero", "numpy", "sort", "strict_inst")
+                 "max_size", "negative_zero", "numpy", "sort",
+                 "truncate_datetimes")
 
     def __init__(self, handlers: Handlers | None, keywords: str, frozen: bool, numpy: bool,
                  sort: bool, default: Callable[[Any], Any] | None, checksum: bool, clashes: str,
-                 negative_zero: bool, strict_inst: bool, cached_fields: Any, max_depth: int,
+                 negative_zero: bool, datetimes: str, cached_fields: Any, max_depth: int,
                  max_count: int, max_size: int, max_bigint: int, max_expanded: int) -> None:
         if keywords not in ("keyword", "str"):
             raise ValueError(f"keywords is 'keyword' or 'str', not {keywords!r}")
         if clashes not in ("error", "tagged"):
             raise ValueError(f"clashes is 'error' or 'tagged', not {clashes!r}")
+        if datetimes not in ("error", "truncate"):
+            raise ValueError(f"datetimes is 'error' or 'truncate', not {datetimes!r}")
         if not 1 <= max_depth <= MAX_DEPTH_LIMIT:
             raise ValueError(f"max_depth is 1 to {MAX_DEPTH_LIMIT}, not {max_depth}")
         for name, value in (("max_count", max_count), ("max_size", max_size),
@@ -52,7 +55,7 @@ class Options:
         self.checksum = bool(checksum)
         self.clashes = clashes
         self.negative_zero = bool(negative_zero)
-        self.strict_inst = bool(strict_inst)
+        self.truncate_datetimes = datetimes == "truncate"
         self.cached_fields = frozenset(cached_fields)
         self.max_depth = max_depth
         self.max_count = max_count

@@ -307,7 +307,7 @@ class Encoder:
         self._out += pack_int(value.unit)
 
     def _datetime(self, value: Any) -> None:
-        ms = _convert.instant_ms(value, not self._options.strict_inst)
+        ms = _convert.instant_ms(value, self._options.truncate_datetimes)
         self._out.append(codes.INST)
         self._out += pack_int(ms)
 

@@ -128,7 +128,7 @@ static int read_options(options_t *o, PyObject *py)
     o->sort = flag_option(py, "sort");
     o->checksum = flag_option(py, "checksum");
     o->negative_zero = flag_option(py, "negative_zero");
-    o->strict_inst = flag_option(py, "strict_inst");
+    o->truncate_datetimes = flag_option(py, "truncate_datetimes");
     PyObject *clashes = PyObject_GetAttrString(py, "clashes");
     o->tagged_clashes = clashes && !PyUnicode_CompareWithASCIIString(clashes, "tagged");
     Py_XDECREF(clashes);

@@ -94,7 +94,8 @@ typedef struct {
     PyObject *handlers, *dispatch, *readers, *records;
     PyObject *default_;                 /* or NULL */
     PyObject *cached_fields;            /* or NULL when empty */
-    int keywords_as_str, frozen, numpy, sort, checksum, tagged_clashes, negative_zero, strict_inst;
+    int keywords_as_str, frozen, numpy, sort, checksum, tagged_clashes, negative_zero,
+        truncate_datetimes;
     int64_t max_depth, max_count, max_size, max_bigint, max_expanded;
 } options_t;
 

@@ -90,7 +90,7 @@ SHARED int write_datetime(enc_t *e, PyObject *value)
         return -1;
     if (PyDateTime_DATE_GET_TZINFO(value) == PyDateTime_TimeZone_UTC) {
         int us = PyDateTime_DATE_GET_MICROSECOND(value);
-        if (!e->options->strict_inst || us % 1000 == 0) {
+        if (e->options->truncate_datetimes || us % 1000 == 0) {
             int64_t days = days_from_civil(PyDateTime_GET_YEAR(value),
                                            (unsigned)PyDateTime_GET_MONTH(value),
                                            (unsigned)PyDateTime_GET_DAY(value));
@@ -101,7 +101,7 @@ SHARED int write_datetime(enc_t *e, PyObject *value)
         }
     }
     PyObject *ms = PyObject_CallFunctionObjArgs(LATE(instant_ms), value,
-                                                e->options->strict_inst ? Py_False : Py_True,
+                                                e->options->truncate_datetimes ? Py_True : Py_False,
                                                 NULL);
     if (!ms)
         return refuse_current(e);
