@@ -8,13 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TRAIL_SIZE = 1024, FILE_SIZE = 1024 };
+#include "base/platform.h"
+
+enum { TRAIL_SIZE = 1024 };
 
 typedef struct {
     tape_error_facts_t facts;
     size_t used;
     char trail[TRAIL_SIZE];
-    char file[FILE_SIZE];
+    char file[TAPE__PATH_SIZE];
 } failure_t;
 
 static _Thread_local failure_t last_failure = {.facts = {.position = -1, .index = -1}};

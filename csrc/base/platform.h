@@ -39,6 +39,9 @@ void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever);
 int tape__fault_hits(void);
 #endif
 
+/* Of a buffer for a path: a queue's directory (site.h), a name of 255 bytes, and a suffix. */
+enum { TAPE__PATH_SIZE = 1200 };
+
 /* ---- memory ---- */
 void *tape__alloc(size_t size); /* zeroed; NULL when there is none */
 void tape__free(void *memory);

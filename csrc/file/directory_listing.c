@@ -3,7 +3,6 @@
 #include "file/directory_listing.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/atomics.h"
 #include "base/error.h"
@@ -65,20 +64,40 @@ void tape__listing_add(const tape__listing_t *l, int64_t cycle)
 
 typedef struct {
     const tape__listing_t *l;
-    int (*each)(void *user, int64_t cycle);
+    int64_t from, below;
+    tape__each_cycle_t *each;
     void *user;
+    int rc; /* of `each` */
 } scan_t;
 
 static int scan_name(void *user, const char *name)
 {
     scan_t *s = user;
     int64_t cycle;
-    size_t length = strlen(name);
-    if (length < 5 || strcmp(name + length - 4, ".cq4") != 0) return 0;
+    if (!tape__roll_cycle_suffix(name)) return 0;
     if (!tape__cycle_of_file_name(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
-    if (cycle < 0 || cycle > INT32_MAX) return 0;
+    if (cycle < s->from || cycle >= s->below || cycle > INT32_MAX) return 0;
     if (cycle > INT64_MAX >> s->l->roll_cycle->shift) return 0; /* its indexes would be negative */
-    return s->each(s->user, cycle);
+    s->rc = s->each(s->user, cycle);
+    return s->rc != TAPE_OK;
+}
+
+static int scan(const tape__listing_t *l, int64_t from, int64_t below, tape__each_cycle_t *each,
+                void *user)
+{
+    scan_t s = {l, from < 0 ? 0 : from, below, each, user, TAPE_OK};
+    int rc = tape__list_directory(l->directory, scan_name, &s);
+    return rc < 0 ? tape__fail_errno(-rc, l->directory, "listing the directory") : s.rc;
+}
+
+int tape__listing_each(const tape__listing_t *l, int64_t from, int64_t below,
+                       tape__each_cycle_t *each, void *user)
+{
+    if (below > from && (uint64_t)below - (uint64_t)from > TAPE__FEW_NAMES)
+        return scan(l, from, below, each, user);
+    int rc = TAPE_OK;
+    for (int64_t c = from; c < below && rc == TAPE_OK; c++) rc = each(user, c);
+    return rc;
 }
 
 typedef struct {
@@ -90,15 +109,14 @@ static int stretch(void *user, int64_t cycle)
     ends_t *e = user;
     if (e->first == TAPE__NO_CYCLE || cycle < e->first) e->first = cycle;
     if (e->last == TAPE__NO_CYCLE || cycle > e->last) e->last = cycle;
-    return 0;
+    return TAPE_OK;
 }
 
 int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last)
 {
     ends_t e = {TAPE__NO_CYCLE, TAPE__NO_CYCLE};
-    scan_t s = {l, stretch, &e};
-    int rc = tape__list_directory(l->directory, scan_name, &s);
-    if (rc < 0) return tape__fail_errno(-rc, l->directory, "listing the directory");
+    int rc = scan(l, 0, INT64_MAX, stretch, &e);
+    if (rc != TAPE_OK) return rc;
     *first = e.first;
     *last = e.last;
     return TAPE_OK;
@@ -113,7 +131,7 @@ bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size
 
 bool tape__listing_exists(const tape__listing_t *l, int64_t cycle)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     tape__stat_t st;
     return tape__listing_path(l, cycle, path, sizeof path) && tape__stat_path(path, &st) == 0;
 }
@@ -264,9 +282,8 @@ static int read_directory(const tape__listing_t *l, tape__neighbours_t **keep, b
     n->count = 0;
     n->modified_ns = 0;
     bool known = tape__stat_path(l->directory, &st) == 0;
-    scan_t s = {l, gather, n};
-    int rc = tape__list_directory(l->directory, scan_name, &s);
-    if (rc < 0) return tape__fail_errno(-rc, l->directory, "listing the directory");
+    int rc = scan(l, 0, INT64_MAX, gather, n);
+    if (rc != TAPE_OK) return rc;
     if (known && !too_fresh(&st, now_ms)) n->modified_ns = st.modified_ns;
     if (!look_up(n, from, cycle)) *cycle = TAPE__NO_CYCLE;
     return TAPE_OK;

@@ -69,6 +69,13 @@ int tape__listing_above(tape__listing_t *l, int64_t from, tape__neighbours_t **k
 int tape__listing_below(tape__listing_t *l, int64_t from, tape__neighbours_t **keep,
                         int64_t *cycle);
 
+/* Calls `each` for the cycles in [from, below) that have a file, in any order, until it answers
+ * other than TAPE_OK, which is then returned; or a code. Few are asked for by name, for more the
+ * directory is read, once; so `each` also meets cycles whose file is gone, or never was. */
+typedef int tape__each_cycle_t(void *user, int64_t cycle);
+int tape__listing_each(const tape__listing_t *l, int64_t from, int64_t below,
+                       tape__each_cycle_t *each, void *user);
+
 /* Reads the directory: the first cycle and the last; TAPE__NO_CYCLE when there are none. TAPE_OK or
  * a code. */
 int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/platform.h"
+
 enum { TAPE__BEYOND_END = 1 }; /* the wanted range is not in the file (yet) */
 
 typedef struct {
@@ -19,7 +21,7 @@ typedef struct {
     bool writable;
     uint64_t size; /* as last seen; a file may be longer by now */
     uint64_t inode, device;
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
 } tape__file_t;
 
 typedef struct {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/platform.h"
+#include "format/file_names.h"
 
 enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64 };
 #define LOCKS_AT (UINT64_C(1) << 40)
@@ -40,7 +41,7 @@ static bool write_slot(int fd, int slot, const slot_t *value)
 
 static int open_side(const char *directory)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     snprintf(path, sizeof path, "%s/" TAPE__SIDE_NAME, directory);
     int fd = tape__open_file(path, TAPE__RDWR);
     if (fd == -ENOENT) {

@@ -16,8 +16,6 @@
 
 #include "base/process.h"
 
-#define TAPE__SIDE_NAME "tape.side"
-
 typedef enum {
     TAPE__HOLDER_LIVE,       /* it lives: never robbed */
     TAPE__HOLDER_DEAD,       /* proven dead: its lock may be taken over at once */

@@ -9,10 +9,11 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/cycle_store.h"
+#include "format/file_names.h"
 
 int tape__site_set_path(tape__site_t *site, const char *path)
 {
-    char here[1024] = "";
+    char here[TAPE__PATH_SIZE] = "";
     int failed = path[0] == '/' ? 0 : tape__current_directory(here, sizeof here);
     if (failed < 0 && failed != -ERANGE)
         return tape__fail_errno(-failed, path, "asking for the current directory");
@@ -28,10 +29,9 @@ int tape__site_set_path(tape__site_t *site, const char *path)
 static int look_at_name(void *user, const char *name)
 {
     tape__contents_t *c = user;
-    size_t length = strlen(name);
     if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true; /* made since we looked for it */
-    if (strcmp(name, "directory-listing.cq4t") == 0) c->listing_4 = true;
-    if (length > 4 && strcmp(name + length - 4, ".cq4") == 0) {
+    if (strcmp(name, TAPE__LISTING_4_NAME) == 0) c->listing_4 = true;
+    if (tape__roll_cycle_suffix(name)) {
         c->any_cycle_file = true;
         if (c->of_names) return 0;
         c->of_names = tape__roll_cycle_of_file(name);
@@ -44,7 +44,7 @@ static int look_at_name(void *user, const char *name)
  * table store; making one would mix the two. Other faults of the file are its readers' business. */
 static int check_not_version_4(const char *path, const tape__contents_t *c)
 {
-    char file[TAPE__DIRECTORY_MAX + 2 + TAPE__NAME_MAX];
+    char file[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     snprintf(file, sizeof file, "%s/%s", path, c->cycle_file);
     int rc = tape__cycle_store_open(&store, file, 0, false);
@@ -62,7 +62,7 @@ int tape__site_look(const tape__site_t *site, tape__contents_t *c)
     if (!st.is_directory)
         return tape__fail(TAPE_EUNSUPPORTED, path, -1, "%s is not a directory", path);
     /* With a table store nothing else counts, and a directory may be long. */
-    char table[1024];
+    char table[TAPE__PATH_SIZE];
     snprintf(table, sizeof table, "%s/%s", path, TAPE__TABLE_NAME);
     c->table = tape__stat_path(table, &st) == 0;
     if (c->table) return TAPE_OK;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/table_store.h"
+#include "format/file_names.h"
 #include "format/header_word.h"
 #include "format/wire.h"
 
@@ -87,10 +88,11 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
 int tape__table_store_create(const char *directory, const tape__settings_t *settings,
                              int64_t lowest, int64_t highest)
 {
-    char path[1024], temporary[1024];
+    char path[TAPE__PATH_SIZE], temporary[TAPE__PATH_SIZE];
     snprintf(path, sizeof path, "%s/" TAPE__TABLE_NAME, directory);
     /* Several threads may be at it, too: the clock makes the name their own. */
-    snprintf(temporary, sizeof temporary, "%s/.tape-%" PRId64 "-%" PRIx64 ".tmp", directory,
+    snprintf(temporary, sizeof temporary,
+             "%s/" TAPE__TEMPORARY_PREFIX "%" PRId64 "-%" PRIx64 TAPE__TEMPORARY_SUFFIX, directory,
              tape__pid(), (uint64_t)tape__monotonic_ns());
     int fd = tape__open_file(temporary, TAPE__CREATE_NEW);
     if (fd < 0) return tape__fail_errno(-fd, temporary, "creating the table store");

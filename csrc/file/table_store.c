@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "format/file_names.h"
 #include "format/header_word.h"
 #include "format/roll_cycle.h"
 #include "format/wire.h"

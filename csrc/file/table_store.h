@@ -15,7 +15,6 @@
 #include "file/mapping.h"
 #include "tape.h"
 
-#define TAPE__TABLE_NAME "metadata.cq4t"
 #define TAPE__MIN64 UINT64_C(0x8000000000000000)
 #define TAPE__EPOCH_MAX INT64_C(315569520000000) /* 10000 years: arithmetic cannot overflow */
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/file_names.h"
+
 #define DAY_MS INT64_C(86400000)
 
 #define ROW(name, pattern, length, count, spacing, shift, max)                                     \
@@ -218,12 +220,12 @@ bool tape__cycle_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t
             length = (size_t)snprintf(text, sizeof text, "%0*d", (int)n,
                                       field_value(*p, &c, week_year, week));
         }
-        if (used + length + sizeof ".cq4" > size) return false;
+        if (used + length + sizeof TAPE__CYCLE_SUFFIX > size) return false;
         memcpy(out + used, text, length);
         used += length;
         p += n;
     }
-    memcpy(out + used, ".cq4", sizeof ".cq4");
+    memcpy(out + used, TAPE__CYCLE_SUFFIX, sizeof TAPE__CYCLE_SUFFIX);
     return true;
 }
 
@@ -262,7 +264,13 @@ static bool parse_pattern(const char *pattern, const char *name, civil_t *c, int
         name += n;
         p += n;
     }
-    return strcmp(name, ".cq4") == 0;
+    return strcmp(name, TAPE__CYCLE_SUFFIX) == 0;
+}
+
+bool tape__roll_cycle_suffix(const char *name)
+{
+    const size_t length = strlen(name), suffix = sizeof TAPE__CYCLE_SUFFIX - 1;
+    return length > suffix && strcmp(name + length - suffix, TAPE__CYCLE_SUFFIX) == 0;
 }
 
 bool tape__cycle_of_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, const char *name,

@@ -44,6 +44,8 @@ int64_t tape__cycle_start_ms(const tape_roll_cycle_t *r, int64_t epoch_ms, int64
 /* format.md 1.5: the file name with ".cq4". False when it does not fit. */
 bool tape__cycle_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t cycle, char *out,
                            size_t size);
+/* Whether a name ends as those of cycle files do. */
+bool tape__roll_cycle_suffix(const char *name);
 /* format.md 1.6: true and *cycle when `name` is exactly the name of a cycle file. */
 bool tape__cycle_of_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, const char *name,
                               int64_t *cycle);

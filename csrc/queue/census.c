@@ -31,7 +31,7 @@ static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_in
 /* What is in the file of `cycle`, which must exist. */
 static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     tape__stat_t st;
     memset(out, 0, sizeof *out);
@@ -87,50 +87,26 @@ int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
     return cycle;
 }
 
+/* How many messages there are between two indexes. */
 typedef struct {
-    const tape_queue_t *q;
+    const tape__listing_t *listing;
     int64_t cycle_a, sequence_a, cycle_b, sequence_b;
     int64_t count;
-    int code;
 } counting_t;
 
-/* Adds what the file at `path`, if there is one, has between the two indexes. */
-static void count_cycle(counting_t *c, int64_t cycle, const char *path)
-{
-    tape__extent_t extent;
-    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0;
-    int rc = tape__cycle_extent(path, cycle, &extent);
-    if (rc < 0) c->code = rc;
-    if (rc != 1) return;
-    int64_t to = extent.count;
-    if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
-    if (to > from) c->count += to - from;
-}
-
-static int count_named(void *user, const char *name)
+/* Adds what the file of the cycle, if there is one, has between the two indexes. */
+static int count_cycle(void *user, int64_t cycle)
 {
     counting_t *c = user;
-    int64_t cycle;
-    char path[1400];
-    const tape__listing_t *l = &c->q->site.listing;
-    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
-    if (cycle < c->cycle_a || cycle > c->cycle_b) return 0;
-    snprintf(path, sizeof path, "%s/%s", c->q->site.path, name);
-    count_cycle(c, cycle, path);
-    return c->code == TAPE_OK ? 0 : 1;
-}
-
-/* Few cycles are asked for by name: the directory may hold many more. */
-static int count_cycles(counting_t *c)
-{
-    char path[1024];
-    if (c->cycle_b - c->cycle_a > TAPE__FEW_NAMES) {
-        int rc = tape__list_directory(c->q->site.path, count_named, c);
-        return rc < 0 ? tape__fail_errno(-rc, c->q->site.path, "listing the directory") : c->code;
-    }
-    for (int64_t n = c->cycle_a; n <= c->cycle_b && c->code == TAPE_OK; n++)
-        if (tape__listing_path(&c->q->site.listing, n, path, sizeof path)) count_cycle(c, n, path);
-    return c->code;
+    char path[TAPE__PATH_SIZE];
+    tape__extent_t extent;
+    if (!tape__listing_path(c->listing, cycle, path, sizeof path)) return TAPE_OK;
+    int rc = tape__cycle_extent(path, cycle, &extent);
+    if (rc < 0) return rc;
+    int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to = extent.count;
+    if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
+    if (to > from) c->count += to - from;
+    return TAPE_OK;
 }
 
 int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
@@ -138,7 +114,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     const tape_roll_cycle_t *r = q->site.settings.roll_cycle;
-    counting_t c = {.q = q};
+    counting_t c = {.listing = &q->site.listing};
     if (a < 0 || b < 0) {
         rc = tape__fail(TAPE_EINVAL, q->site.path, -1, "an index is not negative");
     } else if (a < b) {
@@ -146,7 +122,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
         c.sequence_a = tape__index_sequence(r, a);
         c.cycle_b = tape__index_cycle(r, b);
         c.sequence_b = tape__index_sequence(r, b);
-        rc = count_cycles(&c);
+        rc = tape__listing_each(c.listing, c.cycle_a, c.cycle_b + 1, count_cycle, &c);
     }
     tape__queue_leave(q);
     return rc == TAPE_OK ? c.count : rc;

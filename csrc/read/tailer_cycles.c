@@ -20,7 +20,7 @@ void tape__tailer_leave_cycle(tape_tailer_t *t)
 
 int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     if (!tape__listing_path(&site->listing, cycle, path, sizeof path)) return 0;
     int rc = tape__cycle_store_open(store, path, cycle, false);
     if (rc == TAPE_OK) return 1;

@@ -36,49 +36,31 @@ static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
 }
 
 typedef struct {
-    const tape_tailer_t *t;
+    const tape__listing_t *listing;
     behind_t *b;
-    int code;
 } measuring_t;
 
-static void measure_cycle(measuring_t *m, int64_t cycle)
+static int measure_cycle(void *user, int64_t cycle)
 {
-    char path[1024];
+    const measuring_t *m = user;
+    char path[TAPE__PATH_SIZE];
     tape__extent_t extent;
-    if (!tape__listing_path(&m->t->site->listing, cycle, path, sizeof path)) return;
+    if (!tape__listing_path(m->listing, cycle, path, sizeof path)) return TAPE_OK;
     int rc = tape__cycle_extent(path, cycle, &extent);
-    if (rc < 0) m->code = rc;
     if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
+    return rc < 0 ? rc : TAPE_OK;
 }
 
-static int measure_named(void *user, const char *name)
-{
-    measuring_t *m = user;
-    int64_t cycle;
-    const tape__listing_t *l = &m->t->site->listing;
-    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
-    if (cycle > m->t->store.cycle) measure_cycle(m, cycle);
-    return m->code == TAPE_OK ? 0 : 1;
-}
-
-/* Few cycles are asked for by name; for more the directory is read, once. */
 static int measure(tape_tailer_t *t, behind_t *b)
 {
     tape__listing_t *l = &t->site->listing;
-    measuring_t m = {t, b, TAPE_OK};
+    measuring_t m = {l, b};
     int64_t next, last = TAPE__NO_CYCLE;
     int rc = measure_own_cycle(t, b);
     if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, NULL, &next);
     if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
     rc = tape__listing_ends(l, NULL, &last);
-    if (rc == TAPE_OK && last - next > TAPE__FEW_NAMES) {
-        rc = tape__list_directory(t->site->path, measure_named, &m);
-        if (rc < 0) return tape__fail_errno(-rc, t->site->path, "listing the directory");
-        return m.code;
-    }
-    for (int64_t c = next; rc == TAPE_OK && c <= last && m.code == TAPE_OK; c++)
-        measure_cycle(&m, c);
-    return rc == TAPE_OK ? m.code : rc;
+    return rc == TAPE_OK ? tape__listing_each(l, next, last + 1, measure_cycle, &m) : rc;
 }
 
 static int32_t state_of(const tape_tailer_t *t, const behind_t *b)

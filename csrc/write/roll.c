@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
+#include "format/file_names.h"
 
 #define LOOK_EVERY_MS 1000
 
@@ -48,7 +49,7 @@ static int no_file_name(const tape__writer_t *w, int64_t cycle)
 /* Opens the file of `cycle`; TAPE_ENOTFOUND when there is none that can be used. */
 static int open_cycle(tape__writer_t *w, int64_t cycle)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     tape__writer_leave_cycle(w);
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
         return no_file_name(w, cycle);
@@ -93,9 +94,10 @@ static void enter_cycle(tape__writer_t *w)
 static int remove_temporary(void *user, const char *name)
 {
     const tape__writer_t *w = user;
-    char path[1400];
-    size_t length = strlen(name);
-    if (strncmp(name, ".tape-cycle-", 12) != 0 || length < 5 || strcmp(name + length - 4, ".tmp"))
+    char path[TAPE__PATH_SIZE];
+    const size_t prefix = sizeof TAPE__TEMPORARY_CYCLE_PREFIX - 1, length = strlen(name);
+    if (strncmp(name, TAPE__TEMPORARY_CYCLE_PREFIX, prefix) != 0 || length < prefix + 4 ||
+        strcmp(name + length - 4, TAPE__TEMPORARY_SUFFIX) != 0)
         return 0;
     snprintf(path, sizeof path, "%s/%s", w->site->path, name);
     tape__unlink(path);
@@ -105,10 +107,11 @@ static int remove_temporary(void *user, const char *name)
 /* Makes the file of `cycle` with the message as its first. TAPE_OK, -EEXIST, or a code. */
 static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m)
 {
-    char path[1024], temporary[1100];
+    char path[TAPE__PATH_SIZE], temporary[TAPE__PATH_SIZE];
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
         return no_file_name(w, cycle);
-    snprintf(temporary, sizeof temporary, "%s/.tape-cycle-%" PRId64 "-%" PRIx64 ".tmp",
+    snprintf(temporary, sizeof temporary,
+             "%s/" TAPE__TEMPORARY_CYCLE_PREFIX "%" PRId64 "-%" PRIx64 TAPE__TEMPORARY_SUFFIX,
              w->site->path, tape__pid(), (uint64_t)tape__monotonic_ns());
     uint64_t body = m->frame_size + m->size;
     tape__new_file_t n = {

@@ -12,12 +12,13 @@
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "file/excerpt_index.h"
+#include "format/file_names.h"
 #include "write/roll.h"
 
 int tape__roll_move_aside(tape__writer_t *w, const char *path)
 {
-    char aside[1100];
-    snprintf(aside, sizeof aside, "%s-%" PRId64 ".discard", path, tape__now_ms());
+    char aside[TAPE__PATH_SIZE];
+    snprintf(aside, sizeof aside, "%s-%" PRId64 TAPE__DISCARD_SUFFIX, path, tape__now_ms());
     int rc = tape__rename(path, aside);
     if (rc < 0) return tape__fail_errno(-rc, path, "moving a half-made cycle file aside");
     COUNT64(counters, &w->repairs, 1);
@@ -44,9 +45,10 @@ static void finish_index(tape__writer_t *w, tape__cycle_store_t *s, tape__window
     (void)tape__roll_index_the_rest(w, s, end.end, add_in_older);
 }
 
-static int end_cycle(tape__writer_t *w, int64_t cycle)
+static int end_cycle(void *user, int64_t cycle)
 {
-    char path[1024];
+    tape__writer_t *w = user;
+    char path[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     tape__window_t window = {0};
     tape__extent_t extent;
@@ -64,38 +66,6 @@ static int end_cycle(tape__writer_t *w, int64_t cycle)
     tape__cycle_store_close(&store);
     if (rc < 0) tape__while(rc, "while ending cycle %" PRId64 ", which is over", cycle);
     return rc;
-}
-
-typedef struct {
-    tape__writer_t *w;
-    int64_t from, below;
-    int code;
-} ending_t;
-
-static int end_named(void *user, const char *name)
-{
-    ending_t *e = user;
-    int64_t cycle;
-    const tape__listing_t *l = &e->w->site->listing;
-    if (!tape__cycle_of_file_name(l->roll_cycle, l->epoch_ms, name, &cycle)) return 0;
-    if (cycle >= e->from && cycle < e->below) e->code = end_cycle(e->w, cycle);
-    return e->code == TAPE_OK ? 0 : 1;
-}
-
-/* END_OF_DATA into every existing file of the cycles [from, below). */
-static int end_cycles(tape__writer_t *w, int64_t from, int64_t below)
-{
-    if (below - from <= TAPE__FEW_NAMES) {
-        for (int64_t c = from; c < below; c++) {
-            int rc = end_cycle(w, c);
-            if (rc != TAPE_OK) return rc;
-        }
-        return TAPE_OK;
-    }
-    ending_t e = {w, from, below, TAPE_OK};
-    int rc = tape__list_directory(w->site->path, end_named, &e);
-    if (rc < 0) return tape__fail_errno(-rc, w->site->path, "listing the directory");
-    return e.code;
 }
 
 /* Where ending must begin: `normalisedEOFsTo` says below which cycle all is done (5.4). */
@@ -124,7 +94,8 @@ int tape__roll_end_older(tape__writer_t *w, int64_t cycle)
     bool first_time = w->sealed_below == TAPE__NO_CYCLE;
     int64_t from = first_unsure_cycle(w);
     if (from > cycle) from = 0; /* more than there can be: the word is wrong */
-    int rc = end_cycles(w, from, cycle);
+    /* END_OF_DATA into every existing file of the cycles [from, cycle). */
+    int rc = tape__listing_each(&w->site->listing, from, cycle, end_cycle, w);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(older_cycles_ended);
     note_ended(w, cycle, first_time);

@@ -13,7 +13,7 @@
 /* Parents first, like mkdir -p. */
 static int make_directories(const char *path)
 {
-    char part[1024];
+    char part[TAPE__PATH_SIZE];
     snprintf(part, sizeof part, "%s", path);
     for (char *p = part + 1;; p++) {
         if (*p != '/' && *p != 0) continue;

@@ -1,6 +1,7 @@
 /* Description: metadata.cq4t as tape makes it equals the annotated bytes of Java 5.25 and 5.26
  * (format.md 5.1), is read back, finds keys in any case, and takes new ones. */
 #include "file/table_store.h"
+#include "format/file_names.h"
 
 #include "base/atomics.h"
 #include "format/roll_cycle.h"

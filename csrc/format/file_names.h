@@ -1,0 +1,18 @@
+/* file_names.h - the names of the files in a queue's directory, but for those of cycles
+ * (roll_cycle.h). tape/deletion.py knows them, too; tests/house/test_one_home.py compares.
+ */
+#ifndef TAPE_FILE_NAMES_H
+#define TAPE_FILE_NAMES_H
+
+#define TAPE__TABLE_NAME "metadata.cq4t"
+#define TAPE__LISTING_4_NAME "directory-listing.cq4t" /* of Chronicle Queue 4 */
+#define TAPE__SIDE_NAME "tape.side"
+#define TAPE__CYCLE_SUFFIX ".cq4"
+/* A half-made cycle file out of the way, as Java names it: <name>-<ms>.discard */
+#define TAPE__DISCARD_SUFFIX ".discard"
+/* What is being made is linked under its own name when it is whole. */
+#define TAPE__TEMPORARY_PREFIX ".tape-"
+#define TAPE__TEMPORARY_CYCLE_PREFIX TAPE__TEMPORARY_PREFIX "cycle-"
+#define TAPE__TEMPORARY_SUFFIX ".tmp"
+
+#endif
