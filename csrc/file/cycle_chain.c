@@ -50,7 +50,7 @@ static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain
         out->end = c;
         return TAPE_OK;
     }
-    return tape__excerpt_index_find(s, INT64_MAX, &out->end);
+    return tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
 }
 
 int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)

@@ -12,6 +12,8 @@
 /* So many entries and pages that lead nowhere are tried. A damaged index could have 2^40 of them;
  * one walks then from the first document, which is slow at worst, and right. */
 enum { TRIES_MAX = 64 };
+/* No window of a reader is smaller, so looking at an entry stays within what it may map. */
+enum { PROBE_WINDOW = 64 << 10 };
 
 /* Largest document that an index array of this file can be: event name, padding and counts. */
 static uint64_t array_bound(const tape__cycle_store_t *s)
@@ -82,20 +84,19 @@ static int open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first)
 
 /* An entry that can be started from: the position of a complete message, that can have this
  * sequence. */
-static bool is_message(tape__cycle_store_t *s, uint64_t position, int64_t sequence)
+static bool is_message(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
+                       int64_t sequence)
 {
-    tape__window_t w = {0};
     tape__cursor_t c = {position, 0, 0};
-    bool ok = tape__cycle_store_has_room(s, position, sequence) &&
-              (!s->aligned || position % 4 == 0) &&
-              tape__cycle_store_observe(s, &w, &c, 4096) == TAPE_OK &&
-              tape__word_kind(c.word) == TAPE__WORD_DATA;
-    tape__window_close(&w);
-    return ok;
+    return tape__cycle_store_has_room(s, position, sequence) &&
+           (!s->aligned || position % 4 == 0) &&
+           tape__cycle_store_observe(s, w, &c, PROBE_WINDOW) == TAPE_OK &&
+           tape__word_kind(c.word) == TAPE__WORD_DATA;
 }
 
 /* A look-up on its way. */
 typedef struct {
+    tape__window_t *window; /* for looking at messages */
     int tries;          /* left; see TRIES_MAX */
     uint64_t led_nowhere; /* where the first word stands that is neither 0 nor right; 0: none */
 } search_t;
@@ -118,7 +119,7 @@ static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, s
         /* order[index_entry]: the message before its entry. */
         *position = OBSERVE64(index_entry, tape__window_u64(&s->page, at));
         if (*position == 0) continue;
-        if (is_message(s, *position, *entry * s->index_spacing)) return true;
+        if (is_message(s, search->window, *position, *entry * s->index_spacing)) return true;
         if (!may_go_on(search, at)) return false;
     }
     search->tries--; /* a page without an entry */
@@ -151,15 +152,17 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
     return rc < 0 ? rc : TAPE_OK;
 }
 
-int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
+int tape__excerpt_index_find(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                             tape__cursor_t *out)
 {
-    search_t search = {TRIES_MAX, 0};
+    search_t search = {w, TRIES_MAX, 0};
     return find(s, sequence, &search, out);
 }
 
-int tape__excerpt_index_find_sound(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out)
+int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                                   tape__cursor_t *out)
 {
-    search_t search = {TRIES_MAX, 0};
+    search_t search = {w, TRIES_MAX, 0};
     int rc = find(s, sequence, &search, out);
     if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
     return tape__cycle_bad(s, search.led_nowhere, "an entry of the index leads to no message");

@@ -14,12 +14,15 @@
 #include "file/cycle_store.h"
 
 /* The nearest indexed message at or before `sequence`; the first document when there is none. A
- * damaged index is ignored: the walk is then longer, not wrong. */
-int tape__excerpt_index_find(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out);
+ * damaged index is ignored: the walk is then longer, not wrong. Entries are looked after through
+ * `w`, by which the caller then walks on. */
+int tape__excerpt_index_find(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                             tape__cursor_t *out);
 
 /* The same for those who will write behind: TAPE_ECORRUPT when an entry or page was passed that
  * leads nowhere. It may lead to a message that is written later. */
-int tape__excerpt_index_find_sound(tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *out);
+int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                                   tape__cursor_t *out);
 
 /* Whether message `sequence` gets an entry. */
 static inline bool tape__excerpt_index_wants(const tape__cycle_store_t *s, int64_t sequence)

@@ -11,6 +11,7 @@
 
 enum {
     WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
+    PART_GRAIN = 4096,        /* and parts of one at multiples of this */
     ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
 };
 
@@ -81,8 +82,16 @@ int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
 
 void tape__window_close(tape__window_t *w)
 {
-    tape__unmap(w->base, (size_t)w->size);
+    if (!w->borrowed) tape__unmap(w->base, (size_t)w->size);
     memset(w, 0, sizeof *w);
+}
+
+tape__window_t tape__window_part(const tape__window_t *whole, uint64_t position, uint64_t size)
+{
+    const uint64_t start = tape__max_u64(whole->start, tape__align_down(position, PART_GRAIN));
+    const uint64_t rest = whole->start + whole->size - start;
+    return (tape__window_t){whole->base + (start - whole->start), start, tape__min_u64(size, rest),
+                            true};
 }
 
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,

@@ -28,6 +28,7 @@ typedef struct {
     uint8_t *base; /* NULL: nothing mapped */
     uint64_t start;
     uint64_t size;
+    bool borrowed; /* a part of another window, which outlives it: closing it unmaps nothing */
 } tape__window_t;
 
 /* 0 or a tape code; the path is kept for messages. */
@@ -75,5 +76,8 @@ static inline uint64_t *tape__window_u64(const tape__window_t *w, uint64_t posit
 }
 
 void tape__window_close(tape__window_t *w);
+/* The part of `whole` from shortly before `position` on, at most `size` bytes, without mapping it
+ * again. `position` lies in `whole`. */
+tape__window_t tape__window_part(const tape__window_t *whole, uint64_t position, uint64_t size);
 
 #endif

@@ -69,11 +69,16 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
     return rc;
 }
 
-/* Whether the message behind the one just given can be had without asking for anything. Files of
- * data format 0 are left out, and who waits for a stored position further on. */
-static bool may_be_quick(const tape_tailer_t *t)
+/* At the end of a call that leaves the tailer in a cycle: whether the next one may go by the lane.
+ * Files of data format 0 are left out, who waits for a stored position further on, and
+ * numbers for which an index has no room. */
+static void allow_quick(tape_tailer_t *t)
 {
-    return !t->backward && !t->metadata && t->store.aligned && t->at.sequence >= t->name.not_before;
+    const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
+    t->quick_base = tape__index(r, t->store.cycle, 0);
+    t->quick_below = INT64_C(1) << r->shift;
+    t->quick = !t->backward && !t->metadata && t->store.aligned &&
+               t->at.sequence >= t->name.not_before;
 }
 
 static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
@@ -86,30 +91,30 @@ static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
         t->last_call.gave = TAPE__GAVE_MESSAGE;
         if (!out->metadata) t->last_read = out->index;
         tape__tailer_step(t);
-        t->quick = may_be_quick(t);
+        allow_quick(t);
     }
     tape__tailer_leave(t);
     return rc;
 }
 
-/* The lane: the message behind the one that the call before gave, whole in the window that is
- * mapped, or false, with nothing changed. What the call before left stays true: last_call,
- * delivered, quick. Its index is the next number: both are messages of one cycle. */
+/* The lane: a message that is whole in the window that is mapped, or false, with nothing changed.
+ * It asks for nothing that only other calls on this tailer change: they end with `quick` false. */
 static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint64_t offset = t->at.position - t->window.start;
-    if (offset + 4 > t->window.size) return false;
+    if (offset + 4 > t->window.size || t->at.sequence >= t->quick_below) return false;
     const uint8_t *header = t->window.base + offset;
     /* order[publish]: as tape__excerpt_observe(), whose file holds the verbs of writers, too. */
     const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)header);
     const uint32_t length = tape__word_length(word);
     if (!tape__word_is_message(word) || offset + 4 + length > t->window.size) return false;
+    t->at.word = word;
     t->before = t->at;
-    t->before.word = word;
     t->before_last_read = t->last_read;
-    t->last_read++;
-    t->at.sequence++;
+    t->last_read = t->quick_base + t->at.sequence++;
     t->at.position = tape__next_position(t->at.position, length, true);
+    t->last_call.gave = TAPE__GAVE_MESSAGE;
+    t->delivered = true;
     out->framing = tape__tailer_unframe(t, header + 4, length, &out->data, &out->size);
     out->index = t->last_read;
     out->metadata = 0;
@@ -185,7 +190,10 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
         rc = tape__fail(TAPE_EINVAL, t->site->path, -1, "index %" PRId64 " is negative", index);
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
-    if (rc == 0 || rc == 1) forget_waiting(t);
+    if (rc == 0 || rc == 1) {
+        forget_waiting(t);
+        allow_quick(t);
+    }
     if (rc == -1) rc = 0;
     tape__tailer_leave(t);
     return rc;

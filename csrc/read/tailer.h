@@ -2,7 +2,9 @@
  *
  *     tailer.c           what callers call
  *     tailer_open.c      opening, shutting and closing
- *     tailer_walk.c      to the next message, forward or backward, and to a given one
+ *     tailer_walk.c      to the next message, forward or backward
+ *     tailer_seek.c      to a given one
+ *     tailer_places.c    where some of those lie that were passed
  *     tailer_cycles.c    which cycle file that is in
  *     named_tailer.c     where one with a name begins
  *     tailer_batch.c     many messages in one call, copied
@@ -19,6 +21,7 @@
 #include "file/cycle_store.h"
 #include "format/wire.h"
 #include "file/site.h"
+#include "read/tailer_places.h"
 
 /* What makes a tailer a named one. */
 typedef struct {
@@ -60,15 +63,21 @@ struct tape_tailer {
     bool open;                 /* `store` is */
     tape__cycle_store_t store;
     tape__window_t window;
+    tape__window_t wide;       /* over the whole file, once something was sought in it */
     uint64_t window_size;
+    bool bounded;              /* `window_size` was asked for: nothing larger is mapped */
     bool documents;            /* whole ones are wanted, frames are not looked for */
     bool metadata;             /* metadata documents are wanted, too */
     bool tell_gaps;            /* by TAPE_EGAP */
     bool backward;
-    bool quick;                /* the call before was a tape_tailer_next() forward that gave a
-                                * message, and the next one can be the one behind it (tailer.c) */
+    bool quick;                /* the next message can be taken without asking (tailer.c), ... */
+    int64_t quick_below;       /* ... while its sequence is below this */
+    int64_t quick_base;        /* index of sequence 0 of its cycle */
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__neighbours_t *neighbours; /* of its cycle, when the directory had to be read */
+    tape__places_t places;     /* of its cycle, when it seeks there */
+    int64_t believed_until_ms; /* so long the file in hand counts as not deleted, ... */
+    uint64_t believed_listing; /* ... if the listing does not move */
     tape__trail_t trail;       /* where the messages before it are, for going backward */
     int64_t last_read;         /* TAPE_ENOINDEX: none */
     tape__cursor_t before;     /* the last call for reading, while it can be taken back */
@@ -141,7 +150,10 @@ static inline void tape__tailer_step(tape_tailer_t *t)
 /* As tape__tailer_find() within the cycle in hand, for a message and no metadata: 1, 0 when the
  * next one, if there is any, lies in another, or a code. */
 int tape__tailer_find_in_cycle(tape_tailer_t *t);
-/* Where a forward read goes on after reading backward. */
+/* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
+int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
+
+/* tailer_seek.c: where a forward read goes on after reading backward. */
 int tape__tailer_turn_forward(tape_tailer_t *t);
 /* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
  * the tailer stayed where it was, or a code. */
@@ -149,8 +161,6 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
 /* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
  * code. */
 int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
-/* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
-int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
 
 /* tailer_cycles.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
  * or a code. */

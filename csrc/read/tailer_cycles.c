@@ -13,8 +13,11 @@ void tape__tailer_leave_cycle(tape_tailer_t *t)
 {
     if (!t->open) return;
     tape__window_close(&t->window);
+    tape__window_close(&t->wide);
+    tape__places_forget(&t->places);
     tape__cycle_store_close(&t->store);
     t->open = false;
+    t->believed_until_ms = 0;
     t->trail.count = 0;
 }
 

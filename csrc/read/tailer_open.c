@@ -24,7 +24,7 @@ static int shut(tape__child_t *child)
 }
 
 static int check_options(const tape__site_t *site, const tape_tailer_options_t *given,
-                         tape_tailer_options_t *o)
+                         tape_tailer_options_t *o, bool *bounded)
 {
     int rc = tape__options_copy(o, sizeof *o, given, site->path);
     if (rc != TAPE_OK) return rc;
@@ -32,7 +32,8 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
         return tape__fail(TAPE_EINVAL, site->path, -1, "window_size is negative");
     if (o->id && strlen(o->id) > ID_MAX)
         return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
-    if (o->window_size == 0) o->window_size = WINDOW_DEFAULT;
+    *bounded = o->window_size != 0;
+    if (!*bounded) o->window_size = WINDOW_DEFAULT;
     if (o->window_size < TAPE__TAILER_WINDOW_LEAST) o->window_size = TAPE__TAILER_WINDOW_LEAST;
     return TAPE_OK;
 }
@@ -40,7 +41,8 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
 int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
 {
     tape_tailer_options_t o;
-    int rc = check_options(site, options, &o);
+    bool bounded = false;
+    int rc = check_options(site, options, &o, &bounded);
     if (rc == TAPE_OK) rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
     tape_tailer_t *t = tape__alloc(sizeof *t);
@@ -48,6 +50,7 @@ int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, 
         t->site = site;
         t->child.shut = shut;
         t->window_size = (uint64_t)o.window_size;
+        t->bounded = bounded;
         t->documents = (o.flags & TAPE_TAILER_DOCUMENTS) != 0;
         t->metadata = (o.flags & TAPE_TAILER_METADATA) != 0;
         t->tell_gaps = (o.flags & TAPE_TAILER_TELL_GAPS) != 0;

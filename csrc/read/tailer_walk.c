@@ -1,4 +1,4 @@
-/* tailer_walk.c - to the next message, forward or backward, and to a given one (format.md 12). */
+/* tailer_walk.c - to the next message, forward or backward (format.md 12). */
 #include "file/cycle_chain.h"
 #include "read/tailer.h"
 
@@ -71,78 +71,6 @@ int tape__tailer_find_in_cycle(tape_tailer_t *t)
     }
 }
 
-/* ---- to a given message ---- */
-
-/* A place at or before `sequence` from which the walk is short: an index entry, or where we are. */
-static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, int64_t sequence, tape__cursor_t *c)
-{
-    int rc = tape__excerpt_index_find(s, sequence, c);
-    if (rc != TAPE_OK) return rc;
-    bool here = s == &t->store && !t->backward;
-    if (here && t->at.sequence <= sequence && t->at.sequence > c->sequence) *c = t->at;
-    return TAPE_OK;
-}
-
-/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
- * or a code. */
-static int walk_to(tape__cycle_store_t *s, tape__window_t *w, uint64_t prefer, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    for (;;) {
-        int rc = tape__cycle_store_observe(s, w, c, prefer);
-        if (rc != TAPE_OK) return rc;
-        tape__word_kind_t kind = tape__word_kind(c->word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
-            return c->sequence == sequence ? 0 : -1;
-        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
-        tape__cycle_store_step(s, c);
-    }
-}
-
-static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    int rc = nearest(t, s, sequence, c);
-    return rc == TAPE_OK ? walk_to(s, w, t->window_size, sequence, c) : rc;
-}
-
-int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
-{
-    tape__cursor_t c;
-    /* What was deleted is read to its end, but an index is that of a message in the queue. */
-    if (t->open && t->store.cycle == cycle && !tape__tailer_is_deleted(t)) {
-        int rc = seek_in(t, &t->store, &t->window, sequence, &c);
-        if (rc == 0 || rc == 1) t->at = c;
-        return rc;
-    }
-    tape__cycle_store_t store;
-    tape__window_t window = {0};
-    int rc = tape__tailer_open_file(t->site, cycle, &store);
-    if (rc != 1) return rc == 0 ? -1 : rc;
-    rc = seek_in(t, &store, &window, sequence, &c);
-    if (rc == 0 || rc == 1) {
-        tape__tailer_enter_cycle(t, &store);
-        t->window = window;
-        t->at = c;
-        return rc;
-    }
-    tape__window_close(&window);
-    tape__cycle_store_close(&store);
-    return rc;
-}
-
-int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
-{
-    *out = t->at;
-    if (out->position < t->store.first_document) out->position = t->store.first_document;
-    if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
-    /* Backward only the sequence counts; and who waits for a message further on has not walked. */
-    int64_t sequence = t->at.sequence;
-    if (t->name.not_before > sequence) sequence = t->name.not_before;
-    int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
-    return rc < -1 ? rc : TAPE_OK;
-}
-
 int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end)
 {
     int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);
@@ -167,7 +95,7 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
             return tape__fail(TAPE_ENOMEM, t->site->path, -1, "out of memory");
     }
     t->trail.count = 0;
-    int rc = tape__excerpt_index_find(&t->store, sequence, &c);
+    int rc = tape__excerpt_index_find(&t->store, &t->window, sequence, &c);
     while (rc == TAPE_OK) {
         rc = tape__cycle_store_observe(&t->store, &t->window, &c, t->window_size);
         if (rc != TAPE_OK) break;
@@ -210,15 +138,4 @@ int tape__tailer_find_backward(tape_tailer_t *t)
         }
     }
     return rc;
-}
-
-int tape__tailer_turn_forward(tape_tailer_t *t)
-{
-    if (!t->open) return TAPE_OK;
-    tape__cursor_t c;
-    int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
-    int rc = seek_in(t, &t->store, &t->window, sequence, &c);
-    if (rc < -1) return rc;
-    t->at = c;
-    return TAPE_OK;
 }

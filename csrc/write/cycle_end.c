@@ -39,7 +39,7 @@ static bool end_is_reached(tape__cycle_store_t *s, tape__window_t *w, const tape
 {
     tape__cursor_t c;
     uint64_t last, pair = found->pair_position ? found->pair_position : entry->position;
-    if (tape__excerpt_index_find(s, entry->sequence - 1, &c) != TAPE_OK) return false;
+    if (tape__excerpt_index_find(s, w, entry->sequence - 1, &c) != TAPE_OK) return false;
     return walk_to(s, w, &c, tape__min_u64(pair, entry->position), &last) == 1 &&
            walk_to(s, w, &c, tape__max_u64(pair, entry->position), &last) == 1 &&
            walk_to(s, w, &c, found->end.position, &last) == 1;
@@ -73,7 +73,8 @@ static int find_certain_place(tape__cycle_store_t *s, tape__window_t *w, tape__c
     tape__window_t own = {0};
     int rc = tape__cycle_store_find_end(s, w, out);
     if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
-    rc = tape__excerpt_index_find(s, INT64_MAX, &entry); /* the last: also of what a hole hides */
+    /* The last one: also of what a hole hides. */
+    rc = tape__excerpt_index_find(s, &own, INT64_MAX, &entry);
     if (rc == TAPE_OK && !end_is_reached(s, &own, &entry, out))
         rc = walk_it_all(s, &own, &entry, out);
     tape__window_close(&own);
@@ -86,7 +87,7 @@ static int seek_arrives(tape__cycle_store_t *s, tape__window_t *w, const tape__c
                         tape__cursor_t *entry)
 {
     uint64_t last;
-    int rc = tape__excerpt_index_find_sound(s, end->sequence, entry);
+    int rc = tape__excerpt_index_find_sound(s, w, end->sequence, entry);
     if (rc != TAPE_OK) return rc;
     tape__cursor_t c = *entry;
     rc = walk_to(s, w, &c, end->position, &last);

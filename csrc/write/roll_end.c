@@ -13,7 +13,7 @@ int tape__roll_index_the_rest(tape__writer_t *w, tape__cycle_store_t *s, tape__c
     tape__window_t window = {0};
     tape__cursor_t c;
     int64_t from = tape__excerpt_index_next(s);
-    int rc = tape__excerpt_index_find(s, from, &c);
+    int rc = tape__excerpt_index_find(s, &window, from, &c);
     while (rc == TAPE_OK && c.position < end.position && c.sequence < end.sequence) {
         rc = tape__cycle_store_observe(s, &window, &c, TAPE__WRITER_WINDOW);
         tape__word_kind_t kind = tape__word_kind(c.word);

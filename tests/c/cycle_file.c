@@ -89,7 +89,9 @@ static void every_roll_cycle(void)
         CHECK_OK(tape__cycle_store_open(&s, path, 1, false));
         CHECK_EQ(s.index_count, tape_roll_cycle_at(i)->index_count);
         CHECK_EQ(s.index_spacing, tape_roll_cycle_at(i)->index_spacing);
-        CHECK_OK(tape__excerpt_index_find(&s, 0, &c));
+        tape__window_t window = {0};
+        CHECK_OK(tape__excerpt_index_find(&s, &window, 0, &c));
+        tape__window_close(&window);
         CHECK(c.position > s.first_document);
         tape__cycle_store_close(&s);
     }

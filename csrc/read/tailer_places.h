@@ -1,0 +1,54 @@
+/* tailer_places.h - where every 16th message of a cycle is, as far as a tailer has seen.
+ *
+ * The index has an entry for every 64th or 256th message, so a seek walks over a hundred others on
+ * the average. Who seeks a second time into a cycle keeps the places that it passes: one word each,
+ * in a table that is as large as the cycle needs and at most 2 MiB.
+ *
+ *     slot  sequence / 16, modulo the number of slots (a power of two)
+ *     word  bits 63..40  what the modulo took away of sequence / 16, so that a slot names one place
+ *           bits 39..0   position / 4; 0: nothing is known
+ *
+ * A complete document never moves, so a place once right stays right while the file is in hand.
+ */
+#ifndef TAPE_TAILER_PLACES_H
+#define TAPE_TAILER_PLACES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    uint64_t *slots; /* NULL: none yet */
+    int slot_bits;   /* log2 of their number */
+    int wanted;      /* how often a table was wanted in this cycle: the first seek makes none */
+} tape__places_t;
+
+enum {
+    TAPE__PLACE_EVERY_BITS = 4, /* every 16th message */
+    TAPE__PLACE_POSITION_BITS = 40
+};
+
+/* Makes the table for a cycle of so many messages, when it is worth it. Without memory there is
+ * none, and seeks walk from the index. */
+void tape__places_want(tape__places_t *p, int64_t messages);
+void tape__places_forget(tape__places_t *p);
+/* The nearest place at or before `sequence`, none further back than `least`. */
+bool tape__places_before(const tape__places_t *p, int64_t sequence, int64_t least, int64_t *found,
+                         uint64_t *position);
+
+static inline bool tape__places_wants(int64_t sequence)
+{
+    return (sequence & ((1 << TAPE__PLACE_EVERY_BITS) - 1)) == 0;
+}
+
+/* Message `sequence`, one that is wanted, is at `position`, a multiple of 4. */
+static inline void tape__places_note(tape__places_t *p, int64_t sequence, uint64_t position)
+{
+    const uint64_t place = (uint64_t)sequence >> TAPE__PLACE_EVERY_BITS;
+    const uint64_t tag = place >> p->slot_bits;
+    if (tag >> (64 - TAPE__PLACE_POSITION_BITS) || position >> (TAPE__PLACE_POSITION_BITS + 2))
+        return;
+    p->slots[place & ((UINT64_C(1) << p->slot_bits) - 1)] =
+        tag << TAPE__PLACE_POSITION_BITS | position >> 2;
+}
+
+#endif

@@ -1,0 +1,172 @@
+/* tailer_seek.c - to a given message (format.md 12.2).
+ *
+ * From a place before it that is known - an index entry, one that was passed earlier, or where the
+ * tailer stands - over the messages between. In the cycle in hand a tailer without a bound on what
+ * it maps looks through `wide`, one window over the whole file: address space costs nothing, and
+ * seeking to and fro maps nothing any more. Reading then goes on through a part of it, and behind
+ * that through windows of its own, so that only what was sought stays resident.
+ */
+#include "base/error.h"
+#include "base/platform.h"
+#include "file/excerpt_index.h"
+#include "read/tailer.h"
+
+/* How long it is believed that nobody deleted the file in hand, unless the listing tells. */
+#define BELIEVED_MS 50
+
+/* ---- walking ---- */
+
+/* Over complete documents that lie whole in the window, up to message `sequence`, without a call;
+ * the places passed are kept. Whatever else there is is left to walk_to(). */
+static void walk_in_window(const tape__window_t *w, int64_t sequence, tape__cursor_t *c,
+                           tape__places_t *places)
+{
+    const uint8_t *base = w->base;
+    uint64_t at = c->position - w->start;
+    int64_t here = c->sequence;
+    if (c->position < w->start) return;
+    while (here < sequence && at + 4 <= w->size) {
+        /* order[publish]: only the lengths of complete documents are walked by. */
+        const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)(base + at));
+        if (at + 4 + tape__word_length(word) > w->size) break;
+        if (tape__word_is_message(word)) {
+            if (places && tape__places_wants(here))
+                tape__places_note(places, here, w->start + at);
+            here++;
+        } else if (tape__word_kind(word) != TAPE__WORD_META) {
+            break;
+        }
+        at = tape__next_position(at, tape__word_length(word), true);
+    }
+    c->position = w->start + at;
+    c->sequence = here;
+}
+
+/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
+ * or a code. */
+static int walk_to(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    tape__places_t *places = s == &t->store && t->places.slots ? &t->places : NULL;
+    for (;;) {
+        if (s->aligned) walk_in_window(w, sequence, c, places);
+        int rc = tape__cycle_store_observe(s, w, c, t->window_size);
+        if (rc != TAPE_OK) return rc;
+        tape__word_kind_t kind = tape__word_kind(c->word);
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
+            return c->sequence == sequence ? 0 : -1;
+        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
+        tape__cycle_store_step(s, c);
+    }
+}
+
+/* A place at or before `sequence` from which the walk is short: a place passed before, an index
+ * entry, or where we are. */
+static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    const bool in_hand = s == &t->store;
+    *c = (tape__cursor_t){0, 0, 0};
+    if (!in_hand || !tape__places_before(&t->places, sequence, sequence - s->index_spacing,
+                                         &c->sequence, &c->position)) {
+        int rc = tape__excerpt_index_find(s, w, sequence, c);
+        if (rc != TAPE_OK) return rc;
+    }
+    if (in_hand && !t->backward && t->at.sequence <= sequence && t->at.sequence > c->sequence)
+        *c = t->at;
+    return TAPE_OK;
+}
+
+static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
+                   tape__cursor_t *c)
+{
+    int rc = nearest(t, s, w, sequence, c);
+    return rc == TAPE_OK ? walk_to(t, s, w, sequence, c) : rc;
+}
+
+/* ---- in the cycle in hand ---- */
+
+/* The window to seek through. A part of `wide` is given up: it may be mapped anew. */
+static tape__window_t *window_to_seek(tape_tailer_t *t)
+{
+    if (t->bounded) return &t->window;
+    if (t->window.borrowed) tape__window_close(&t->window);
+    if (t->wide.base && t->wide.start == 0) return &t->wide;
+    tape__window_close(&t->wide);
+    int rc = tape__window_cover(&t->wide, &t->store.file, 0, 4, UINT64_MAX);
+    return rc == TAPE_OK ? &t->wide : &t->window;
+}
+
+static int seek_in_hand(tape_tailer_t *t, int64_t sequence, tape__cursor_t *c)
+{
+    if (t->store.aligned) tape__places_want(&t->places, tape__excerpt_index_next(&t->store));
+    tape__window_t *w = window_to_seek(t);
+    int rc = seek_in(t, &t->store, w, sequence, c);
+    if ((rc == 0 || rc == 1) && w == &t->wide && tape__window_has(w, c->position, 4)) {
+        tape__window_close(&t->window);
+        t->window = tape__window_part(w, c->position, t->window_size);
+    }
+    return rc;
+}
+
+/* Whether somebody deleted the file in hand, as far as it is time to ask. */
+static bool is_deleted_by_now(tape_tailer_t *t)
+{
+    const int64_t now = tape__now_coarse_ms();
+    const uint64_t listing = tape__listing_pulse(&t->site->listing);
+    if (t->believed_until_ms - now > 0 && t->believed_until_ms - now <= BELIEVED_MS &&
+        listing == t->believed_listing)
+        return false;
+    if (tape__tailer_is_deleted(t)) return true;
+    t->believed_until_ms = now + BELIEVED_MS;
+    t->believed_listing = listing;
+    return false;
+}
+
+int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
+{
+    tape__cursor_t c;
+    /* What was deleted is read to its end, but an index is that of a message in the queue. */
+    if (t->open && t->store.cycle == cycle && !is_deleted_by_now(t)) {
+        int rc = seek_in_hand(t, sequence, &c);
+        if (rc == 0 || rc == 1) t->at = c;
+        return rc;
+    }
+    tape__cycle_store_t store;
+    tape__window_t window = {0};
+    int rc = tape__tailer_open_file(t->site, cycle, &store);
+    if (rc != 1) return rc == 0 ? -1 : rc;
+    rc = seek_in(t, &store, &window, sequence, &c);
+    if (rc == 0 || rc == 1) {
+        tape__tailer_enter_cycle(t, &store);
+        t->window = window;
+        t->at = c;
+        return rc;
+    }
+    tape__window_close(&window);
+    tape__cycle_store_close(&store);
+    return rc;
+}
+
+int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
+{
+    *out = t->at;
+    if (out->position < t->store.first_document) out->position = t->store.first_document;
+    if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
+    /* Backward only the sequence counts; and who waits for a message further on has not walked. */
+    int64_t sequence = t->at.sequence;
+    if (t->name.not_before > sequence) sequence = t->name.not_before;
+    int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
+    return rc < -1 ? rc : TAPE_OK;
+}
+
+int tape__tailer_turn_forward(tape_tailer_t *t)
+{
+    if (!t->open) return TAPE_OK;
+    tape__cursor_t c;
+    int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
+    int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+    if (rc < -1) return rc;
+    t->at = c;
+    return TAPE_OK;
+}
