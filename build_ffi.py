@@ -71,7 +71,8 @@ def stub(declarations: str) -> str:
              + re.findall(r"\b(TAPE_E\w+) = ", declarations)]
     lines.append("    tape_python_clock: Any")
     functions = re.sub(r"(?ms)^typedef .*?\n(?=\n|typedef|[a-z#])|^extern .*$", "", declarations)
-    for result, name, parameters in re.findall(r"(?m)^([\w \*]+?)(tape_\w+)\(([^)]*)\);", functions):
+    pattern = r"(?m)^([\w \*]+?)(tape_\w+)\(([^)]*)\);"
+    for result, name, parameters in re.findall(pattern, functions):
         lines.append(f"    def {name}({_stub_parameters(parameters)}) -> {_stub_type(result)}: ...")
     return STUB_HEAD + "\n".join(lines) + "\n" + STUB_TAIL
 

@@ -1,9 +1,9 @@
 """Only what pyproject.toml cannot say: the two extensions and the wheel's tag.
 
-``tape._native`` (cffi) has the stable ABI: one file for CPython 3.10 and later. Fressian's C codec is
-built for the one Python at hand, because the limited API would cost it speed, so the wheel is that
-Python's. ``TAPE_ABI3=1`` leaves the C codec out and gives a ``cp310-abi3`` wheel; the codec in Python
-then does the same work, slower.
+``tape._native`` (cffi) has the stable ABI: one file for CPython 3.10 and later. Fressian's C codec
+is built for the one Python at hand, because the limited API would cost it speed, so the wheel is
+that Python's. ``TAPE_ABI3=1`` leaves the C codec out and gives a ``cp310-abi3`` wheel; the codec in
+Python then does the same work, slower.
 """
 
 import importlib.util

@@ -194,7 +194,7 @@ class Run:
 
 @contextmanager
 def quietness() -> Iterator[dict[str, str]]:
-    """How busy the machine was with other things: its load before, and its processors' idle time."""
+    """How busy the machine was otherwise: its load before, and its processors' idle time."""
     facts: dict[str, str] = {}
 
     def idle() -> tuple[int, int]:

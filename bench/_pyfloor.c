@@ -1,4 +1,4 @@
-/* _pyfloor.c - the floor of Python: what a call of C and one object a message cost, and nothing else.
+/* _pyfloor.c - the floor of Python: what a call of C and one object a message cost, no more.
  *
  * Log(path, size) maps a file; append(bytes) takes a lock word, copies, claims the header word by
  * CAS and gives the lock back: it returns the position. Iterating gives the messages as bytes, and

@@ -4,7 +4,7 @@
  *
  * Two getppid() calls mark the loop: what strace shows between them was called by it.
  *
- *     strace -f -o trace build/bench/appends              growing: madvise, fallocate, mmap, in steps
+ *     strace -f -o trace build/bench/appends              growing: madvise, fallocate, mmap
  *     strace -f -o trace build/bench/appends -w -n 3000   within one block that is warm: nothing
  *     awk '/getppid/ {n++; next} n == 1' trace
  *

@@ -1,4 +1,4 @@
-"""Builds what is measured besides the package: C programs, the floor of Python, the Java program."""
+"""Builds what is measured besides the package: C programs, Python's floor, the Java program."""
 
 from __future__ import annotations
 

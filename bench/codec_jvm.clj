@@ -1,5 +1,6 @@
 ;; Microseconds per call of data.fressian on the JVM, after warm-up, for the order event.
-;; java -cp CLASSPATH clojure.main bench/codec_jvm.clj prints: strings write read keywords write read
+;; java -cp CLASSPATH clojure.main bench/codec_jvm.clj prints:
+;; strings write read keywords write read
 (require '[clojure.data.fressian :as fress] '[clojure.walk :as walk])
 
 (def event

@@ -4,13 +4,13 @@
  *     floor -s [-q queue] [-d directory]              scenarios on demand, for `python -m bench`
  *     floor -i scenario [-n count]                    one scenario, to count its instructions
  *
- * The scenarios without the library use a mapped file of their own beside the queue; their memory is
- * faulted in, and not yet in the processor's caches. Readers read what was just appended. The rounds
- * of all scenarios are interleaved, so that a slow moment of the machine meets them all. The median
- * is that of rounds within warm blocks; the mean includes the steps between blocks.
+ * The scenarios without the library use a mapped file of their own beside the queue; their memory
+ * is faulted in, and not yet in the processor's caches. Readers read what was just appended. The
+ * rounds of all scenarios are interleaved, so that a slow moment of the machine meets them all. The
+ * median is that of rounds within warm blocks; the mean includes the steps between blocks.
  *
- * With -s a line of standard input is "SCENARIO COUNT", answered by the nanoseconds that COUNT calls
- * took, or "size BYTES", answered by "0".
+ * With -s a line of standard input is "SCENARIO COUNT", answered by the nanoseconds that COUNT
+ * calls took, or "size BYTES", answered by "0".
  */
 #include <fcntl.h>
 #include <inttypes.h>

@@ -58,7 +58,7 @@ def measure_memory(directory: Path, count: int) -> dict[str, dict[str, float]]:
 
 
 def seek_scenarios(directory: Path, count: int, rounds: int) -> list[Scenario]:
-    """Random reads among all, in tape's queue (written before) and in lmdb, which is filled here."""
+    """Random reads among all, in tape's queue (written before) and in lmdb, filled here."""
     import lmdb
     import tape
     queue = tape.open(directory / "large", codec=tape.codecs.raw)

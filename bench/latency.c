@@ -5,7 +5,8 @@
  * The writer puts the time into each message just before it writes it, RATE of them a second; the
  * reader looks without pause and takes the difference. "word" is the floor: the time is stored in
  * a word of shared memory, the file PATH; a reader who is off the processor misses some. The reader
- * prints "ready", then its COUNT differences (a word's: those it saw) in nanoseconds on one line. Both sides use CLOCK_MONOTONIC, which processes share.
+ * prints "ready", then its COUNT differences (a word's: those it saw) in nanoseconds on one line.
+ * Both sides use CLOCK_MONOTONIC, which processes share.
  */
 #include <fcntl.h>
 #include <inttypes.h>

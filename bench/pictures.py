@@ -95,6 +95,8 @@ def bars(title: str, unit: str, groups: dict[str, dict[str, float]],
             if name in group:
                 top = place(group[name])
                 out.append(f'<rect x="{begin + thick * n:.1f}" y="{top:.1f}" width="{thick:.1f}" '
-                           f'height="{HEIGHT - BOTTOM - top:.1f}" fill="{COLOURS[n % len(COLOURS)]}">'
-                           f"<title>{escape(f'{name}, {label}: {show_y(group[name])}')}</title></rect>")
+                           f'height="{HEIGHT - BOTTOM - top:.1f}" '
+                           f'fill="{COLOURS[n % len(COLOURS)]}">'
+                           f"<title>{escape(f'{name}, {label}: {show_y(group[name])}')}"
+                           "</title></rect>")
     return _frame(title, unit, out + _legend(names))

@@ -77,12 +77,14 @@ def text(found: dict[str, Any]) -> str:
         counts = list(next(iter(kinds.values())))
         out += ["", "## Writing processes on one queue, messages a second", "",
                 *_plain_table(("", *(f"{n} writing" for n in counts)),
-                              [(k, *(f"{v:,.0f}" for v in by.values())) for k, by in kinds.items()])]
+                              [(k, *(f"{v:,.0f}" for v in by.values()))
+                               for k, by in kinds.items()])]
     if found.get("disk"):
         out += ["", "## Bytes on disk for a message of 64 bytes", "",
                 *_plain_table(("", "bytes"), [(k, f"{v:.1f}") for k, v in found["disk"].items()])]
     if found.get("memory"):
-        out += ["", f"## {found['large']:,} messages of 1 KiB written and tailed: memory in MiB", "",
+        out += ["", f"## {found['large']:,} messages of 1 KiB written and tailed: memory in MiB",
+                "",
                 *_plain_table(("", "peak resident", "of its own", "seconds"),
                               [(k, f"{v['VmHWM'] / 1024:.0f}", f"{v['RssAnon'] / 1024:.0f}",
                                 f"{v['seconds']:.1f}") for k, v in found["memory"].items()])]
@@ -92,7 +94,10 @@ def text(found: dict[str, Any]) -> str:
 def draw(found: dict[str, Any], directory: Path) -> list[str]:
     """Writes the pictures that there are numbers for; returns their names."""
     def short(ns: float) -> str:
-        return f"{ns / 1e6:g} ms" if ns >= 1e6 else f"{ns / 1e3:g} µs" if ns >= 1e3 else f"{ns:g} ns"
+        for size, unit in ((1e6, "ms"), (1e3, "µs")):
+            if ns >= size:
+                return f"{ns / size:g} {unit}"
+        return f"{ns:g} ns"
 
     def size(b: float) -> str:
         return f"{b / 1024:g} KiB" if b >= 1024 else f"{b:g} B"

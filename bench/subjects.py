@@ -1,4 +1,4 @@
-"""What is measured from Python, tape and others: each subject writes and reads in its own directory.
+"""What is measured from Python, tape and others: each subject in its own directory.
 
 Every method ``name(count)`` does its work ``count`` times (reading methods: as often as there is
 something to be read) and returns nanoseconds and how often. Readers read what was written since

@@ -1,4 +1,4 @@
-"""Several writing processes on one queue: ``python -m bench.writers tape|lmdb PATH`` is one of them.
+"""Several writing processes on one queue: ``python -m bench.writers tape|lmdb PATH`` is one.
 
 It obeys lines "write COUNT" as bench/floor.c does.
 """

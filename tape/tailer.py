@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._arguments import not_negative
 from ._cursor import NOTHING, Cursor
 from ._ffi import ffi, lib
 from ._handle import Closable

@@ -144,28 +144,6 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
     return outcome;
 }
 
-int tape__write_lock_try(tape__write_lock_t *lock)
-{
-    bool contended;
-    if (!tape__process_guard(lock->entry, 0, &contended)) return TAPE_ELOCKED;
-    if (!enter(lock)) return refuse_closed(lock);
-    if (claim(lock, TAPE__MIN64)) {
-        COUNT64(counters, &lock->acquired, 1);
-        return TAPE__LOCK_TAKEN;
-    }
-    uint64_t word = OBSERVE64(write_lock, lock->word);
-    if (word != TAPE__MIN64 &&
-        tape__side_file_judge(lock->entry, (int64_t)(word & 0xFFFFFFFF), lock->table_inode) ==
-            TAPE__HOLDER_DEAD &&
-        claim(lock, word)) {
-        COUNT64(counters, &lock->acquired, 1);
-        COUNT64(counters, &lock->broken, 1);
-        return TAPE__LOCK_TAKEN_OVER;
-    }
-    tape__process_unguard(lock->entry);
-    return TAPE_ELOCKED;
-}
-
 bool tape__write_lock_release(tape__write_lock_t *lock)
 {
     /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody

@@ -33,8 +33,6 @@ typedef enum {
 
 /* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED. Takes the guard, too, and keeps it only on success. */
 int tape__write_lock_acquire(tape__write_lock_t *lock);
-/* As above with no waiting at all: TAPE_ELOCKED at once, without a trail. */
-int tape__write_lock_try(tape__write_lock_t *lock);
 /* False when somebody broke it meanwhile: what we know of the file must be looked at again. */
 bool tape__write_lock_release(tape__write_lock_t *lock);
 

@@ -24,7 +24,7 @@ static void check_message(int64_t n, const uint8_t *data, size_t size)
     for (size_t i = 0; i < size; i++) CHECK_EQ(data[i], (uint8_t)n);
 }
 
-/* Sequence in the whole queue of the first message of each cycle: 300 in the first, 400 in the next. */
+/* Number of the first message of each cycle: the first has 300 messages, the next 400. */
 static int64_t number_of(int64_t index, int64_t first)
 {
     return (index & 0xFFFFFFFF) + ((index >> 32) > (first >> 32) ? 300 : 0);

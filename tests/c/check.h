@@ -32,7 +32,7 @@
     do {                                                                                           \
         int64_t got_ = (int64_t)(got), wanted_ = (int64_t)(wanted);                                \
         if (got_ != wanted_)                                                                       \
-            CHECK_FAILED("%s is %" PRId64 " (0x%" PRIx64 "), not %s, %" PRId64 " (0x%" PRIx64 ")",  \
+            CHECK_FAILED("%s is %" PRId64 " (0x%" PRIx64 "), not %s, %" PRId64 " (0x%" PRIx64 ")", \
                          #got, got_, (uint64_t)got_, #wanted, wanted_, (uint64_t)wanted_);         \
     } while (0)
 

@@ -149,8 +149,10 @@ int main(void)
             if (op == TAPE__OP_TRUNCATE || op == TAPE__OP_ALLOCATE || op == TAPE__OP_LINK ||
                 op == TAPE__OP_MKDIR)
                 every_place((tape__op_t)op, ENOSPC, forever);
-            if (op == TAPE__OP_MAP || op == TAPE__OP_OPEN) every_place((tape__op_t)op, ENOMEM, forever);
-            if (op == TAPE__OP_OPEN || op == TAPE__OP_LIST) every_place((tape__op_t)op, EACCES, forever);
+            if (op == TAPE__OP_MAP || op == TAPE__OP_OPEN)
+                every_place((tape__op_t)op, ENOMEM, forever);
+            if (op == TAPE__OP_OPEN || op == TAPE__OP_LIST)
+                every_place((tape__op_t)op, EACCES, forever);
             if (op == TAPE__OP_ALLOCATE) every_place((tape__op_t)op, EOPNOTSUPP, forever);
             if (op == TAPE__OP_POPULATE) every_place((tape__op_t)op, EINVAL, forever);
         }

@@ -1,5 +1,6 @@
-/* Description: index pages are mapped before their message is published, so a mapping that would fail
- * afterwards is never asked for, and no entry stays missing behind an append that succeeded. */
+/* Description: index pages are mapped before their message is published, so a mapping that would
+ * fail afterwards is never asked for, and no entry stays missing behind an append that
+ * succeeded. */
 #include <errno.h>
 
 #include "base/platform.h"

@@ -1,5 +1,6 @@
 /* Description: asking for an older cycle's file fails while a writer rolls. That must not be taken
- * for "there is no such file": the cycle would never get its END_OF_DATA, and tailers stay in it. */
+ * for "there is no such file": the cycle would never get its END_OF_DATA, and tailers stay in
+ * it. */
 #include <errno.h>
 
 #include "base/platform.h"

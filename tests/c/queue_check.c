@@ -94,7 +94,7 @@ static void check_file(const char *path, int64_t cycle, bool newest, int flags, 
 
 t_findings_t t_check_queue(const char *directory, int flags)
 {
-    t_findings_t f = {0, 0, 0, -1};
+    t_findings_t f = {0, 0, 0};
     tape__table_store_t t;
     CHECK_OK(tape__table_store_open(&t, directory, false));
     tape__listing_t l = {
@@ -114,7 +114,6 @@ t_findings_t t_check_queue(const char *directory, int flags)
         CHECK(tape__listing_path(&l, cycle, path, sizeof path));
         check_file(path, cycle, cycle == last, flags, &f);
         f.cycles++;
-        f.newest = cycle;
         if (cycle == last) break;
         CHECK_OK(tape__listing_above(&l, cycle + 1, NULL, &cycle));
     }

@@ -15,7 +15,6 @@ typedef struct {
     int cycles;
     int64_t messages; /* of all cycles */
     int64_t indexed;  /* entries that are set */
-    int64_t newest;   /* cycle, -1: none */
 } t_findings_t;
 
 /* Ends the program when something is wrong: every chain ends in 0 (newest cycle) or END_OF_DATA

@@ -32,7 +32,7 @@ static void close_with_children(void)
     CHECK_EQ(tape_queue_close(w.queue), TAPE_EBUSY); /* its memory is still the caller's */
     CHECK_OK(tape_queue_shutdown(w.queue));
     CHECK_OK(tape_queue_shutdown(w.queue));
-    CHECK_EQ(t_descriptors(directory), 2); /* that, and the slot in tape.side until the handle goes */
+    CHECK_EQ(t_descriptors(directory), 2); /* that, and the slot until the handle goes */
     CHECK(t_mappings(directory) <= 2);     /* the header and the window of the delivered message */
     CHECK_EQ(tape_appender_write(w.appender, "z", 1), TAPE_ECLOSED);
     CHECK_EQ(tape_tailer_seek_start(t), TAPE_ECLOSED);

@@ -50,7 +50,7 @@ int main(void)
                         check_actions(&f, d);
                     }
     for (int n = 0; n < 13; n++) CHECK(seen[n] > 0);
-    /* One row each: the eight combinations of a current cycle that can be written, and no others. */
+    /* One row each: the eight combinations of a current cycle that can be written. */
     for (int n = 'F' - 'A'; n < 13; n++) CHECK_EQ(seen[n], 1);
     return 0;
 }

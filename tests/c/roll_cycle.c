@@ -20,7 +20,8 @@ static void the_table(void)
         CHECK(r->max_messages <=
               (int64_t)r->index_count * r->index_count * (int64_t)r->index_spacing);
         CHECK_EQ(r->default_epoch_ms, strcmp(r->name, "WEEKLY") == 0 ? 259200000 : 0);
-        for (size_t k = 0; k < n; k++) CHECK(strcmp(r->pattern, tape_roll_cycle_at(k)->pattern) != 0);
+        for (size_t k = 0; k < n; k++)
+            CHECK(strcmp(r->pattern, tape_roll_cycle_at(k)->pattern) != 0);
     }
     CHECK_EQ(n, 28);
     CHECK(tape_roll_cycle_at(SIZE_MAX) == NULL);
@@ -85,7 +86,8 @@ static void named_examples(void)
 static void refused_names(void)
 {
     static const char *const names[] = {
-        "",               "20200101F",        "20200101F.cq",      "20200101F.cq4t", "20201301F.cq4",
+        "",               "20200101F",        "20200101F.cq",      "20200101F.cq4t",
+        "20201301F.cq4",
         "20200230F.cq4",  "20200101f.cq4",    "020200101F.cq4",    "2020010F.cq4",   "20200101.cq4",
         "20200101F.cq4 ", "20200100F.cq4",    "xxxxxxxxF.cq4",     "2020-101F.cq4",
     };
@@ -98,7 +100,8 @@ static void refused_names(void)
     CHECK(tape__cycle_of_file_name(r, 0, "20200101-02II.cq4", &cycle));
     CHECK(!tape__cycle_of_file_name(r, 0, "20200101-03II.cq4", &cycle));
     char small[13];
-    CHECK(!tape__cycle_file_name(tape_roll_cycle_named("FAST_DAILY"), 0, 18262, small, sizeof small));
+    CHECK(!tape__cycle_file_name(tape_roll_cycle_named("FAST_DAILY"), 0, 18262, small,
+                                 sizeof small));
     char name[TAPE__NAME_MAX];
     CHECK(!tape__cycle_file_name(tape_roll_cycle_named("WEEKLY"), 0, INT32_MAX, name, sizeof name));
     CHECK(!tape__cycle_file_name(r, 0, INT64_MAX, name, sizeof name));
@@ -114,7 +117,7 @@ static void random_names(unsigned seed)
             int64_t now = (int64_t)(drand48() * 130 * 365.25 * (double)DAY);
             int64_t epoch = n % 3 == 0 ? 0 : lrand48() % (365 * DAY);
             if (n % 3 == 2) epoch = -(lrand48() % DAY);
-            if (r->length_ms > DAY) epoch = r->default_epoch_ms; /* WEEKLY knows its own weeks only */
+            if (r->length_ms > DAY) epoch = r->default_epoch_ms; /* WEEKLY: its own weeks only */
             int64_t cycle = tape__cycle_of_time(r, epoch, now), again;
             if (cycle < 0 || cycle > INT32_MAX) continue; /* one-second cycles end in 2038 */
             char name[TAPE__NAME_MAX];

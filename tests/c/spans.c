@@ -11,7 +11,7 @@ enum { MESSAGES = 1200, ROOM = 400 };
 static tape_span_t spans[ROOM];
 static char large[40000];
 
-/* Message n: mostly short; some larger than a small window; most of them documents without frame. */
+/* Message n: mostly short; some larger than a small window; most without frame. */
 static size_t size_of(int n) { return n % 97 == 96 ? sizeof large : (size_t)(n % 13) * 9; }
 
 static void fill(tape_queue_t *q, int64_t *ms)

@@ -7,7 +7,7 @@
 #include "format/roll_cycle.h"
 #include "helpers.h"
 
-/* The first 0x100 bytes: header, and the first two entries, of a FAST_DAILY queue of cycle 0x4CDD. */
+/* The first 0x100 bytes: header, and the first two entries, of a FAST_DAILY queue. */
 static const uint8_t annotated[] =
     "\xB0\x00\x00\x40"
     "\xB9\x06header\xB6\x07STStore\x82\x9A\x00\x00\x00"

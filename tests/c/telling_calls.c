@@ -1,5 +1,5 @@
-/* Description: calls on a tailer that only tell leave it as it is: what was read before them can still
- * be taken back, also when another thread tells meanwhile; and they refuse NULL. */
+/* Description: calls on a tailer that only tell leave it as it is: what was read before them can
+ * still be taken back, also when another thread tells meanwhile; and they refuse NULL. */
 #include <pthread.h>
 
 #include "base/atomics.h"

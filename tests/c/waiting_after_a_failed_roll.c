@@ -1,6 +1,6 @@
-/* Description: a writer whose roll failed, or whose file was deleted and could not be made again, has
- * no cycle file in hand. When it then waits for the write lock it watches whether others are at work,
- * and must not look into the file that it closed: that memory is not mapped any more. */
+/* Description: a writer whose roll failed, or whose file was deleted and could not be made again,
+ * has no cycle file in hand. When it then waits for the write lock it watches whether others are at
+ * work, and must not look into the file that it closed: that memory is not mapped any more. */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>

@@ -166,7 +166,7 @@ static void own_pid_left_over(void)
     CHECK_EQ(*word, TAPE__MIN64);
 }
 
-/* Somebody broke our lock while we held it: noticed at the release, looked at again, nothing lost. */
+/* Somebody broke our lock while we held it: noticed at the release, and nothing lost. */
 static uint64_t *robbed;
 static void rob(const char *name)
 {

@@ -1,6 +1,6 @@
-/* Description: a writer notices at its next message that its file was deleted and that this was told,
- * also when it happens while it enters the file; and it lists its cycle again when a look at the
- * directory took it out of the listing. */
+/* Description: a writer notices at its next message that its file was deleted and that this was
+ * told, also when it happens while it enters the file; and it lists its cycle again when a look at
+ * the directory took it out of the listing. */
 #include <unistd.h>
 
 #include "base/atomics.h"

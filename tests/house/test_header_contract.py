@@ -69,7 +69,7 @@ def test_every_function_is_documented() -> None:
             assert block.lstrip().startswith(("/*", "typedef")) or "/*" in block, block
 
 
-def test_public_names() -> None:
+def test_the_public_names_are_these() -> None:
     """The names of the package, listed: adding one is a decision."""
     assert sorted(tape.__all__) == sorted("""
         Appender AppenderInfo Clock Codec CycleFile Entry Lag Location MetadataEntry Queue QueueInfo

@@ -1,8 +1,8 @@
 """The hot calls of C take no more instructions than instructions.json says.
 
-callgrind counts the same in every run, whatever else the machine does; so a step back shows here and
-not in a benchmark months later. Who makes a call cheaper lowers its limit: about 5 % above what is
-counted, for other compilers. Needs valgrind; CI has it.
+callgrind counts the same in every run, whatever else the machine does; so a step back shows here
+and not in a benchmark months later. Who makes a call cheaper lowers its limit: about 5 % above what
+is counted, for other compilers. Needs valgrind; CI has it.
 """
 
 from __future__ import annotations

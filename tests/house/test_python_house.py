@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.kit.sources import ROOT
@@ -67,12 +65,3 @@ def test_the_search_for_circles_finds_one() -> None:
     """A check that cannot fail checks nothing."""
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
-
-
-def modules_after(code: str, *arguments: str) -> set[str]:
-    """What a fresh interpreter has imported beyond what it begins with."""
-    ran = subprocess.run(
-        [sys.executable, "-c", "import sys\nbefore = set(sys.modules)\n" + code
-         + "\nprint(*sorted(set(sys.modules) - before))", *arguments],
-        capture_output=True, text=True, timeout=60, check=True)
-    return set(ran.stdout.split())

@@ -281,10 +281,6 @@ class JvmTailer(_OfQueue):
     def set_striding(self, striding: bool) -> None:
         self._call("striding", striding)
 
-    def set_acknowledged_only(self, on: bool) -> None:
-        """``readAfterReplicaAcknowledged``."""
-        self._call("acknowledged", on)
-
     def to_start(self) -> None:
         self._call("tostart")
 

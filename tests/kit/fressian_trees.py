@@ -148,9 +148,6 @@ def _int(value: int) -> dict[str, Any]:
     return {"t": kind, "v": str(value)}
 
 
-_LISTS = (list, tuple)
-
-
 def _array(value: Any) -> dict[str, Any]:
     kind = {("i", 4): "int[]", ("q", 8): "long[]", ("f", 4): "float[]", ("d", 8): "double[]"}[
         value.typecode, value.itemsize]

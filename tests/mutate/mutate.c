@@ -689,7 +689,8 @@ static void read_batches(tape_tailer_t *t)
     tape_batch_t b = {buffer, sizeof buffer, ends, indexes, framings, 64};
     int count = 0;
     if (CALL(tape_tailer_seek_start, t) < 0) return;
-    while ((got = CALL(tape_tailer_next_many, t, &b)) > 0 && hash_of(buffer, (size_t)ends[got - 1])) {
+    while ((got = CALL(tape_tailer_next_many, t, &b)) > 0 &&
+           hash_of(buffer, (size_t)ends[got - 1])) {
         int64_t keep = (got + 1) / 2;
         if (keep < got && CALL(tape_tailer_unread_many, t, (size_t)keep) < 0) return;
         if ((count += (int)keep) >= MESSAGES_MAX) {

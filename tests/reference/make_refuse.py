@@ -80,8 +80,6 @@ def _key_cut(root: Path) -> None:
     _poke(root / TABLE, entry + 1, b"\x7f")  # the key's length reaches beyond its entry
 
 
-_LAST_AT = 0x340  # header word of the sixth message; checked by the tests
-
 REFUSALS: dict[str, Refusal] = {
     "table-empty": Refusal("table store of length 0", TABLE, 0,
                            lambda root: _cut(root / TABLE, 0)),

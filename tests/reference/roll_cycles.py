@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta, timezone
 
 DAY_MS = 86_400_000
 WEEKLY_EPOCH = 259_200_000  # Sunday 1970-01-04, the default of WEEKLY when 0 is stored
-CYCLE_MAX = 2**31 - 1
 
 _ZERO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DAY_ZERO = date(1970, 1, 1)

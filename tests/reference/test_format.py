@@ -17,7 +17,6 @@ from tests.reference.file_bytes import FileBytes
 from tests.reference.table_store import read_table_store
 
 ALL = examples()
-IDS = [f"{e.kind}-{e.attributes.replace('/', '-')}-{e.line}" for e in ALL]
 
 
 def of_kind(kind: str, start: str = "") -> list[Example]:

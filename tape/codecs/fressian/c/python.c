@@ -72,7 +72,6 @@ static int take_functions(void)
     g.split = take("tape.codecs.fressian.types", "_split");
     g.code_of_tag = take("tape.codecs.fressian.codes", "CODE_OF_TAG");
     g.DecodeError = take("tape.errors", "DecodeError");
-    g.EncodeError = take("tape.errors", "EncodeError");
     return PyErr_Occurred() ? -1 : 0;
 }
 

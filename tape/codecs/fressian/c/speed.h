@@ -62,7 +62,7 @@ typedef struct {
     PyTypeObject *Keyword, *Symbol, *BigInt, *Float32, *Char, *URI, *Regex, *Instant, *FrozenMap,
         *Record, *TaggedValue, *BoolArray, *ObjectArray, *Cached;
     PyObject *Decimal, *UUID, *uuid_unknown, *END;
-    PyObject *DecodeError, *EncodeError;
+    PyObject *DecodeError;
     PyObject *bigint_bytes, *instant_ms, *decimal_parts, *make_decimal,
         *ratio_parts, *make_ratio, *uri_text, *pattern_text, *array_parts, *numpy_parts,
         *numpy_scalar, *make_array, *make_numpy, *cache_key, *freeze, *run_reader,

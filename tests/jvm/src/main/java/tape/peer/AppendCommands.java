@@ -126,7 +126,8 @@ final class AppendCommands {
         String method = words.word();
         switch (method) {
             case "say" -> calls.say(words.text());
-            case "move" -> calls.move(words.number(), Double.parseDouble(words.word()), words.text());
+            case "move" ->
+                calls.move(words.number(), Double.parseDouble(words.word()), words.text());
             case "ping" -> calls.ping();
             default -> throw new IllegalArgumentException("no such method: " + method);
         }

@@ -36,7 +36,8 @@ final class Console {
     }
 
     void serve(InputStream in) throws IOException {
-        BufferedReader lines = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
+        BufferedReader lines =
+            new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8));
         replies.println("ready");
         replies.flush();
         for (String line; (line = lines.readLine()) != null; ) {

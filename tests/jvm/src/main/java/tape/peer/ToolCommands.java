@@ -29,7 +29,7 @@ final class ToolCommands {
         });
     }
 
-    /** {@code dump PATH}: a file, or all files of a directory, as Chronicle's DumpMain prints it. */
+    /** {@code dump PATH}: a file, or all files of a directory, as DumpMain prints it. */
     private Reply dump(Words words) {
         ByteArrayOutputStream text = new ByteArrayOutputStream();
         try (PrintStream out = new PrintStream(text, false, StandardCharsets.UTF_8)) {
