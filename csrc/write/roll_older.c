@@ -18,7 +18,10 @@
 int tape__roll_move_aside(tape__writer_t *w, const char *path)
 {
     char aside[TAPE__PATH_SIZE];
-    snprintf(aside, sizeof aside, "%s-%" PRId64 TAPE__DISCARD_SUFFIX, path, tape__now_ms());
+    int length =
+        snprintf(aside, sizeof aside, "%s-%" PRId64 TAPE__DISCARD_SUFFIX, path, tape__now_ms());
+    if (length >= (int)sizeof aside)
+        return tape__fail(TAPE_EINVAL, path, -1, "the path is too long to be moved aside");
     int rc = tape__rename(path, aside);
     if (rc < 0) return tape__fail_errno(-rc, path, "moving a half-made cycle file aside");
     COUNT64(counters, &w->repairs, 1);
