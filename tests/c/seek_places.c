@@ -1,4 +1,4 @@
-/* Description: seeking to and fro in one cycle that grows meanwhile: each seek leads to its message,
+/* Description: seeking to and fro in one cycle that grows meanwhile: each seek finds its message,
  * whatever was kept on the way, bounded and unbounded; a warm seek maps nothing; a file that was
  * deleted is noticed 50 ms later at the latest, at once when the listing moved. */
 #include <stdio.h>
