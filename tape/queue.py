@@ -337,8 +337,8 @@ class Queue(Handle):
         return self._index_or_none(found)
 
     def _effective_epoch(self) -> int:
-        weekly = 259_200_000 if self.roll_cycle.name == "WEEKLY" else 0
-        return self.epoch or weekly
+        row = lib.tape_roll_cycle_named(self.roll_cycle.name.encode())
+        return self.epoch or int(row.default_epoch_ms)
 
     def info(self) -> QueueInfo:
         """Facts about the queue; see :class:`tape.QueueInfo`. Reads the directory.

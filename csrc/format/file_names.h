@@ -1,5 +1,5 @@
 /* file_names.h - the names of the files in a queue's directory, but for those of cycles
- * (roll_cycle.h). tape/deletion.py knows them, too; tests/house/test_one_home.py compares.
+ * (roll_cycle.h). tape/deletion.py knows them, too; tests/house/test_facts.py compares.
  */
 #ifndef TAPE_FILE_NAMES_H
 #define TAPE_FILE_NAMES_H

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import tape
+from tape.codecs.fressian import _convert, codes, handlers
 from tape.deletion import OURS
-from tests.kit.sources import C_SOURCES, ROOT
+from tape.opening import EPOCH_MAX
+
+from tests.kit.sources import C_SOURCES, CSRC, ROOT
 
 
 def test_the_library_the_package_and_the_build_have_one_version() -> None:
@@ -17,19 +20,67 @@ def test_the_library_the_package_and_the_build_have_one_version() -> None:
     assert package[1] == build[1] == tape.__version__
 
 
-def names_that_c_makes() -> set[str]:
-    """Names of files out of the string literals of csrc, with digits where a number stands."""
-    text = "\n".join(path.read_text() for path in C_SOURCES)
-    text = re.sub(r'"\s*PRI[dx]64\s*"', "0", text)
-    named = re.findall(r'"(?:%s[/-])*([^"/ \n]*(?:\.cq4t?|\.discard|\.tmp|tape\.side))"', text)
-    return {re.sub(r"%0?", "1", name) for name in named}
-
-
 def test_delete_knows_every_file_that_c_makes() -> None:
-    """tape.delete() leaves nothing of a queue behind, and takes nothing else."""
-    names = names_that_c_makes()
-    assert {"metadata.cq4t", "tape.side"} <= names and len(names) >= 4, names
-    for name in names - {".cq4", ".tmp"}:
-        made = f"20200101F.cq4-{name}" if name.endswith(".discard") else name
-        assert OURS.fullmatch(made), name
-    assert not OURS.fullmatch("notes.txt")
+    """tape.delete() leaves nothing of a queue behind, and takes nothing else: names of C's header."""
+    text = (CSRC / "format" / "file_names.h").read_text()
+    names = dict(re.findall(r'#define TAPE__(\w+) .*?"([^"]+)"', text))
+    assert len(names) >= 7
+    cycle = "20200101F" + names["CYCLE_SUFFIX"]
+    made = {names["TABLE_NAME"], names["LISTING_4_NAME"], names["SIDE_NAME"], cycle,
+            f"{cycle}-1600000000000{names['DISCARD_SUFFIX']}",
+            f"{names['TEMPORARY_PREFIX']}table-1-2{names['TEMPORARY_SUFFIX']}",
+            f"{names['TEMPORARY_PREFIX']}{names['TEMPORARY_CYCLE_PREFIX']}1-2"
+            f"{names['TEMPORARY_SUFFIX']}"}
+    assert [name for name in made if not OURS.fullmatch(name)] == []
+    for foreign in ("notes.txt", "tape.side.bak", f"{cycle}.gz", "table.tmp"):
+        assert not OURS.fullmatch(foreign)
+
+
+def test_no_other_file_of_c_spells_a_file_name() -> None:
+    """Their one home is format/file_names.h."""
+    for path in C_SOURCES:
+        if path.name != "file_names.h":
+            code = re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL)
+            assert not re.findall(r'"[^"\n]*(?:\.cq4t?|\.discard|\.tmp|tape\.side)"', code), path
+
+
+def test_the_range_of_epochs_is_the_same_in_python() -> None:
+    """opening.py names the argument; C decides."""
+    found = re.search(r"TAPE__EPOCH_MAX INT64_C\((\d+)\)",
+                      (CSRC / "file" / "table_store.h").read_text())
+    assert found and int(found[1]) == EPOCH_MAX
+
+
+def enum_of(text: str, name: str) -> list[tuple[str, int]]:
+    """Names and values of an enum of C, in its order."""
+    body = re.search(rf"enum {name} \{{(.*?)\}}", text, re.DOTALL)
+    assert body
+    found, value = [], -1
+    for part in re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL).split(","):
+        word, _, given = part.partition("=")
+        value = int(given, 0) if given else value + 1
+        found.append((word.strip(), value))
+    return found
+
+
+SPEED_H = (ROOT / "tape" / "codecs" / "fressian" / "c" / "speed.h").read_text()
+
+
+def test_both_codecs_of_fressian_have_the_same_codes() -> None:
+    """codes.py in the order of the bytes, and the enum of C."""
+    python = [value for name, value in vars(codes).items()
+              if name.isupper() and type(value) is int and 0x80 <= value <= 0xFF]
+    assert sorted(python) == sorted(value for _, value in enum_of(SPEED_H, "code"))
+
+
+def test_both_codecs_of_fressian_have_the_same_kinds_and_limits() -> None:
+    """handlers.py, and the enum of C in its order; parts of strings and bytes, counts."""
+    kinds = enum_of(SPEED_H, "kind")
+    assert [value for _, value in kinds] == list(range(len(kinds)))
+    for word, value in kinds:
+        assert getattr(handlers, word.removeprefix("K_")) == value, word
+    for name in ("STRING_PART_MAX", "BYTES_PART_MAX", "COUNT_MAX"):
+        found = re.search(rf"#define {name} (?:INT64_C\()?(\w+)", SPEED_H)
+        assert found and int(found[1], 0) == getattr(codes, name), name
+    same = re.search(r"#define SAME_HASH_MAX (\d+)", SPEED_H)
+    assert same and int(same[1]) == _convert.SAME_HASH_MAX
