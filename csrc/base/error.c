@@ -71,7 +71,8 @@ static code_row_t code_row(tape_code_t code)
                             "open the queue again in the child process"};
     case TAPE_ELOCKED:
         return (code_row_t){"TAPE_ELOCKED", "another process holds the write lock",
-                            "see what the holder is doing, or raise lock_timeout"};
+                            "see what the holder is doing, or raise lock_timeout; when it is "
+                            "certain that nobody writes, `tape unlock` frees the lock"};
     case TAPE_EAPPENDLOCK:
         return (code_row_t){"TAPE_EAPPENDLOCK", "appends are switched off for this queue",
                             "a replication sink holds chronicle.append.lock; append to the source"};

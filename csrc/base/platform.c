@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -135,15 +136,25 @@ int tape__stat_path(const char *path, tape__stat_t *out)
     return 0;
 }
 
+/* Beyond the limit the kernel does not only refuse, it kills by SIGXFSZ. */
+static bool beyond_limit(uint64_t end)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           end > (uint64_t)limit.rlim_cur;
+}
+
 int tape__file_truncate(int fd, uint64_t size)
 {
     FAULT(TAPE__OP_TRUNCATE);
+    if (beyond_limit(size)) return -EFBIG;
     return ftruncate(fd, (off_t)size) == 0 ? 0 : -errno;
 }
 
 int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
 {
     FAULT(TAPE__OP_ALLOCATE);
+    if (beyond_limit(offset + size)) return -EFBIG;
     int rc;
     do {
         rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
@@ -171,6 +182,21 @@ int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size)
         done += (size_t)n;
     }
     return (int64_t)done;
+}
+
+int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size)
+{
+    FAULT(TAPE__OP_WRITE);
+    if (beyond_limit(offset + size)) return -EFBIG;
+    for (size_t done = 0; done < size;) {
+        ssize_t n =
+            pwrite(fd, (const char *)buffer + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (n == 0) return -ENOSPC;
+        done += (size_t)n;
+    }
+    return 0;
 }
 
 int tape__file_sync(int fd)
@@ -345,26 +371,51 @@ static size_t read_stat(int64_t pid, char *buffer, size_t size, char **fields)
     return (size_t)n;
 }
 
+/* Field `n` of those, which begin with field 3; NULL when there are not so many. */
+static const char *stat_field(const char *fields, int n)
+{
+    for (int field = 3; fields && field < n; field++) {
+        fields = strchr(fields, ' ');
+        if (fields) fields++;
+    }
+    return fields;
+}
+
+/* Whether the number is that of a thread which is not the first of its process: kill() and /proc
+ * know these, too. */
+static bool is_a_mere_thread(int64_t pid)
+{
+    char line[256];
+    long long group = pid;
+    snprintf(line, sizeof line, "/proc/%" PRId64 "/status", pid);
+    FILE *status = fopen(line, "re");
+    if (!status) return false;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "Tgid: %lld", &group) == 1) break;
+    fclose(status);
+    return group != pid;
+}
+
 int tape__process_alive(int64_t pid)
 {
     char buffer[1024], *fields;
     if (pid <= 0 || pid > INT32_MAX) return 0;
     if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return 0;
-    /* A killed process that its parent has not reaped runs no more. */
-    if (read_stat(pid, buffer, sizeof buffer, &fields)) return *fields != 'Z' && *fields != 'X';
-    return 1;
+    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return 1;
+    if (is_a_mere_thread(pid)) return 0;
+    if (*fields != 'Z' && *fields != 'X') return 1;
+    /* A killed process that its parent has not reaped runs no more; but the first thread of one may
+     * have ended while others go on. */
+    const char *threads = stat_field(fields, 20);
+    return threads && strtol(threads, NULL, 10) > 1;
 }
 
 uint64_t tape__process_start(int64_t pid)
 {
     char buffer[1024], *fields;
     if (!read_stat(pid, buffer, sizeof buffer, &fields)) return 0;
-    for (int field = 3; field < 22; field++) { /* starttime is field 22, the state is field 3 */
-        fields = strchr(fields, ' ');
-        if (!fields) return 0;
-        fields++;
-    }
-    return strtoull(fields, NULL, 10);
+    const char *start = stat_field(fields, 22);
+    return start ? strtoull(start, NULL, 10) : 0;
 }
 
 uint64_t tape__pid_namespace(void)
@@ -373,22 +424,65 @@ uint64_t tape__pid_namespace(void)
     return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
 }
 
-int tape__process_maps(int64_t pid, uint64_t inode)
+uint64_t tape__boot(void)
+{
+    char text[64] = "";
+    uint64_t boot = 0;
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!f) return 0;
+    if (!fgets(text, sizeof text, f)) text[0] = 0;
+    fclose(f);
+    for (const char *p = text; *p; p++) boot = boot * 31 + (unsigned char)*p;
+    return boot;
+}
+
+/* 1 mapped for writing, 0 not, -1 nothing was listed: we may not look, or there is no memory. */
+static int search_maps(const char *path, uint64_t inode)
 {
     char line[1024];
-    snprintf(line, sizeof line, "/proc/%" PRId64 "/maps", pid);
-    FILE *maps = fopen(line, "re");
+    FILE *maps = fopen(path, "re");
     if (!maps) return -1;
     int found = 0, lines = 0;
     while (!found && fgets(line, sizeof line, maps)) {
         uint64_t mapped;
-        if (sscanf(line, "%*s %*s %*s %*s %" SCNu64, &mapped) == 1) {
+        char rights[8];
+        if (sscanf(line, "%*s %7s %*s %*s %" SCNu64, rights, &mapped) == 2) {
             lines++;
-            found = mapped == inode;
+            found = mapped == inode && rights[1] == 'w';
         }
     }
     fclose(maps);
-    return lines == 0 ? -1 : found; /* an empty list is one that we may not read */
+    return lines == 0 ? -1 : found;
+}
+
+/* The memory of a process whose first thread has ended shows in that of another. */
+static int search_maps_of_threads(int64_t pid, uint64_t inode)
+{
+    char path[320];
+    int found = -1;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/task", pid);
+    DIR *threads = opendir(path);
+    if (!threads) return -1;
+    for (const struct dirent *e; found < 0 && (e = readdir(threads)) != NULL;) {
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "/proc/%" PRId64 "/task/%.20s/maps", pid, e->d_name);
+        found = search_maps(path, inode);
+    }
+    closedir(threads);
+    return found;
+}
+
+int tape__process_maps(int64_t pid, uint64_t inode)
+{
+    enum { KERNEL_THREAD = 0x00200000 }; /* PF_KTHREAD: it has no memory */
+    char path[64], buffer[1024], *fields;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/maps", pid);
+    int found = search_maps(path, inode);
+    if (found >= 0) return found;
+    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return -1;
+    const char *flags = stat_field(fields, 9);
+    if (flags && strtoul(flags, NULL, 10) & KERNEL_THREAD) return 0;
+    return search_maps_of_threads(pid, inode);
 }
 
 /* ---- time ---- */

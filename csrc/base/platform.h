@@ -21,6 +21,7 @@ typedef enum tape__op {
     TAPE__OP_MAP,
     TAPE__OP_POPULATE,
     TAPE__OP_READ,
+    TAPE__OP_WRITE,
     TAPE__OP_LINK,
     TAPE__OP_UNLINK,
     TAPE__OP_RENAME,
@@ -69,6 +70,7 @@ int tape__file_truncate(int fd, uint64_t size);
 int tape__file_reserve(int fd, uint64_t offset, uint64_t size);
 int tape__free_space(int fd, uint64_t *out);
 int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size);
+int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size); /* 0: all */
 int tape__file_sync(int fd);
 int tape__link(const char *from, const char *to);
 int tape__unlink(const char *path);
@@ -97,11 +99,12 @@ int tape__range_is_locked(int fd, uint64_t start, uint64_t length); /* 1 by anot
 
 /* ---- processes ---- */
 int64_t tape__pid(void);
-/* 1 alive, 0 dead or a zombie. */
+/* 1 alive, 0 dead, a zombie, or the number of a thread that is not the first of its process. */
 int tape__process_alive(int64_t pid);
 uint64_t tape__process_start(int64_t pid); /* in clock ticks since boot; 0 unknown */
 uint64_t tape__pid_namespace(void);        /* an id; 0 unknown */
-/* Whether a process has the file mapped: 1 yes, 0 no, -1 cannot be seen. */
+uint64_t tape__boot(void);                 /* an id of this run of the kernel; 0 unknown */
+/* Whether a process has the file mapped for writing: 1 yes, 0 no, -1 cannot be seen. */
 int tape__process_maps(int64_t pid, uint64_t inode);
 
 /* ---- time ---- */

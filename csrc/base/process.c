@@ -16,7 +16,7 @@ typedef struct name {
 struct tape__process_entry {
     uint64_t device, inode, generation;
     int references;
-    int side_fd, side_slot;
+    tape__side_t side;
     pthread_mutex_t guard;
     name_t *names;
     tape__process_entry_t *next;
@@ -35,8 +35,8 @@ static void after_fork_in_parent(void) { pthread_mutex_unlock(&registry_lock); }
 static void after_fork_in_child(void)
 {
     for (tape__process_entry_t *e = registry; e; e = e->next) {
-        tape__close_file(e->side_fd);
-        e->side_fd = -1;
+        tape__close_file(e->side.fd);
+        e->side = (tape__side_t){-1, -1, false};
     }
     registry = NULL; /* the parent's entries: old handles may still point to them */
     (void)BUMP64(generation, &tape__process_generation_word, 1);
@@ -61,7 +61,7 @@ tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode)
         e->inode = inode;
         e->generation = tape__process_generation();
         e->references = 1;
-        e->side_fd = e->side_slot = -1;
+        e->side = (tape__side_t){-1, -1, false};
         pthread_mutex_init(&e->guard, NULL);
         e->next = registry;
         registry = e;
@@ -82,52 +82,53 @@ void tape__process_release(tape__process_entry_t *entry)
         }
     pthread_mutex_unlock(&registry_lock);
     if (!last) return;
-    tape__close_file(entry->side_fd);
+    tape__close_file(entry->side.fd);
     /* A child's copy of a guard that a thread of the parent held must not be destroyed. */
     if (entry->generation == tape__process_generation()) pthread_mutex_destroy(&entry->guard);
     tape__free(entry);
 }
 
+/* In slices: pthread_mutex_timedlock() goes by a clock that can be set. */
 bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended)
 {
+    const int64_t slice = 50000000;
     *contended = false;
     if (pthread_mutex_trylock(&entry->guard) == 0) return true;
     *contended = true;
-    if (timeout_ns < 0) return pthread_mutex_lock(&entry->guard) == 0;
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += timeout_ns / 1000000000;
-    until.tv_nsec += timeout_ns % 1000000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
+    for (int64_t start = tape__monotonic_ns();;) {
+        int64_t left = slice;
+        if (timeout_ns >= 0) {
+            left = timeout_ns - (tape__monotonic_ns() - start);
+            if (left <= 0) return false;
+            if (left > slice) left = slice;
+        }
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += (long)left;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        if (pthread_mutex_timedlock(&entry->guard, &until) == 0) return true;
     }
-    return pthread_mutex_timedlock(&entry->guard, &until) == 0;
 }
 
 void tape__process_unguard(tape__process_entry_t *entry) { pthread_mutex_unlock(&entry->guard); }
 
-int tape__process_side(const tape__process_entry_t *entry, int *slot)
-{
-    *slot = entry->side_slot;
-    return entry->side_fd;
-}
+void tape__process_lock(void) { pthread_mutex_lock(&registry_lock); }
+void tape__process_unlock(void) { pthread_mutex_unlock(&registry_lock); }
 
-void tape__process_set_side(tape__process_entry_t *entry, int fd, int slot)
-{
-    entry->side_fd = fd;
-    entry->side_slot = slot;
-}
+tape__side_t *tape__process_side(tape__process_entry_t *entry) { return &entry->side; }
 
-bool tape__process_claim_name(tape__process_entry_t *entry, uint64_t name)
+int tape__process_claim_name(tape__process_entry_t *entry, uint64_t name)
 {
     for (const name_t *n = entry->names; n; n = n->next)
-        if (n->hash == name) return false;
+        if (n->hash == name) return 0;
     name_t *n = tape__alloc(sizeof *n);
-    if (!n) return false;
+    if (!n) return -1;
     *n = (name_t){name, entry->names};
     entry->names = n;
-    return true;
+    return 1;
 }
 
 void tape__process_give_name(tape__process_entry_t *entry, uint64_t name)

@@ -35,13 +35,22 @@ void tape__process_release(tape__process_entry_t *entry);
 bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended);
 void tape__process_unguard(tape__process_entry_t *entry);
 
-/* Names of tailers that are in use in this process, by hash. Guarded by the guard. */
-bool tape__process_claim_name(tape__process_entry_t *entry, uint64_t name);
+/* What is below is guarded by this lock, which is held for a few system calls at most, never while
+ * one waits for somebody; and fork() waits for it, so that no child is born with a descriptor that
+ * is not in an entry yet. */
+void tape__process_lock(void);
+void tape__process_unlock(void);
+
+/* Names of tailers that are in use in this process, by hash. 1 taken, 0 in use, -1 out of memory. */
+int tape__process_claim_name(tape__process_entry_t *entry, uint64_t name);
 void tape__process_give_name(tape__process_entry_t *entry, uint64_t name);
 
-/* The side file's descriptor and slot of this process (side_file.c), kept here because they are one
- * per process; -1 when not open. Guarded by the guard. */
-int tape__process_side(const tape__process_entry_t *entry, int *slot);
-void tape__process_set_side(tape__process_entry_t *entry, int fd, int slot);
+/* What side_file.c knows, kept here because it is one per process. */
+typedef struct {
+    int fd;      /* -1: not open */
+    int slot;
+    bool writer; /* the slot's owner is known to take the write lock */
+} tape__side_t;
+tape__side_t *tape__process_side(tape__process_entry_t *entry);
 
 #endif

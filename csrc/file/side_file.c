@@ -7,41 +7,49 @@
 #include <string.h>
 
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "format/file_names.h"
 
-enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64 };
-#define LOCKS_AT (UINT64_C(1) << 40)
+enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32 };
+#define WRITERS_AT (UINT64_C(1) << 40)
+#define OWNERS_AT (WRITERS_AT + (UINT64_C(1) << 20))
 #define NAMES_AT (UINT64_C(1) << 41)
+#define JUDGE_AT (UINT64_C(1) << 42)
+#define SIDE_SIZE (SLOTS_AT + (uint64_t)SLOTS * SLOT_SIZE)
 
 typedef struct {
     int64_t pid;
     uint64_t start;
     uint64_t pid_namespace;
-    uint64_t unused[5];
+    uint64_t writer; /* 1 once it may have held the write lock */
+    uint64_t boot;
+    uint64_t unused[3];
 } slot_t;
 _Static_assert(sizeof(slot_t) == SLOT_SIZE, "slots are numbered by their place in the file");
 
 static uint64_t slot_at(int slot) { return SLOTS_AT + (uint64_t)slot * SLOT_SIZE; }
 
-static bool read_slot(int fd, int slot, slot_t *out)
+static slot_t ourselves(bool writer)
 {
-    return tape__file_read(fd, slot_at(slot), out, sizeof *out) == (int64_t)sizeof *out;
+    return (slot_t){.pid = tape__pid(),
+                    .start = tape__process_start(tape__pid()),
+                    .pid_namespace = tape__pid_namespace(),
+                    .writer = writer,
+                    .boot = tape__boot()};
 }
 
+/* ---- the file, with tape__process_lock() held ---- */
+
+/* By calls, not through a mapping: somebody may cut the file, or the disk be full. */
 static bool write_slot(int fd, int slot, const slot_t *value)
 {
-    uint8_t *page;
-    const size_t size = SLOTS_AT + SLOTS * SLOT_SIZE;
-    if (tape__map(fd, 0, size, true, &page) < 0) return false;
-    memcpy(page, "TAPESID1", 8);
-    memcpy(page + slot_at(slot), value, sizeof *value);
-    tape__unmap(page, size);
-    return true;
+    return tape__file_write(fd, slot_at(slot), value, sizeof *value) == 0;
 }
 
 static int open_side(const char *directory)
 {
     char path[TAPE__PATH_SIZE];
+    tape__stat_t st;
     snprintf(path, sizeof path, "%s/" TAPE__SIDE_NAME, directory);
     int fd = tape__open_file(path, TAPE__RDWR);
     if (fd == -ENOENT) {
@@ -49,61 +57,116 @@ static int open_side(const char *directory)
         if (fd == -EEXIST) fd = tape__open_file(path, TAPE__RDWR);
     }
     if (fd < 0) return -1;
-    const uint64_t size = SLOTS_AT + SLOTS * SLOT_SIZE;
-    tape__stat_t st;
-    /* Growing to one and the same size is harmless from several processes at once. The blocks are
-     * reserved because a full disk must not kill us when the page is touched. */
-    if (tape__stat_fd(fd, &st) < 0 || (st.size < size && tape__file_truncate(fd, size) < 0) ||
-        tape__file_reserve(fd, 0, size) == -ENOSPC) {
-        tape__close_file(fd);
-        return -1;
-    }
-    return fd;
+    /* Growing to one and the same size is harmless from several processes at once. */
+    bool good = tape__stat_fd(fd, &st) == 0 && st.is_regular;
+    if (good && st.size < SIDE_SIZE)
+        good = tape__file_truncate(fd, SIDE_SIZE) == 0 &&
+               tape__file_write(fd, 0, "TAPESID1", 8) == 0;
+    if (good) return fd;
+    tape__close_file(fd);
+    return -1;
+}
+
+/* Takes both locks of a slot whose owner is dead. */
+static bool lock_slot(int fd, int slot)
+{
+    if (tape__lock_range(fd, OWNERS_AT + (uint64_t)slot, 1, true) != 0) return false;
+    if (tape__lock_range(fd, WRITERS_AT + (uint64_t)slot, 1, true) == 0) return true;
+    tape__unlock_range(fd, OWNERS_AT + (uint64_t)slot, 1);
+    return false;
+}
+
+/* 1 taken, 0 somebody has it or it must stay, -1 the file cannot be written. */
+static int take_slot(int fd, int slot, int64_t spare_pid)
+{
+    slot_t old = {0}, self = ourselves(false);
+    if (!lock_slot(fd, slot)) return 0;
+    int rc = tape__file_read(fd, slot_at(slot), &old, sizeof old) < 0 ? -1 : 1;
+    if (rc == 1 && old.pid != 0 && old.pid == spare_pid) rc = 0;
+    if (rc == 1 && !write_slot(fd, slot, &self)) rc = -1;
+    tape__unlock_range(fd, WRITERS_AT + (uint64_t)slot, 1);
+    if (rc != 1) tape__unlock_range(fd, OWNERS_AT + (uint64_t)slot, 1);
+    return rc;
+}
+
+static void attach(tape__side_t *side, const char *directory, int64_t spare_pid)
+{
+    if (side->fd >= 0) return;
+    int fd = open_side(directory);
+    SYNC_POINT(side_file_opened);
+    int taken = 0, slot = -1;
+    while (fd >= 0 && taken == 0 && ++slot < SLOTS) taken = take_slot(fd, slot, spare_pid);
+    if (taken == 1) *side = (tape__side_t){fd, slot, false};
+    else tape__close_file(fd);
+}
+
+void tape__side_file_attach(tape__process_entry_t *entry, const char *directory, int64_t spare_pid)
+{
+    tape__process_lock();
+    attach(tape__process_side(entry), directory, spare_pid);
+    tape__process_unlock();
 }
 
 void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid)
 {
-    int mine;
-    if (tape__process_side(entry, &mine) >= 0) return;
-    int fd = open_side(directory);
-    if (fd < 0) return;
-    for (int slot = 0; slot < SLOTS; slot++) {
-        slot_t old;
-        if (tape__lock_range(fd, LOCKS_AT + (uint64_t)slot, 1, true) != 0) continue;
-        bool spared = read_slot(fd, slot, &old) && old.pid != 0 && old.pid == spare_pid;
-        slot_t self = {.pid = tape__pid(),
-                       .start = tape__process_start(tape__pid()),
-                       .pid_namespace = tape__pid_namespace()};
-        if (!spared && write_slot(fd, slot, &self)) {
-            tape__process_set_side(entry, fd, slot);
-            return;
-        }
-        tape__unlock_range(fd, LOCKS_AT + (uint64_t)slot, 1);
+    tape__process_lock();
+    tape__side_t *side = tape__process_side(entry);
+    attach(side, directory, spare_pid);
+    if (side->fd >= 0 && !side->writer) {
+        slot_t self = ourselves(true);
+        side->writer =
+            tape__lock_range(side->fd, WRITERS_AT + (uint64_t)side->slot, 1, true) == 0;
+        if (side->writer) write_slot(side->fd, side->slot, &self);
     }
-    tape__close_file(fd);
+    tape__process_unlock();
+}
+
+/* ---- judging ---- */
+
+static tape__side_t side_of(tape__process_entry_t *entry)
+{
+    tape__process_lock();
+    tape__side_t side = *tape__process_side(entry);
+    tape__process_unlock();
+    return side;
 }
 
 typedef struct {
-    bool live;           /* a slot with the pid has its lock held */
-    bool dead_here;      /* one of our pid namespace has not */
-    uint64_t dead_start; /* when that process had started */
+    bool live;      /* a writer of that pid lives */
+    bool only_reads; /* the process that has the pid here never asked for the lock */
+    bool dead_here; /* a writer of that pid, of this pid namespace or before the last boot, died */
+    bool another;   /* and the process that has the pid here is not that one */
 } evidence_t;
 
-static evidence_t look(tape__process_entry_t *entry, int64_t pid)
+
+static void weigh(int fd, int slot, const slot_t *s, const slot_t *now, evidence_t *e)
 {
-    evidence_t e = {false, false, 0};
-    int mine, fd = tape__process_side(entry, &mine);
-    uint64_t here = tape__pid_namespace();
-    for (int slot = 0; fd >= 0 && slot < SLOTS; slot++) {
-        slot_t s;
-        if (!read_slot(fd, slot, &s)) break;
-        if (slot == mine || s.pid != pid) continue;
-        if (tape__range_is_locked(fd, LOCKS_AT + (uint64_t)slot, 1) != 0) {
-            e.live = true; /* or it cannot be known: the same care */
-        } else if (s.pid_namespace == here) {
-            e.dead_here = true;
-            e.dead_start = s.start;
-        }
+    /* A failing call means that it cannot be known: the same care as for the living. */
+    bool here = s->pid_namespace == now->pid_namespace && s->boot == now->boot;
+    if (tape__range_is_locked(fd, WRITERS_AT + (uint64_t)slot, 1) != 0) {
+        e->live = true;
+    } else if (tape__range_is_locked(fd, OWNERS_AT + (uint64_t)slot, 1) != 0) {
+        if (here && s->start == now->start) e->only_reads = true;
+    } else if (s->writer && (here || s->boot != now->boot)) {
+        bool same = here && now->start != 0 && s->start == now->start;
+        e->another = (e->another || !e->dead_here) && !same && now->start != 0;
+        e->dead_here = true;
+    }
+}
+
+static evidence_t look(const tape__side_t *side, int64_t pid)
+{
+    evidence_t e = {false, false, false, false};
+    slot_t some[SLOTS_AT_ONCE];
+    const slot_t now = {.pid = pid,
+                        .start = tape__process_start(pid),
+                        .pid_namespace = tape__pid_namespace(),
+                        .boot = tape__boot()};
+    for (int first = 0; side->fd >= 0 && first < SLOTS; first += SLOTS_AT_ONCE) {
+        int64_t size = tape__file_read(side->fd, slot_at(first), some, sizeof some);
+        for (int i = 0; i < size / SLOT_SIZE; i++)
+            if (some[i].pid == pid && first + i != side->slot)
+                weigh(side->fd, first + i, &some[i], &now, &e);
     }
     return e;
 }
@@ -111,28 +174,48 @@ static evidence_t look(tape__process_entry_t *entry, int64_t pid)
 tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
                                      uint64_t table_inode)
 {
-    evidence_t e = look(entry, pid);
+    const tape__side_t side = side_of(entry);
+    evidence_t e = look(&side, pid);
     if (e.live) return TAPE__HOLDER_LIVE;
+    const tape__holder_t gone = e.dead_here ? TAPE__HOLDER_DEAD : TAPE__HOLDER_NOT_SEEN;
     /* The caller has the guard, so this process does not hold the lock: its pid in the word was
-     * left by an earlier process that had the same one. */
-    bool exists = pid != tape__pid() && tape__process_alive(pid);
-    if (exists) {
-        if (tape__process_maps(pid, table_inode) != 0) return TAPE__HOLDER_LIVE;
-        if (!e.dead_here || e.dead_start == tape__process_start(pid)) return TAPE__HOLDER_NOT_SEEN;
+     * left by an earlier process, or program, that had the same one. */
+    if (pid == tape__pid() || !tape__process_alive(pid)) return gone;
+    if (e.only_reads) return gone;
+    switch (tape__process_maps(pid, table_inode)) {
+    case 1: /* a JVM: it has no slot */
+        return TAPE__HOLDER_LIVE;
+    case 0:
+        return gone;
+    default: /* not ours to look into: then only that it began later tells */
+        return e.another ? TAPE__HOLDER_NOT_SEEN : TAPE__HOLDER_LIVE;
     }
-    return e.dead_here ? TAPE__HOLDER_DEAD : TAPE__HOLDER_NOT_SEEN;
 }
+
+bool tape__side_file_begin_judging(tape__process_entry_t *entry)
+{
+    const tape__side_t side = side_of(entry);
+    return side.fd < 0 || tape__lock_range(side.fd, JUDGE_AT, 1, true) != -EAGAIN;
+}
+
+void tape__side_file_end_judging(tape__process_entry_t *entry)
+{
+    const tape__side_t side = side_of(entry);
+    if (side.fd >= 0) tape__unlock_range(side.fd, JUDGE_AT, 1);
+}
+
+/* ---- names of tailers ---- */
 
 static uint64_t byte_of_name(uint64_t name) { return NAMES_AT + (name & (NAMES_AT - 1)); }
 
 bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name)
 {
-    int slot, fd = tape__process_side(entry, &slot);
-    return fd < 0 || tape__lock_range(fd, byte_of_name(name), 1, true) != -EAGAIN;
+    const tape__side_t *side = tape__process_side(entry);
+    return side->fd < 0 || tape__lock_range(side->fd, byte_of_name(name), 1, true) != -EAGAIN;
 }
 
 void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name)
 {
-    int slot, fd = tape__process_side(entry, &slot);
-    if (fd >= 0) tape__unlock_range(fd, byte_of_name(name), 1);
+    const tape__side_t *side = tape__process_side(entry);
+    if (side->fd >= 0) tape__unlock_range(side->fd, byte_of_name(name), 1);
 }

@@ -1,13 +1,18 @@
 /* side_file.h - tape.side: proof that a writer lives, beside Java's files; losing it loses nothing.
  *
  *     0000  "TAPESID1"                       magic
- *     0040  slots of 64 bytes: pid, start time of the process, pid namespace (three i64, rest 0)
+ *     0040  slots of 64 bytes: pid, start time of the process, pid namespace, 1 for a writer, boot
+ *           (five i64, rest 0)
  *
- * Validity: slot n tells of a live process exactly as long as some process holds the kernel's lock
- * on byte 2^40 + n, which the kernel drops when that process dies, however it dies. Likewise bytes
- * from 2^41 on stand for names of tailers, by their hash.
- * Writers: a process takes the lock of a slot before it first takes the write lock, and writes the
- * slot; it never touches a slot whose lock it does not hold.
+ * Kernel locks, which are dropped when their process dies, however it dies:
+ *
+ *     2^40 + n          the owner of slot n lives, and may hold the write lock
+ *     2^40 + 2^20 + n   it lives, and has the queue open
+ *     2^41 + hash       the name of a tailer is in use
+ *     2^42              somebody judges a holder, and takes the lock over if it is dead
+ *
+ * Writers: a process takes a slot when it opens the queue for writing, and the first of these locks
+ * before it first takes the write lock; it never touches a slot whose locks it does not hold.
  * Readers: a waiter looks for the pid that it found in chronicle.write.lock.
  * Staleness costs nothing: a slot without lock only matters when its pid stands in the lock word.
  */
@@ -25,16 +30,24 @@ typedef enum {
 /* Takes a slot for this process unless it has one. `spare_pid` is the pid in the lock word: the
  * slot that proves its death must not be used again. Failing is no error: the pid is then our only
  * mark. */
+void tape__side_file_attach(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
+/* Before the write lock is taken for the first time: attaches, and says so in the slot. */
 void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
 
 /* What is known of the process `pid` that the lock word names. `table_inode`: a holder must have
- * the table store mapped, so one that has not is somebody else who got the pid later. */
+ * the table store mapped for writing, so one that has not is somebody else who got the pid later.
+ * With the guard held. */
 tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
                                      uint64_t table_inode);
+/* One process judges at a time: a holder that was judged dead might be robbed by another one, and
+ * a living process with the same pid get the lock, before the word is changed. False: another one
+ * is at it. With the guard held. */
+bool tape__side_file_begin_judging(tape__process_entry_t *entry);
+void tape__side_file_end_judging(tape__process_entry_t *entry);
 
 /* Marks the name of a tailer (by hash) as in use on this host, until it is given back or the
  * process dies. False when another live process has it. Without a side file every claim
- * succeeds. */
+ * succeeds. With tape__process_lock() held. */
 bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name);
 void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name);
 

@@ -35,34 +35,32 @@ static uint64_t hash_of(const char *id)
     return hash;
 }
 
+/* The process has its slot in the side file since the queue was opened, if it can have one. */
 static int mark_in_use(tape_tailer_t *t, bool steal)
 {
     tape__site_t *site = t->site;
-    bool contended;
-    if (!tape__process_guard(site->entry, -1, &contended)) return TAPE_OK;
-    bool mine = tape__process_claim_name(site->entry, hash_of(t->name.id));
-    if (mine) {
-        tape__side_file_enter(site->entry, site->path, 0);
-        if (!tape__side_file_claim_name(site->entry, hash_of(t->name.id))) {
-            tape__process_give_name(site->entry, hash_of(t->name.id));
-            mine = false;
-        }
+    const uint64_t name = hash_of(t->name.id);
+    tape__process_lock();
+    int mine = tape__process_claim_name(site->entry, name);
+    if (mine == 1 && !tape__side_file_claim_name(site->entry, name)) {
+        tape__process_give_name(site->entry, name);
+        mine = 0;
     }
-    tape__process_unguard(site->entry);
-    t->name.ours = mine;
-    if (mine || steal) return TAPE_OK;
+    tape__process_unlock();
+    t->name.ours = mine == 1;
+    if (mine < 0) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
+    if (mine == 1 || steal) return TAPE_OK;
     return tape__fail(TAPE_EBUSY, site->path, -1, "a live tailer has the name \"%s\"", t->name.id);
 }
 
 void tape__tailer_unbind(tape_tailer_t *t)
 {
     tape__site_t *site = t->site;
-    bool contended;
-    if (t->name.ours && site->generation == tape__process_generation() &&
-        tape__process_guard(site->entry, -1, &contended)) {
+    if (t->name.ours && site->generation == tape__process_generation()) {
+        tape__process_lock();
         tape__side_file_give_name(site->entry, hash_of(t->name.id));
         tape__process_give_name(site->entry, hash_of(t->name.id));
-        tape__process_unguard(site->entry);
+        tape__process_unlock();
     }
     tape__free(t->name.id);
     t->name.id = NULL;

@@ -8,17 +8,27 @@
 #include "read/tailer.h"
 
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
-enum { ID_MAX = 256 };
+enum { ID_MAX = 256, CLOSE_TRIES = 20000 };
+
+static int busy(const tape_tailer_t *t)
+{
+    return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
+}
+
+/* From inside; what the caller may still look at stays, until the tailer is closed. */
+static void give_back(tape_tailer_t *t, bool all)
+{
+    t->shut = true;
+    t->quick = false;
+    tape__tailer_unbind(t);
+    if (all || !t->delivered) tape__tailer_leave_cycle(t);
+}
 
 static int shut(tape__child_t *child)
 {
     tape_tailer_t *t = (tape_tailer_t *)child;
-    if (!CLAIM32(busy, &t->busy, 0, 1))
-        return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
-    t->shut = true;
-    t->quick = false;
-    tape__tailer_unbind(t);
-    if (!t->delivered) tape__tailer_leave_cycle(t); /* else when the tailer is closed */
+    if (!CLAIM32(busy, &t->busy, 0, 1)) return busy(t);
+    give_back(t, false);
     tape__tailer_leave(t);
     return TAPE_OK;
 }
@@ -79,12 +89,16 @@ int tape_tailer_shutdown(tape_tailer_t *t)
 int tape_tailer_close(tape_tailer_t *t)
 {
     if (!t) return TAPE_OK;
-    int rc = t->shut ? TAPE_OK : shut(&t->child);
-    if (rc != TAPE_OK) return rc;
-    tape__tailer_leave_cycle(t);
+    /* tape__site_shut() may be inside for a moment; anybody else is there by mistake. */
+    for (int tries = 0; !CLAIM32(busy, &t->busy, 0, 1); tries++) {
+        if (tape__site_is_usable(t->site) || tries == CLOSE_TRIES) return busy(t);
+        tape__sleep_ns(100000);
+    }
+    give_back(t, true);
     tape__free(t->trail.positions);
     tape__free(t->neighbours);
     tape__site_t *site = t->site;
+    tape__tailer_leave(t); /* who shuts the site finds nothing left to do */
     tape__site_remove_child(site, &t->child);
     tape__free(t);
     return TAPE_OK;

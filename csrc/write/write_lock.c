@@ -6,6 +6,7 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/side_file.h"
 #include "file/table_store.h"
 
@@ -21,84 +22,85 @@ static bool claim(tape__write_lock_t *lock, uint64_t from)
     return CLAIM64(write_lock, lock->word, from, lock->own);
 }
 
-/* Waits a little longer each time. */
-static void back_off(int *round)
+/* Somebody who waits, and what he remembers of the last time that something moved. */
+typedef struct {
+    int round;
+    bool contended;
+    int64_t start_ns;           /* 0: not waited yet */
+    uint64_t word, pulse;
+    int64_t since_ns, judged_ns;
+} waiting_t;
+
+/* Waits a little longer each time; without the guard. */
+static void pause_a_little(waiting_t *w)
 {
-    int n = (*round)++;
-    if (n < SPINS) {
-        tape__spin_hint();
-    } else if (n < SPINS + YIELDS) {
+    int n = w->round++ - SPINS;
+    if (n < YIELDS) {
         tape__yield();
     } else {
-        int64_t ns = INT64_C(20000) << (n - SPINS - YIELDS < 6 ? n - SPINS - YIELDS : 6);
+        n -= YIELDS;
+        int64_t ns = INT64_C(20000) << (n < 6 ? n : 6);
         tape__sleep_ns(ns < SLEEP_MAX_NS ? ns : SLEEP_MAX_NS);
     }
 }
 
-/* What a waiter remembers of the last time that something moved. */
-typedef struct {
-    uint64_t word, pulse;
-    int64_t since_ns, judged_ns;
-} standstill_t;
-
-static void watch(standstill_t *s, const tape__write_lock_t *lock, uint64_t word, int64_t now)
+static void watch(waiting_t *w, const tape__write_lock_t *lock, uint64_t word, int64_t now)
 {
     uint64_t pulse = PEEK64(listing, lock->pulse);
-    if (word == s->word && pulse == s->pulse) return;
-    *s = (standstill_t){word, pulse, now, now};
+    if (w->start_ns == 0) w->start_ns = now;
+    if (w->since_ns != 0 && word == w->word && pulse == w->pulse) return;
+    w->word = word;
+    w->pulse = pulse;
+    w->since_ns = w->judged_ns = now;
 }
 
-static int give_up(tape__write_lock_t *lock, uint64_t word, int64_t since, int64_t now)
+static int give_up(const tape__write_lock_t *lock, const waiting_t *w, int64_t now)
 {
-    int64_t pid = (int64_t)(word & 0xFFFFFFFF);
+    int64_t pid = (int64_t)(w->word & 0xFFFFFFFF);
     int alive = tape__process_alive(pid);
     tape__fail(TAPE_ELOCKED, lock->directory, -1,
                "%s: the write lock is held by process %" PRId64 " (%s) and did not change for "
                "%.3f s", lock->directory, pid, alive ? "alive" : "not to be seen from here",
-               (double)(now - since) / 1e9);
-    tape__error_holder(pid, alive, now - since);
+               (double)(now - w->since_ns) / 1e9);
+    tape__error_holder(pid, alive, now - w->since_ns);
     return TAPE_ELOCKED;
 }
 
-/* May the holder of `word`, unchanged for a while, be robbed now? */
-static bool may_break(tape__write_lock_t *lock, standstill_t *s, int64_t now)
+static int give_up_on_own_thread(const tape__write_lock_t *lock, int64_t waited)
 {
-    s->judged_ns = now;
-    tape__holder_t holder =
-        tape__side_file_judge(lock->entry, (int64_t)(s->word & 0xFFFFFFFF), lock->table_inode);
-    if (holder == TAPE__HOLDER_DEAD) return true;
-    return holder == TAPE__HOLDER_NOT_SEEN && lock->stale_after_ns >= 0 &&
-           now - s->since_ns >= lock->stale_after_ns;
+    tape__fail(TAPE_ELOCKED, lock->directory, -1,
+               "%s: another thread of this process (%" PRId64 ") holds the write lock and did not "
+               "give it back for %.3f s", lock->directory, tape__pid(), (double)waited / 1e9);
+    tape__error_holder(tape__pid(), 1, waited);
+    return TAPE_ELOCKED;
 }
 
-static int wait_for_it(tape__write_lock_t *lock)
+/* May the holder of the word, unchanged since `since_ns`, be robbed now? */
+static bool may_break(const tape__write_lock_t *lock, uint64_t word, int64_t since_ns)
 {
-    int round = 0;
-    int64_t start = 0;
-    standstill_t s = {0, 0, 0, 0};
-    for (;;) {
-        uint64_t word = OBSERVE64(write_lock, lock->word);
-        if (word == TAPE__MIN64) {
-            if (claim(lock, TAPE__MIN64)) return TAPE__LOCK_TAKEN;
-            round = 0;
-            continue;
-        }
-        back_off(&round);
-        if (round < SPINS) continue;
-        int64_t now = tape__monotonic_ns();
-        if (start == 0) start = now;
-        watch(&s, lock, word, now);
-        if (now - s.since_ns >= JUDGE_AFTER_NS &&
-            (s.judged_ns == s.since_ns || now - s.judged_ns >= JUDGE_EVERY_NS)) {
-            if (may_break(lock, &s, now) && claim(lock, s.word)) {
-                COUNT64(counters, &lock->broken, 1);
-                return TAPE__LOCK_TAKEN_OVER;
-            }
-            if (s.judged_ns == s.since_ns) s.judged_ns++;
-        }
-        if (lock->timeout_ns >= 0 && now - start >= lock->timeout_ns)
-            return give_up(lock, word, s.since_ns, now);
-    }
+    tape__holder_t holder =
+        tape__side_file_judge(lock->entry, (int64_t)(word & 0xFFFFFFFF), lock->table_inode);
+    SYNC_POINT(holder_judged);
+    if (holder == TAPE__HOLDER_DEAD) return true;
+    return holder == TAPE__HOLDER_NOT_SEEN && lock->stale_after_ns >= 0 &&
+           tape__monotonic_ns() - since_ns >= lock->stale_after_ns;
+}
+
+/* Takes the lock over if the holder of `word` is dead, with no other judge meanwhile. */
+static bool rob(tape__write_lock_t *lock, uint64_t word, int64_t since_ns)
+{
+    if (!tape__side_file_begin_judging(lock->entry)) return false;
+    bool robbed = OBSERVE64(write_lock, lock->word) == word && may_break(lock, word, since_ns) &&
+                  claim(lock, word);
+    tape__side_file_end_judging(lock->entry);
+    if (robbed) COUNT64(counters, &lock->broken, 1);
+    return robbed;
+}
+
+static bool judging_is_due(const waiting_t *w, int64_t now)
+{
+    if (now - w->since_ns < JUDGE_AFTER_NS) return false;
+    return w->judged_ns == w->since_ns || now - w->judged_ns >= JUDGE_EVERY_NS;
 }
 
 /* With the guard held: makes sure that this process can be proven dead before it can die holding
@@ -115,33 +117,67 @@ static bool enter(tape__write_lock_t *lock)
     return true;
 }
 
-static int refuse_closed(tape__write_lock_t *lock)
+enum { TRY_AGAIN = 3 };
+
+/* With the guard held: an outcome, TRY_AGAIN after a pause, or TAPE_ELOCKED. */
+static int attempt(tape__write_lock_t *lock, waiting_t *w)
 {
-    tape__process_unguard(lock->entry);
+    if (claim(lock, TAPE__MIN64)) return TAPE__LOCK_TAKEN;
+    w->contended = true;
+    for (uint64_t word;;) {
+        word = OBSERVE64(write_lock, lock->word);
+        if (word == TAPE__MIN64) {
+            if (claim(lock, TAPE__MIN64)) return TAPE__LOCK_TAKEN;
+            w->round = 0;
+        } else if (w->round < SPINS) {
+            w->round++;
+            tape__spin_hint();
+        } else {
+            int64_t now = tape__monotonic_ns();
+            watch(w, lock, word, now);
+            if (judging_is_due(w, now)) {
+                w->judged_ns = now + (now == w->since_ns);
+                if (rob(lock, word, w->since_ns)) return TAPE__LOCK_TAKEN_OVER;
+            }
+            if (lock->timeout_ns >= 0 && now - w->start_ns >= lock->timeout_ns)
+                return give_up(lock, w, now);
+            return TRY_AGAIN;
+        }
+    }
+}
+
+static int refuse_closed(const tape__write_lock_t *lock)
+{
     return tape__fail(TAPE_ECLOSED, lock->directory, -1, "the queue %s was closed",
                       lock->directory);
 }
 
+static int64_t time_left(const tape__write_lock_t *lock, const waiting_t *w)
+{
+    if (lock->timeout_ns < 0 || w->start_ns == 0) return lock->timeout_ns;
+    int64_t left = lock->timeout_ns - (tape__monotonic_ns() - w->start_ns);
+    return left > 0 ? left : 0;
+}
+
 int tape__write_lock_acquire(tape__write_lock_t *lock)
 {
-    bool contended;
-    if (!tape__process_guard(lock->entry, lock->timeout_ns, &contended))
-        return tape__fail(TAPE_ELOCKED, lock->directory, -1,
-                          "%s: another thread of this process holds the write lock",
-                          lock->directory);
-    if (!enter(lock)) return refuse_closed(lock);
-    int outcome = TAPE__LOCK_TAKEN;
-    if (!claim(lock, TAPE__MIN64)) {
-        contended = true;
-        outcome = wait_for_it(lock);
-    }
-    if (outcome < 0) {
+    waiting_t w = {0};
+    for (;;) {
+        bool contended;
+        if (!tape__process_guard(lock->entry, time_left(lock, &w), &contended))
+            return give_up_on_own_thread(lock, lock->timeout_ns);
+        w.contended |= contended;
+        int outcome = enter(lock) ? attempt(lock, &w) : TAPE_ECLOSED;
+        if (outcome == TAPE__LOCK_TAKEN || outcome == TAPE__LOCK_TAKEN_OVER) {
+            COUNT64(counters, &lock->acquired, 1);
+            if (w.contended) COUNT64(counters, &lock->contended, 1);
+            return outcome;
+        }
         tape__process_unguard(lock->entry);
-        return outcome;
+        if (outcome == TAPE_ECLOSED || OBSERVE32(closed, lock->closed)) return refuse_closed(lock);
+        if (outcome != TRY_AGAIN) return outcome;
+        pause_a_little(&w);
     }
-    COUNT64(counters, &lock->acquired, 1);
-    if (contended) COUNT64(counters, &lock->contended, 1);
-    return outcome;
 }
 
 bool tape__write_lock_release(tape__write_lock_t *lock)

@@ -3,7 +3,8 @@
  *     0x8000000000000000    free
  *     otherwise             the holder's pid in the low 32 bits
  *
- * Within this process the guard (process.h) comes first, because the word knows no threads.
+ * Within this process the guard (process.h) comes first, because the word knows no threads; it is
+ * given back while one waits for another process.
  * A holder proven dead is robbed at once; one that only cannot be seen, after the word and the
  * queue stood still for `stale_after`; a live one never. Robbing is CLAIM dead pid -> own pid,
  * never to "free": the caller repairs what the dead one left before any Java writer can see it.
@@ -16,6 +17,7 @@
 typedef struct {
     uint64_t *word;      /* in the table store; NULL once the queue is shut down */
     const uint64_t *pulse; /* a word that moves when others work: listing.modCount */
+    const uint32_t *closed; /* not 0: nobody may wait any longer */
     tape__process_entry_t *entry;
     uint64_t own;        /* this process's pid */
     uint64_t table_inode;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "file/side_file.h"
 #include "write/writer.h"
 
 #define LOCK_TIMEOUT_DEFAULT INT64_C(10000000000)
@@ -99,9 +100,13 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
     if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
     site->entry = tape__process_acquire(st.device, st.inode);
     if (!site->entry) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
+    uint64_t holder = OBSERVE64(write_lock, word);
+    tape__side_file_attach(site->entry, site->path,
+                           holder == TAPE__MIN64 ? 0 : (int64_t)(holder & 0xFFFFFFFF));
     w->lock = (tape__write_lock_t){
         .word = word,
         .pulse = l->mod_count,
+        .closed = &site->closed,
         .entry = site->entry,
         .own = (uint64_t)tape__pid(),
         .table_inode = st.inode,
