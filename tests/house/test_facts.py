@@ -21,7 +21,7 @@ def test_the_library_the_package_and_the_build_have_one_version() -> None:
 
 
 def test_delete_knows_every_file_that_c_makes() -> None:
-    """tape.delete() leaves nothing of a queue behind, and takes nothing else: names of C's header."""
+    """tape.delete() leaves nothing of a queue behind, and takes nothing else."""
     text = (CSRC / "format" / "file_names.h").read_text()
     names = dict(re.findall(r'#define TAPE__(\w+) .*?"([^"]+)"', text))
     assert len(names) >= 7

@@ -27,7 +27,8 @@ def signature(thing: Any) -> str:
         return ""
     text = re.sub(r"ForwardRef\('([^']*)'\)", r"\1", text)
     text = re.sub(r"(?<=: )'([^']*)'|(?<=-> )'([^']*)'", lambda m: m[1] or m[2], text)
-    return re.sub(r" at 0x[0-9a-f]+|, c(?=>)|, python(?=>)|typing\.|collections\.abc\.|\btape\.\w+\.", "", text)
+    text = re.sub(r" at 0x[0-9a-f]+|, (c|python)(?=>)", "", text)
+    return re.sub(r"typing\.|collections\.abc\.|\btape\.\w+\.", "", text)
 
 
 def shape(thing: type) -> str:
@@ -43,8 +44,10 @@ def shape(thing: type) -> str:
 
 def members(name: str, thing: type) -> Iterator[str]:
     """What a class itself and its bases of this project have of public names."""
-    for member in sorted({m for c in thing.__mro__ if c.__module__.startswith("tape")
-                          for m in vars(c) if not m.startswith("_") and not m.isupper() and m != "code"}):
+    ours = [c for c in thing.__mro__ if c.__module__.startswith("tape")]
+    for member in sorted({m for c in ours for m in vars(c) if not m.startswith("_")}):
+        if member.isupper() or member == "code":
+            continue
         found = inspect.getattr_static(thing, member)
         call = found.__func__ if isinstance(found, classmethod | staticmethod) else found
         yield f"{name}.{member}" + (signature(call) if callable(call) else "")
