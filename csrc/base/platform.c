@@ -151,7 +151,7 @@ int tape__file_truncate(int fd, uint64_t size)
     return ftruncate(fd, (off_t)size) == 0 ? 0 : -errno;
 }
 
-int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
+static int reserve(int fd, uint64_t offset, uint64_t size)
 {
     FAULT(TAPE__OP_ALLOCATE);
     if (beyond_limit(offset + size)) return -EFBIG;
@@ -160,6 +160,12 @@ int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
         rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
     } while (rc != 0 && errno == EINTR);
     return rc == 0 ? 0 : -errno;
+}
+
+int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
+{
+    int rc = reserve(fd, offset, size);
+    return rc == -EINVAL || rc == -ENOSYS ? -EOPNOTSUPP : rc;
 }
 
 int tape__free_space(int fd, uint64_t *out)

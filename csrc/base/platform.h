@@ -3,8 +3,9 @@
  * Functions that can fail return 0 (or a value) or a negative errno; callers turn that into a code
  * with tape__fail_errno(-rc, file, doing).
  *
- * Fault shim: in a build with TAPE_FAULTS every wrapper first asks tape__fault_due(op); a test arms
- * "fail the Nth call of this operation with that errno, once or for ever".
+ * Fault shim: in a build with TAPE_FAULTS the wrappers of the operations in tape__op_t can be made
+ * to fail; a test arms "the Nth call of this operation, with that errno, once or for ever". Those
+ * that no operation names (unlocking, closing, asking about processes and clocks) cannot.
  */
 #ifndef TAPE_PLATFORM_H
 #define TAPE_PLATFORM_H
@@ -66,7 +67,7 @@ int tape__stat_fd(int fd, tape__stat_t *out);
 int tape__stat_path(const char *path, tape__stat_t *out);
 int tape__file_truncate(int fd, uint64_t size);
 /* Reserves blocks without changing the size; never glibc's emulation, which writes into the file.
- * -EOPNOTSUPP where the file system cannot. */
+ * -EOPNOTSUPP, whatever the kernel's word for it is, where the file system cannot. */
 int tape__file_reserve(int fd, uint64_t offset, uint64_t size);
 int tape__free_space(int fd, uint64_t *out);
 int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size);

@@ -1,7 +1,7 @@
 /* sync_point.h - named steps of the protocols, for tests that stop or kill a process at each.
  *
  * In a release build SYNC_POINT(x) is nothing. With TAPE_SYNC_POINTS the hook is called with the
- * name; the names are also the ones that docs/format.md 8.5 and the recovery table use.
+ * name, between the step that it names and the one after it.
  */
 #ifndef TAPE_SYNC_POINT_H
 #define TAPE_SYNC_POINT_H

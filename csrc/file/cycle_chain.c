@@ -60,9 +60,8 @@ int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
     while (rc == TAPE_OK) {
         rc = tape__cycle_store_observe(s, w, &out->end, TAPE__WALK_WINDOW);
         if (rc != TAPE_OK) break;
-        tape__word_kind_t kind = tape__word_kind(out->end.word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) break;
-        if (kind == TAPE__WORD_DATA) out->last_position = out->end.position;
+        if (!tape__word_is_document(out->end.word)) break;
+        if (tape__word_is_message(out->end.word)) out->last_position = out->end.position;
         tape__cycle_store_step(s, &out->end);
     }
     return rc;

@@ -55,8 +55,7 @@ int tape__cycle_store_observe(tape__cycle_store_t *s, tape__window_t *w, tape__c
     }
     if (rc != TAPE_OK) return rc;
     c->word = tape__excerpt_observe(tape__window_at(w, c->position), s->aligned);
-    tape__word_kind_t kind = tape__word_kind(c->word);
-    if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return TAPE_OK;
+    if (!tape__word_is_document(c->word)) return TAPE_OK;
     uint64_t length = tape__word_length(c->word);
     rc = tape__window_cover(w, &s->file, c->position, 4 + length, prefer);
     if (rc == TAPE__BEYOND_END)

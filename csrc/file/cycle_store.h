@@ -29,7 +29,7 @@
 #include "format/pair.h"
 #include "format/roll_cycle.h"
 
-enum { TAPE__NOT_READY = 2 }; /* the file is half-made: another process is creating it, or died */
+enum { TAPE__NOT_READY = 31 }; /* the file is half-made: another process is creating it, or died */
 
 typedef struct {
     tape__file_t file;

@@ -14,7 +14,9 @@
 
 #include "base/platform.h"
 
-enum { TAPE__BEYOND_END = 1 }; /* the wanted range is not in the file (yet) */
+/* The wanted range is not in the file (yet). Outcomes that stand beside codes are positive, and no
+ * two of libtape are equal. */
+enum { TAPE__BEYOND_END = 21 };
 
 typedef struct {
     int fd; /* -1: not open */

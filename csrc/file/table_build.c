@@ -101,7 +101,7 @@ int tape__table_store_create(const char *directory, const tape__settings_t *sett
     int rc = tape__file_truncate(fd, TAPE__TABLE_SIZE);
     if (rc == 0) {
         rc = tape__file_reserve(fd, 0, TAPE__TABLE_SIZE);
-        if (rc == -EOPNOTSUPP || rc == -EINVAL || rc == -ENOSYS) rc = 0;
+        if (rc == -EOPNOTSUPP) rc = 0;
     }
     if (rc == 0) {
         doing = "mapping the table store";

@@ -222,6 +222,12 @@ int64_t tape__table_store_value(const uint64_t *cell)
     return (int64_t)OBSERVE64(tailer_position, cell);
 }
 
+void tape__table_store_set(uint64_t *cell, int64_t value)
+{
+    /* order[tailer_position]: what it points past was published before. */
+    PUBLISH64(tailer_position, cell, (uint64_t)value);
+}
+
 uint64_t *tape__table_store_entry(tape__table_store_t *table, size_t n, char *key, size_t size)
 {
     uint64_t at = table->first_entry;

@@ -52,6 +52,8 @@ uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *ke
 uint64_t *tape__table_store_entry(tape__table_store_t *table, size_t n, char *key, size_t size);
 /* A cell's value, for showing it. */
 int64_t tape__table_store_value(const uint64_t *cell);
+/* Stores one in the cell of a named tailer: all that the reading wing ever writes. */
+void tape__table_store_set(uint64_t *cell, int64_t value);
 
 /* ---- between table_store.c, table_header.c and table_build.c ---- */
 

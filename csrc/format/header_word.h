@@ -42,6 +42,9 @@ static inline tape__word_kind_t tape__word_kind(uint32_t word)
 /* A complete message: neither of the two bits, and a length. */
 static inline bool tape__word_is_message(uint32_t word) { return word - 1 < TAPE__LENGTH_MASK; }
 
+/* A complete document, message or metadata: one can step over it. */
+static inline bool tape__word_is_document(uint32_t word) { return word - 1 < ~TAPE__NOT_COMPLETE; }
+
 static inline uint32_t tape__word_length(uint32_t word) { return word & TAPE__LENGTH_MASK; }
 
 /* Where the next header stands (format.md 2.2): aligned to 4 in files of data format 1. */

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/side_file.h"
@@ -107,12 +106,12 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 static int go_to_stored(tape_tailer_t *t)
 {
     const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
-    int64_t stored = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    int64_t stored = tape__table_store_value(t->name.cell);
     if (stored <= 0) return TAPE_OK; /* nothing, or nonsense: from the start, as Java */
     int64_t cycle = tape__index_cycle(r, stored), sequence = tape__index_sequence(r, stored);
     int rc = tape__tailer_move(t, cycle, sequence);
-    if (rc == 0 || rc == 1) return TAPE_OK;
-    if (rc < -1) return rc;
+    if (rc < 0) return rc;
+    if (rc != TAPE__SOUGHT_BEYOND) return TAPE_OK;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc == 0) return go_around_the_gap(t, stored, cycle);
     /* Further than the messages that there are: it waits for that one, as in Java. */
@@ -146,7 +145,7 @@ int tape_tailer_commit(tape_tailer_t *t)
         rc = tape__fail(TAPE_EREADONLY, t->site->path, -1,
                         "the position of \"%s\" is only read here", t->name.id);
     else if (t->open) /* before it stood anywhere there is nothing to store */
-        PUBLISH64(tailer_position, t->name.cell, (uint64_t)tape__tailer_index(t));
+        tape__table_store_set(t->name.cell, tape__tailer_index(t));
     tape__tailer_leave_unchanged(t); /* what was read can still be taken back */
     return rc;
 }
@@ -156,7 +155,7 @@ int64_t tape_tailer_committed(tape_tailer_t *t)
     int64_t result = tape__tailer_enter(t);
     if (result != TAPE_OK) return result;
     if (!t->name.cell) result = nameless(t);
-    else result = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    else result = tape__table_store_value(t->name.cell);
     if (t->name.cell && result < 0) result = 0; /* nonsense counts as nothing, as in Java */
     tape__tailer_leave_unchanged(t);
     return result;

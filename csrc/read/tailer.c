@@ -190,11 +190,11 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
         rc = tape__fail(TAPE_EINVAL, t->site->path, -1, "index %" PRId64 " is negative", index);
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
-    if (rc == 0 || rc == 1) {
+    if (rc == TAPE__SOUGHT_THERE || rc == TAPE__SOUGHT_NEXT) {
         forget_waiting(t);
         allow_quick(t);
     }
-    if (rc == -1) rc = 0;
+    if (rc >= 0) rc = rc == TAPE__SOUGHT_THERE;
     tape__tailer_leave(t);
     return rc;
 }

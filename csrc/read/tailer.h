@@ -155,8 +155,12 @@ int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
 
 /* tailer_seek.c: where a forward read goes on after reading backward. */
 int tape__tailer_turn_forward(tape_tailer_t *t);
-/* Moves to a message: 1, 0 when it would be the next of its cycle, -1 when it is further away and
- * the tailer stayed where it was, or a code. */
+/* Moves to a message: one of these, or a code. */
+typedef enum {
+    TAPE__SOUGHT_THERE = 11, /* the message is there */
+    TAPE__SOUGHT_NEXT = 12,  /* it would be the next one of its cycle: the tailer waits there */
+    TAPE__SOUGHT_BEYOND = 13 /* it is further away, or its file is not there: the tailer stays */
+} tape__sought_t;
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
 /* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
  * code. */

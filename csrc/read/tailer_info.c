@@ -1,5 +1,4 @@
 /* tailer_info.c - where a tailer stands, and how far behind the end of the queue. */
-#include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/cycle_chain.h"
@@ -91,7 +90,7 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
     out->index = t->open ? tape__tailer_index(t) : 0;
     out->last_read = t->last_read;
     out->committed = -1;
-    if (t->name.cell) out->committed = (int64_t)OBSERVE64(tailer_position, t->name.cell);
+    if (t->name.cell) out->committed = tape__table_store_value(t->name.cell);
     if (t->name.cell && out->committed < 0) out->committed = 0; /* nonsense counts as nothing */
     out->lag_messages = b.extent.count;
     out->lag_bytes = (int64_t)b.extent.bytes;

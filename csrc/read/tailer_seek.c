@@ -42,8 +42,7 @@ static void walk_in_window(const tape__window_t *w, int64_t sequence, tape__curs
     c->sequence = here;
 }
 
-/* Walks to message `sequence`: 1 found, 0 it would be the next one to come, -1 it is further away,
- * or a code. */
+/* Walks to message `sequence`: a tape__sought_t, or a code. */
 static int walk_to(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                    tape__cursor_t *c)
 {
@@ -52,12 +51,17 @@ static int walk_to(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, 
         if (s->aligned) walk_in_window(w, sequence, c, places);
         int rc = tape__cycle_store_observe(s, w, c, t->window_size);
         if (rc != TAPE_OK) return rc;
-        tape__word_kind_t kind = tape__word_kind(c->word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META)
-            return c->sequence == sequence ? 0 : -1;
-        if (kind == TAPE__WORD_DATA && c->sequence == sequence) return 1;
+        if (!tape__word_is_document(c->word))
+            return c->sequence == sequence ? TAPE__SOUGHT_NEXT : TAPE__SOUGHT_BEYOND;
+        if (tape__word_is_message(c->word) && c->sequence == sequence) return TAPE__SOUGHT_THERE;
         tape__cycle_store_step(s, c);
     }
+}
+
+/* Whether the cursor stands at the message, or where it will be. */
+static bool is_reached(int sought)
+{
+    return sought == TAPE__SOUGHT_THERE || sought == TAPE__SOUGHT_NEXT;
 }
 
 /* A place at or before `sequence` from which the walk is short: a place passed before, an index
@@ -77,6 +81,7 @@ static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, 
     return TAPE_OK;
 }
 
+/* As walk_to(), from the nearest place. */
 static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                    tape__cursor_t *c)
 {
@@ -102,7 +107,7 @@ static int seek_in_hand(tape_tailer_t *t, int64_t sequence, tape__cursor_t *c)
     if (t->store.aligned) tape__places_want(&t->places, tape__excerpt_index_next(&t->store));
     tape__window_t *w = window_to_seek(t);
     int rc = seek_in(t, &t->store, w, sequence, c);
-    if ((rc == 0 || rc == 1) && w == &t->wide && tape__window_has(w, c->position, 4)) {
+    if (is_reached(rc) && w == &t->wide && tape__window_has(w, c->position, 4)) {
         tape__window_close(&t->window);
         t->window = tape__window_part(w, c->position, t->window_size);
     }
@@ -129,15 +134,15 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     /* What was deleted is read to its end, but an index is that of a message in the queue. */
     if (t->open && t->store.cycle == cycle && !is_deleted_by_now(t)) {
         int rc = seek_in_hand(t, sequence, &c);
-        if (rc == 0 || rc == 1) t->at = c;
+        if (is_reached(rc)) t->at = c;
         return rc;
     }
     tape__cycle_store_t store;
     tape__window_t window = {0};
     int rc = tape__tailer_open_file(t->site, cycle, &store);
-    if (rc != 1) return rc == 0 ? -1 : rc;
+    if (rc != 1) return rc == 0 ? TAPE__SOUGHT_BEYOND : rc;
     rc = seek_in(t, &store, &window, sequence, &c);
-    if (rc == 0 || rc == 1) {
+    if (is_reached(rc)) {
         tape__tailer_enter_cycle(t, &store);
         t->window = window;
         t->at = c;
@@ -157,7 +162,7 @@ int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
     int64_t sequence = t->at.sequence;
     if (t->name.not_before > sequence) sequence = t->name.not_before;
     int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
-    return rc < -1 ? rc : TAPE_OK;
+    return rc < 0 ? rc : TAPE_OK;
 }
 
 int tape__tailer_turn_forward(tape_tailer_t *t)
@@ -166,7 +171,7 @@ int tape__tailer_turn_forward(tape_tailer_t *t)
     tape__cursor_t c;
     int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
     int rc = seek_in(t, &t->store, &t->window, sequence, &c);
-    if (rc < -1) return rc;
+    if (rc < 0) return rc;
     t->at = c;
     return TAPE_OK;
 }

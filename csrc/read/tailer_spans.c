@@ -78,10 +78,9 @@ static size_t walk_by_all_rules(tape_tailer_t *t, tape_span_t *spans, size_t n, 
 {
     tape__cursor_t c;
     while (n < count && look(t, &c)) {
-        const tape__word_kind_t kind = tape__word_kind(c.word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) break;
+        if (!tape__word_is_document(c.word)) break;
         t->at = c;
-        if (kind == TAPE__WORD_META) tape__cycle_store_step(&t->store, &t->at);
+        if (!tape__word_is_message(c.word)) tape__cycle_store_step(&t->store, &t->at);
         else if (take(t, spans, n, run)) n++;
         else break;
     }

@@ -93,7 +93,7 @@ int tape__cycle_store_build(const tape__new_file_t *n)
     if (rc == 0) {
         doing = "reserving the first blocks of a cycle file";
         rc = tape__file_reserve(fd, 0, used);
-        if (rc == -EOPNOTSUPP || rc == -EINVAL || rc == -ENOSYS) rc = 0;
+        if (rc == -EOPNOTSUPP) rc = 0;
     }
     if (rc == 0) {
         doing = "mapping a new cycle file";

@@ -27,7 +27,7 @@ static int reserve_blocks(tape__writer_t *w, uint64_t end)
         to = end;
         rc = tape__file_reserve(f->fd, from, to - from);
     }
-    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) {
+    if (rc == -EOPNOTSUPP) {
         uint64_t space;
         rc = 0;
         if (tape__free_space(f->fd, &space) == 0 && space < end - from + POPULATE_STEP)
