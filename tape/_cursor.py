@@ -7,8 +7,10 @@ back to C. *One loop for gaps*, whoever asks for what is behind them. Whose turn
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from _weakrefset import WeakSet
 
 from ._arguments import deadline_of, name_of, not_negative
 from ._batch import Batch
@@ -19,7 +21,7 @@ from .errors import DecodeError, Empty, Error, Gap, InvalidArgument, QueueClosed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from typing import Any
 
     from .codecs import Codec
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING", "Cursor"]
 
 NOTHING: Any = object()  # there is no message now; any value may be one
+ALONE = 2  # so many are read one by one before a loop reads ahead: it may end soon
 
 _next = lib.tape_tailer_next
 _buffer = ffi.buffer
@@ -52,12 +55,24 @@ def _gap_in_doubt(handle: Any) -> bool:
     return facts.code == _EGAP and bool(lib.tape_tailer_gap(handle, ends, ends + 1) == 1)
 
 
+# What was copied before a fork is the parent's to give.
+_LOOKING_AHEAD: WeakSet[Cursor] = WeakSet()
+
+
+def _forget_what_is_ahead() -> None:
+    for cursor in list(_LOOKING_AHEAD):
+        cursor._ahead = None
+
+
+os.register_at_fork(after_in_child=_forget_what_is_ahead)
+
+
 class Cursor(Turn):
     """Where a tailer stands; one thread at a time."""
 
     __slots__ = ("_batch", "_decode", "_first", "_framing", "_metadata", "_on_error", "_on_gap",
-                 "_poison", "_raised", "_telling", "_tells", "auto_commit", "codec", "path",
-                 "poll_interval")
+                 "_poison", "_raised", "_telling", "_tells", "_unstored", "auto_commit", "codec",
+                 "path", "poll_interval")
 
     KIND = "Tailer"
 
@@ -75,6 +90,7 @@ class Cursor(Turn):
         self._on_error, self._on_gap, self._tells = on_error, on_gap, tell_gaps
         self._telling: Gap | None = None           # it is being told
         self._raised: BaseException | None = None  # by a handler
+        self._unstored = False  # a loop has a message, its body is not done
         self._batch: Batch | None = None           # until it is asked for many
         self._first = -1  # index of the first message of a call that takes several
         self.auto_commit, self.poll_interval = auto_commit, poll_interval
@@ -128,48 +144,109 @@ class Cursor(Turn):
             self._give_up(out, value is not NOTHING, error)
             raise
 
-    def messages(self, as_entry: bool = False, limit: int | None = None) -> Iterator[Any]:
-        """What is there now, at most ``limit``. A position is stored when the next one is asked
+    def messages(self, as_entry: bool = False, limit: int | None = None, *, wait: bool = False,
+                 timeout: float | None = 0) -> Iterator[Any]:
+        """What is there now, at most ``limit``; with ``wait`` also what comes, until the queue is
+        closed or nothing came for so long. A position is stored when the next message is asked
         for, so that a crash in the loop's body repeats the message."""
-        out, left = None, -1 if limit is None else not_negative(limit)
+        out, left, since = None, -1 if limit is None else not_negative(limit), 0
+        may_look_ahead = limit is None and not (as_entry or self._metadata or self.auto_commit)
+        outs, deadline = self._outs, deadline_of(timeout)
         try:
             while left:
+                if self._unstored:
+                    self._store()
+                if may_look_ahead and since >= ALONE and not (yield from self._read_ahead()):
+                    since = 0
                 out = self._take()
                 value = self._next_value(out, as_entry)
-                out.index = -1
-                self._outs[:] = (out,)  # with no call until the message has left
-                out = None
                 if value is NOTHING:
-                    return
+                    outs += (out,)
+                    out = None
+                    if not wait or not self._pause(deadline):
+                        return
+                    continue
+                self._unstored = self.auto_commit
+                out.index = -1
+                outs += (out,)  # with no call until the message has left
+                out = None
                 yield value
                 left -= 1
-                if self.auto_commit:
-                    self._store()
+                since += 1
+                if wait:
+                    deadline = deadline_of(timeout)
         except BaseException as error:
             self._give_up(out, False, error)
-            raise
+            if not (wait and isinstance(error, QueueClosed) and self._closed_by is not None):
+                raise
 
-    def follow(self, timeout: float | None) -> Iterator[Any]:
-        """Messages as they come, until the queue is closed or none came for so long."""
-        deadline = deadline_of(timeout)
+    def _read_ahead(self) -> Generator[Any, None, bool]:
+        """Messages that C copied many at a time, up to what must be read by itself. The position
+        is that of the message given last, whoever asks: every other call gives the rest back
+        first (:meth:`_settle`), and ends this; then it returns false."""
+        out, outs, decode, framing = None, self._outs, self._decode, self._framing
+        by_itself: tuple[type[Exception], ...] = (*self._poison, BufferError)
+        got, room, batch = 0, 4, self._batch or Batch()
+        self._batch = batch
+        _LOOKING_AHEAD.add(self)
         try:
             while True:
-                for value in self.messages():
+                out = self._take()
+                got, room = batch.read(self._handle, room), 4 * room
+                if got <= 0:
+                    return True
+                data, ends, framings = batch.contents(got)
+                self._ahead = ahead = [0]
+                batch.indexes[0] = -1
+                view, begin = memoryview(data), 0  # what keeps a slice of it keeps a copy
+                for end, kind in zip(ends, framings, strict=True):
+                    if out is None:
+                        try:
+                            out = outs.pop()
+                        except IndexError:
+                            out = self._take()
+                        if self._ahead is not ahead:
+                            return False
+                    if kind != framing:
+                        return True
+                    piece = view[begin:end]
+                    try:
+                        value = decode(piece)
+                        piece.release()
+                    except by_itself:
+                        return True
+                    if value is piece:
+                        return True
+                    begin = end
+                    ahead[0] += 1
+                    outs += (out,)  # with no call until the message has left
+                    out = None
                     yield value
-                    deadline = deadline_of(timeout)
-                if not self._pause(deadline):
-                    return
-        except QueueClosed:
-            if self._closed_by is None:
-                raise
+        finally:
+            if out is not None:
+                self._take_back(gap=got == _EGAP)
+                outs[:] = (out,)
+
+    def _settle(self) -> None:
+        ahead = self._ahead
+        if ahead is not None:
+            lib.tape_tailer_unread_many(self._handle, ahead[0])
+            self._ahead = None
+
+    def _mark_closed(self, by: str) -> Any:
+        self._ahead = None
+        return super()._mark_closed(by)
 
     def _store(self) -> None:
         """The loop's body is done with what it was given: now its position may be stored."""
         if self.last_read() is not None:
             self.call(lib.tape_tailer_commit)
+        self._unstored = False
 
     def _next_value(self, out: Any, as_entry: bool) -> Any:
         """The next message that can be had, decoded; ``NOTHING``: none now."""
+        # The handle is referred to all the while: if the queue is closed meanwhile, the mapping
+        # goes with the last reference.
         handle = self._handle
         while True:
             if (code := _next(handle, out)) != 1:
@@ -179,43 +256,39 @@ class Cursor(Turn):
                     self._fail(code)
                 if code == 0:
                     return NOTHING
+            mapped = _buffer(out.data, out.size)
+            view = memoryview(mapped).toreadonly()
             try:
-                value = self._value(out, handle)
-            except DecodeError as error:
+                if out.framing != self._framing:
+                    raise DecodeError(
+                        f"the document is not framed as the codec {self.codec.name!r} expects",
+                        hint="read it with a codec of the other framing, or skip()")
+                value = self._decode(view)
+            except self._poison as error:
+                poison = self._poisoned(out, handle, error)
                 if self._on_error is None:
-                    raise
-                self._tell(self._on_error, error)
+                    raise poison from error
+                self._tell(self._on_error, poison)
                 _next(handle, out)  # the message is next again: pass it
                 out.index = -1
                 continue
-            if as_entry:
-                from .info import Entry, MetadataEntry
-                entry = MetadataEntry if out.metadata else Entry
-                value = entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
-            return value
+            try:
+                view.release()
+                kept = value is view or _references(mapped) != _UNSHARED  # by a slice of the view
+            except BufferError:
+                kept = True
+            if kept:
+                raise self._kept()
+            return self._entry(out, value) if as_entry else value
 
-    def _value(self, out: Any, handle: Any) -> Any:
-        """Decodes what C just read. ``handle`` is referred to all the while: if the queue is closed
-        meanwhile, the mapping goes with the last reference."""
-        if out.framing != self._framing:
-            raise self._poisoned(out, handle, DecodeError(
-                f"the document is not framed as the codec {self.codec.name!r} expects",
-                hint="read it with a codec of the other framing, or skip()"))
-        mapped = _buffer(out.data, out.size)
-        view = memoryview(mapped).toreadonly()
-        try:
-            value = self._decode(view)
-        except self._poison as error:
-            raise self._poisoned(out, handle, error) from error
-        try:
-            view.release()
-            kept = _references(mapped) != _UNSHARED  # by a slice of the view
-        except BufferError:
-            kept = True
-        if kept or value is view:
-            raise StateError(f"codec {self.codec.name!r} kept a view of mapped memory",
-                             hint="decode() must copy what it keeps")
-        return value
+    def _entry(self, out: Any, value: Any) -> Any:
+        from .info import Entry, MetadataEntry
+        entry = MetadataEntry if out.metadata else Entry
+        return entry(int(out.index), value, bytes(_buffer(out.data, out.size)))
+
+    def _kept(self) -> StateError:
+        return StateError(f"codec {self.codec.name!r} kept a view of mapped memory",
+                          hint="decode() must copy what it keeps")
 
     def _poisoned(self, out: Any, handle: Any, error: Exception) -> DecodeError:
         """The error for a message that cannot be decoded; the message stays next."""
@@ -226,14 +299,14 @@ class Cursor(Turn):
         what = error.message if isinstance(error, Error) else f"{type(error).__name__}: {error}"
         poison = DecodeError(f"message {index:#x} of {self.path}: {what}", raw=raw,
                              offset=getattr(error, "offset", None), index=index, hint=hint)
-        poison.__cause__ = error
+        poison.__cause__ = error  # for handlers
         return poison
 
     # ---- many ----
 
     def read_many(self, n: int, timeout: float | None) -> list[Any]:
         """Up to ``n`` messages; an error behind the first one is left to the next call."""
-        out = None
+        out, first = None, -1
         messages: list[Any] = []
         deadline = None if timeout == 0 else deadline_of(timeout)
         try:
@@ -241,6 +314,7 @@ class Cursor(Turn):
                 out = self._take()
                 self._fill(messages, n, out)
                 if messages:
+                    first = self._first
                     self._all_given()
                 self._outs[:] = (out,)
                 if messages or timeout == 0:
@@ -250,6 +324,7 @@ class Cursor(Turn):
                     break
             return messages
         except BaseException as error:
+            self._first = max(first, self._first)
             self._give_up(out, False, error)
             raise
 
@@ -330,7 +405,7 @@ class Cursor(Turn):
 
     def skip(self, n: int) -> int:
         """Over up to ``n`` messages; an error behind the first one is left to the next call."""
-        out, done = None, 0
+        out, done, first = None, 0, -1
         try:
             out = self._take()
             while done < not_negative(n):
@@ -348,10 +423,12 @@ class Cursor(Turn):
                 done += 1
             if done and self.auto_commit:
                 check(lib.tape_tailer_commit(self._handle))
+            first = self._first
             self._all_given()
             self._outs[:] = (out,)
             return done
         except BaseException as error:
+            self._first = max(first, self._first)
             self._give_up(out, False, error)
             raise
 
@@ -403,6 +480,7 @@ class Cursor(Turn):
             self._outs[:] = (out,)
 
     def _take_back(self, got: bool = False, gap: bool = False) -> None:
+        self._settle()
         handle, batch, first = self._handle, self._batch, self._first
         got = got or self._out.index >= 0
         if got or gap or (self._tells and _gap_in_doubt(handle)):

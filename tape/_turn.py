@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Turn"]
 
+FUNCTION = 1  # inspect.CO_OPTIMIZED; the locals of other code are its globals themselves
+
 
 class Turn(Handle):
     """A handle with one token, which is also the place for what C reads."""
 
-    __slots__ = ("_out", "_outs")
+    __slots__ = ("_ahead", "_out", "_outs")
+
+    _ahead: list[int] | None  # messages were copied before they are asked for; so many given
 
     def __init__(self, out: Any) -> None:
         self._closed_by = None
+        self._ahead = None
         self._out = out
         self._outs = [out]  # operations of lists are atomic
 
@@ -36,10 +41,16 @@ class Turn(Handle):
         """Takes the token. The caller keeps it in ``out``, and gives it back by
         ``self._outs[:] = (out,)``, which no signal handler can come after."""
         try:
-            return self._outs.pop()
+            out = self._outs.pop()
         except IndexError:
-            pass
-        if "greenlet" in sys.modules or self._is_in_use(sys._getframe(1)):  # greenlets are unseen
+            return self._take_lost()
+        if self._ahead is not None:
+            self._settle()
+        return out
+
+    def _take_lost(self) -> Any:
+        """The token that is not there: somebody is using the tailer, or it was lost."""
+        if "greenlet" in sys.modules or self._is_in_use(sys._getframe(2)):  # greenlets are unseen
             raise TailerBusy("another thread, or a handler of its own, is using this tailer",
                              hint="use one tailer per thread, and another in handlers")
         self._take_back()
@@ -50,15 +61,25 @@ class Turn(Handle):
         for thread, top in sys._current_frames().items():
             frame: FrameType | None = asking if thread == get_ident() else top
             while frame is not None:
+                if not frame.f_code.co_flags & FUNCTION:
+                    frame = frame.f_back
+                    continue
                 names = frame.f_locals
-                if names.get("self") is self and (names.get("out") is not None
-                                                  or frame.f_code is _TAKING):
+                mine = names.get("self") is self and (names.get("out") is not None
+                                                      or frame.f_code is _TAKING)
+                if type(names) is dict:
+                    names.clear()  # the copy would keep what a codec must not
+                if mine:
                     return True
                 frame = frame.f_back
         return False
 
     def _take_back(self) -> None:
         """What C gave to a call that ended without telling anybody is next again."""
+        raise NotImplementedError
+
+    def _settle(self) -> None:
+        """What was read ahead is C's again."""
         raise NotImplementedError
 
     def call(self, function: Callable[..., int], *arguments: Any, none: int = 0) -> int:

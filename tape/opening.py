@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 
+from . import codecs
 from ._clock import ClockInC
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
-from .codecs import fressian
 from .errors import InvalidArgument, RollCycleMismatch
 from .queue import Queue
 from .roll_cycles import RollCycle
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["open"]
 
+
+class _Fressian:
+    """Stands for the default codec, which is not loaded before a queue is opened with it."""
+
+    def __repr__(self) -> str:
+        return "tape.codecs.fressian"
+
+
+_FRESSIAN: Any = _Fressian()
 EPOCH_MAX = 315_569_520_000_000  # 10000 years, as in C
 
 
@@ -62,7 +71,7 @@ def _in_range(name: str, value: int | None, least: int, most: int) -> int:
 
 
 def open(path: str | os.PathLike[str], *,  # noqa: A001
-         roll_cycle: str | RollCycle | None = None, codec: Codec[Any] = fressian,
+         roll_cycle: str | RollCycle | None = None, codec: Codec[Any] = _FRESSIAN,
          create: bool = True, read_only: bool = False, epoch: int | None = None,
          source_id: int | None = None, block_size: int | None = None, durability: str = "os",
          lock_timeout: float | None = 10.0, stale_after: float | None = 2.0,
@@ -74,7 +83,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         path: the directory; parents are created with it.
         roll_cycle: a name in any spelling; by default what the queue has, else FAST_DAILY. When
             the queue has another one, that is used and :class:`tape.RollCycleMismatch` is warned.
-        codec: for messages; appenders and tailers may have another.
+        codec: for messages, by default :mod:`tape.codecs.fressian`; appenders and tailers may
+            have another.
         create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
         read_only: write no byte and make no file; also works without ``metadata.cq4t``.
         epoch: milliseconds by which cycles are shifted, up to 10000 years either way; a stored one
@@ -103,6 +113,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     ...     q.roll_cycle
     RollCycle.HOURLY
     """
+    if codec is _FRESSIAN:
+        codec = codecs.fressian  # loaded now, if it was not before
     framing_of(codec)
     if durability != "os":
         raise InvalidArgument(f"durability={durability!r}", hint='"os" is the only one so far')

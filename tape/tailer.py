@@ -128,8 +128,7 @@ class Tailer(Closable):
 
     def read_entry(self, *, timeout: float | None = 0) -> Entry | None:
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
-        entry: Entry | None = self._cursor.read(None, timeout, True)
-        return entry
+        return self._cursor.read(None, timeout, True)  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Any]:
         return self._cursor.messages()
@@ -155,7 +154,7 @@ class Tailer(Closable):
 
     def follow(self, timeout: float | None = None) -> Iterator[Any]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
-        return self._cursor.follow(timeout)
+        return self._cursor.messages(wait=True, timeout=timeout)
 
     def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
+
+import _cffi_backend
+import pytest
 
 from tests.kit.sources import ROOT
 
@@ -65,3 +70,35 @@ def test_the_search_for_circles_finds_one() -> None:
     """A check that cannot fail checks nothing."""
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c"]
     assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def modules_after(code: str, *arguments: str) -> set[str]:
+    """What a fresh interpreter has imported beyond what it begins with."""
+    path = [str(ROOT), str(Path(_cffi_backend.__file__).parent)]
+    code = f"sys.path[:0] = {path!r}\n" + code  # and no .pth files, which import what they like
+    ran = subprocess.run(
+        [sys.executable, "-S", "-E", "-c", "import sys\nbefore = set(sys.modules)\n" + code
+         + "\nprint(*sorted(set(sys.modules) - before))", *arguments],
+        capture_output=True, text=True, timeout=60, check=True)
+    return set(ran.stdout.split())
+
+
+# What takes long to import and neither reading nor writing needs: each some ms.
+HEAVY = {"typing", "dataclasses", "inspect", "re", "pathlib", "uuid", "decimal", "datetime", "json",
+         "threading", "queue", "importlib.util", "tempfile", "argparse", "fractions", "copy"}
+WRITES = ("import tape\n"
+          "with tape.open(sys.argv[1]) as q: q.appender().write({'at': 1, 'what': ['a', 2.5]})")
+
+
+@pytest.mark.parametrize("code", ["import tape", WRITES], ids=["import", "first write"])
+def test_importing_and_the_first_write_bring_nothing_heavy_along(code: str, tmp_path: Path) -> None:
+    """So a program that only appends starts quickly."""
+    assert modules_after(code, str(tmp_path / "q")) & HEAVY == set()
+
+
+def test_the_names_that_are_imported_late_are_there(tmp_path: Path) -> None:
+    """``from tape import *``, ``dir(tape)`` and attributes know them."""
+    code = ("from tape import *\nimport tape\n"
+            "assert set(tape.__all__) <= set(dir(tape))\n"
+            "assert all(getattr(tape, name) is globals()[name] for name in tape.__all__)")
+    assert {"tape.info", "tape.deletion"} <= modules_after(code)

@@ -1,0 +1,89 @@
+"""Interrupts: an exception at any step of tape's code, as a signal handler would raise it."""
+
+from __future__ import annotations
+
+import dis
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import tape
+
+HOME = str(Path(tape.__file__).parent)
+LEFT = "with no call until the message has left"
+LEAVES = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE"}
+_operations: dict[CodeType, dict[int, str]] = {}
+
+
+class Interrupt(BaseException):
+    """What the handler raises; as Ctrl-C it is no Exception."""
+
+
+class SoftLimit(Exception):
+    """A time limit, which is one."""
+
+
+def _operation(frame: FrameType) -> str:
+    code = frame.f_code
+    if code not in _operations:
+        _operations[code] = {i.offset: i.opname for i in dis.get_instructions(code)}
+    return _operations[code].get(frame.f_lasti, "")
+
+
+def _has_left(frame: FrameType) -> bool:
+    """Whether a message is on its last steps to the caller, among which there is no call: Python
+    runs signal handlers after calls, at the begin of functions and when jumping back."""
+    if _operation(frame) in LEAVES:
+        return True
+    name, line = frame.f_code.co_filename, frame.f_lineno or 0
+    before = [linecache.getline(name, n) for n in range(line - 4, line + 1)]
+    near = any(LEFT in text for text in before)
+    return near and _operation(frame) not in ("RESUME", "POP_TOP", "JUMP_BACKWARD")
+
+
+@contextmanager
+def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator[list[str]]:
+    """Raises before the ``step``-th operation of tape's own code; yields where that was."""
+    steps, where = [step], list[str]()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        if not frame.f_code.co_filename.startswith(HOME) or "/codecs/" in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode" and not _has_left(frame):
+            steps[0] -= 1
+            if steps[0] == 0:
+                where.append(f"{frame.f_code.co_name}:{frame.f_lineno} {_operation(frame)}")
+                raise kind
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield where
+    finally:
+        sys.settrace(before)
+
+
+def at_every_step(call: Callable[[], Any], after: Callable[[bool, Any, str], None], *,
+                  kind: type[BaseException] = Interrupt, most: int = 20_000) -> int:
+    """Calls ``call`` again and again, interrupted one step later each time, until it is through;
+    ``after(interrupted, result, where)`` judges each time. Returns how many steps there were."""
+    for step in range(1, most):
+        result, hit = None, False
+        with interrupted_at(step, kind) as where:
+            try:
+                result = call()
+            except kind:
+                hit = True
+        if where:
+            after(hit, result, where[0])
+        else:
+            after(False, result, "")
+            return step - 1
+    raise AssertionError("it never comes to an end")
