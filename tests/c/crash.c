@@ -7,6 +7,7 @@
 
 #include "helpers.h"
 #include "queue_check.h"
+#include "sync_points.h" /* made by CMake out of csrc */
 
 extern void (*tape__sync_point_hook)(const char *name);
 
@@ -18,10 +19,9 @@ enum { EVERY = 1 };
 #endif
 enum { PER_CYCLE = 18, CYCLES = 3, MESSAGES = PER_CYCLE * CYCLES };
 
-static const char *const points[] = {"lock_taken",     "older_cycles_ended", "cycle_file_built",
-                                     "cycle_file_linked", "prepared",        "header_reserved",
-                                     "body_written",   "published",          "pair_set",
-                                     "indexed",        "before_release"};
+static const char *const points[] = {T_SYNC_POINTS};
+/* Steps that a writer by itself does not come by: a tailer's, and those beside a dead holder. */
+static const char *const others[] = {"tailer_at_end", "holder_judged"};
 
 /* What survives the writer's death. */
 typedef struct {
@@ -124,6 +124,13 @@ static void one_death(const char *directory, bool was_open, bool rolls)
     CHECK_EQ(t_descriptors(directory), 0);
 }
 
+static bool of_others(const char *name)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(name, others[i]) == 0) return true;
+    return false;
+}
+
 int main(void)
 {
     const char *directory = t_directory();
@@ -143,7 +150,7 @@ int main(void)
             if (!reached) break;
             deaths++;
         }
-        CHECK(deaths > 0); /* a step that no longer exists */
+        if ((deaths == 0) != of_others(point)) CHECK_FAILED("%s: %d deaths", point, deaths);
         printf("%s: %d places\n", point, deaths);
     }
     return 0;
