@@ -1,4 +1,4 @@
-# The shared library exports exactly what csrc/tape.symbols lists, and that is what tape.h declares.
+# The shared library exports what csrc/tape.symbols lists, and that is what the headers declare.
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE out RESULT_VARIABLE code)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "nm failed on ${LIBRARY}")
@@ -11,6 +11,8 @@ foreach(line ${lines})
 endforeach()
 file(STRINGS ${EXPECTED} listed)
 file(READ ${HEADER} header)
+file(READ ${FRESSIAN_HEADER} more)
+string(APPEND header "${more}")
 string(REGEX MATCHALL "\nTAPE_API [^;(]*[ *]tape_[a-z_]+\\(" lines "${header}")
 set(declared)
 foreach(line ${lines})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,8 @@ GOLDEN = "tape-dev-framing-sizes"
 def test_every_folder_is_a_floor() -> None:
     """No file lies beside the floors but the face of the library."""
     assert {path.name for path in CSRC.iterdir() if path.is_dir()} == set(floors.FLOORS)
-    assert {path.name for path in CSRC.iterdir() if path.is_file()} == {"tape.h", "tape.symbols"}
+    files = {path.name for path in CSRC.iterdir() if path.is_file()}
+    assert files == {*floors.FACE, "tape.symbols"}
 
 
 def test_files_include_their_own_floor_and_lower_ones_in_no_circle() -> None:
@@ -121,3 +123,13 @@ def test_the_language_is_pure(path: Path) -> None:
     """Header words, roll cycles, wire and judgement: arithmetic, with no file and no atomics."""
     if path.stem in PURE:
         assert not {"atomics", "platform", "mapping", "process"} & set(includes(path))
+
+
+def test_fressian_is_a_room_of_its_own() -> None:
+    """It includes the base alone, and nothing of the library needs it."""
+    for path in C_SOURCES:
+        named = re.findall(r'(?m)^#include "(\w+)[/.]', path.read_text())
+        if path.parent.name == "fressian":
+            assert set(named) <= {"base", "fressian", "tape_fressian"}, path.name
+        else:
+            assert not {"fressian", "tape_fressian"} & set(named), path.name

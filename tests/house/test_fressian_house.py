@@ -195,6 +195,14 @@ def test_the_codes_in_c_are_those_of_codes_py() -> None:
     assert enumerators("code", "enum code { C_A = 0x80, C_B }") == {"C_A": 0x80, "C_B": 0x81}
 
 
+def test_the_codes_in_libtape_are_those_of_codes_py() -> None:
+    text = code_of(ROOT / "csrc" / "fressian" / "codes.h")
+    assert {name[2:]: value for name, value in enumerators("code", text).items()} == python_codes()
+    for name in ("COUNT_MAX", "STRING_PART_MAX", "BYTES_PART_MAX"):
+        found = re.search(rf"(?m)^#define {name} (\w+)$", text)
+        assert found and int(found[1], 0) == getattr(codes, name)
+
+
 def test_the_kinds_in_c_are_those_of_handlers_py() -> None:
     in_c = {name[2:]: value for name, value in enumerators("kind").items()}
     assert in_c == {name: getattr(handlers, name) for name in in_c}

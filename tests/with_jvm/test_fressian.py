@@ -8,14 +8,16 @@ from __future__ import annotations
 import collections
 import os
 import pathlib
+import random
 import shutil
 import struct
 import subprocess
 
 import pytest
 
-from tape.codecs.fressian import Fressian
+from tape.codecs.fressian import Fressian, Keyword
 
+from tests.kit import fressian_c
 from tests.kit.fressian_canon import Maker, canon, count_codes
 from tests.kit.fressian_engines import ENGINES
 
@@ -136,3 +138,19 @@ def report(what, total, counts):
     if COUNT >= 100_000:
         few = {name: number for name, number in counts.items() if number < 1000}
         assert not few, few
+
+
+def test_c_writes_and_clojure_reads(java, tmp_path):
+    """What the writer of libtape makes, maps and texts in parts too, is Clojure's value."""
+    rng, made = random.Random(SEED), []
+    names = [Keyword(None, "id"), Keyword("order", "id"), Keyword("", "a"), Keyword(None, "")]
+    for number in range(200):
+        value = {names[0]: [None, True, number, -number * 10**9, number / 7, "\0ü😀" * number],
+                 names[1]: rng.randbytes(number), names[2]: {names[3]: []}, names[3]: names}
+        data = fressian_c.encode(value, open_ended=bool(number % 2))
+        made.append((data, canon(value)))
+    long = ["x" * 65537, "a" + "😀" * 11000, b"b" * 65536]
+    made.append((fressian_c.encode(long), canon(long)))
+    write_blocks(tmp_path / "values", [data for data, _ in made])
+    java("read", tmp_path / "values", tmp_path / "texts")
+    check(made, blocks(tmp_path / "texts"))
