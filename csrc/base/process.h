@@ -41,7 +41,7 @@ void tape__process_unguard(tape__process_entry_t *entry);
 void tape__process_lock(void);
 void tape__process_unlock(void);
 
-/* Names of tailers that are in use in this process, by hash. 1 taken, 0 in use, -1 out of memory. */
+/* Names of tailers that are in use in this process, by hash. 1 taken, 0 in use, -1 no memory. */
 int tape__process_claim_name(tape__process_entry_t *entry, uint64_t name);
 void tape__process_give_name(tape__process_entry_t *entry, uint64_t name);
 

@@ -78,3 +78,15 @@ def test_tests_that_documents_cite_exist() -> None:
             assert not set(re.findall(r"\btest_\w+", text)) - known, page
             for path in re.findall(r"\btests/[\w/]+\.(?:py|c|h|sh|hex)\b", text):
                 assert (ROOT / path).exists(), f"{page}: {path}"
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    """Files and functions in docs/architecture.md."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    files = re.findall(r"`((?:base|format|file|write|read|queue)/\w+\.[ch])`", text)
+    assert len(files) > 20
+    assert [name for name in files if not (ROOT / "csrc" / name).exists()] == []
+    sources = "\n".join(path.read_text() for path in C_SOURCES)
+    words = set(re.findall(r"`(tape_\w+)`", text))
+    assert len(words) > 8
+    assert [word for word in words if not re.search(rf"\b{word}\b", sources)] == []
