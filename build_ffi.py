@@ -45,7 +45,8 @@ def cdef(header: str) -> str:
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = text.replace("TAPE_API ", "")
     text = re.sub(r"(?m)^#define (\w+) .*$", r"#define \1 ...", text)
-    return text + '\nextern "Python" int64_t tape_python_clock(void *user);\n'
+    return text + '\nextern "Python" int64_t tape_python_clock(void *user);\n' \
+        'extern "Python" int tape_python_interrupted(void *user);\n'
 
 
 def _stub_type(c_type: str) -> str:
@@ -69,7 +70,7 @@ def stub(declarations: str) -> str:
     lines = [f"    {name}: Final[int]" for name in
              re.findall(r"(?m)^#define (\w+)", declarations)
              + re.findall(r"\b(TAPE_E\w+) = ", declarations)]
-    lines.append("    tape_python_clock: Any")
+    lines += ["    tape_python_clock: Any", "    tape_python_interrupted: Any"]
     functions = re.sub(r"(?ms)^typedef .*?\n(?=\n|typedef|[a-z#])|^extern .*$", "", declarations)
     pattern = r"(?m)^([\w \*]+?)(tape_\w+)\(([^)]*)\);"
     for result, name, parameters in re.findall(pattern, functions):

@@ -156,6 +156,10 @@ typedef struct tape_tailer tape_tailer_t;
  * that is negative or above 2^62 fails a write with TAPE_ECLOCK, and makes lag_ms 0. */
 typedef int64_t (*tape_clock_fn)(void *user);
 
+/* Asked about every 20 ms while a write waits for another process's lock, by the thread that waits,
+ * which then holds nothing. Not 0: it gives up, with TAPE_ELOCKED; nothing was written. */
+typedef int (*tape_interrupted_fn)(void *user);
+
 typedef struct tape_queue_options {
     uint32_t struct_size;
     uint32_t flags;
@@ -168,6 +172,8 @@ typedef struct tape_queue_options {
     int32_t reserved;
     tape_clock_fn clock;     /* NULL: the system's clock */
     void *clock_user;
+    tape_interrupted_fn interrupted; /* NULL: nothing interrupts a wait */
+    void *interrupted_user;
 } tape_queue_options_t;
 
 /* Which stored settings differ from the wished ones (tape_queue_info_t.mismatch). */

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, framing_of
 from ._handle import Handle
+from ._signals import take_interrupt
+from .errors import EncodeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,14 +77,21 @@ class Appender(Handle):
         if type(data) is bytes:
             index = _write(self._handle, data, len(data))
         else:
-            view = memoryview(data)
+            try:
+                view = memoryview(data)
+            except TypeError:
+                raise EncodeError(f"codec {self.codec.name!r} encoded it as {type(data).__name__}",
+                                  hint="encode() must return bytes") from None
             index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
         if index < 0:
             self._fail_to_write(index)
         return index
 
     def _fail_to_write(self, code: int) -> NoReturn:
-        """A clock that raised is the cause of C's word that it gave no time."""
+        """What a signal handler raised while C waited for the lock comes out as it is; a clock that
+        raised is the cause of C's word that it gave no time."""
+        if code == lib.TAPE_ELOCKED and (interrupt := take_interrupt()) is not None:
+            raise interrupt
         cause = self.queue._take_clock_failure() if code == lib.TAPE_ECLOCK else None
         if cause is None:
             self._fail(code)

@@ -45,7 +45,7 @@ def delete(path: str | os.PathLike[str]) -> None:
     >>> os.path.exists(path)
     False
     """
-    directory = Path(path).resolve()
+    directory = Path(os.fsdecode(path)).resolve()
     names = [e.name for e in os.scandir(directory)] if directory.is_dir() else []
     if not any(name == "metadata.cq4t" or name.endswith(".cq4") for name in names):
         raise QueueNotFound(f"there is no queue at {directory}", file=str(directory),

@@ -9,7 +9,7 @@ from . import codecs
 from ._clock import ClockInC
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
-from .errors import InvalidArgument, RollCycleMismatch
+from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
 from .queue import Queue
 from .roll_cycles import RollCycle
 
@@ -36,7 +36,7 @@ EPOCH_MAX = 315_569_520_000_000  # 10000 years, as in C
 
 def _seconds_to_ns(value: float | None, name: str, forever: int) -> int:
     """For C, where 0 means "the default": no waiting at all becomes one nanosecond."""
-    if value is None:
+    if value is None or value == float("inf"):
         return forever
     if not value >= 0:
         raise InvalidArgument(f"{name} is negative", hint="seconds, or None for ever")
@@ -137,8 +137,21 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     if clock is not None:
         options.clock = lib.tape_python_clock
         options.clock_user = clock_handle
+    options.interrupted = lib.tape_python_interrupted
     out = ffi.new("tape_queue_t **")
-    check(lib.tape_queue_open(os.fsencode(path), options, out))
+    name_of_directory = os.fsencode(path)
+    if b"\0" in name_of_directory:
+        raise InvalidArgument("a path with NUL", hint="no file has such a name")
+    try:
+        check(lib.tape_queue_open(name_of_directory, options, out))
+    except QueueNotFound as error:
+        if create and os.path.islink(path):
+            error.hint = "the link leads nowhere: remove it, or make what it leads to"
+        raise
+    except ReadOnlyQueue as error:
+        if not read_only:
+            error.hint = "pass read_only=True, or open it as a user who may write there"
+        raise
     q = Queue(out[0], codec, clock_in_c, clock_handle)
     mismatch = q._info().mismatch
     if mismatch:

@@ -10,7 +10,7 @@ from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
-from .errors import InvalidArgument
+from .errors import ClockWentBack, InvalidArgument, QueueNotFound
 from .roll_cycles import RollCycle
 
 TYPE_CHECKING = False
@@ -67,6 +67,8 @@ class Queue(Handle):
 
     def __init__(self, handle: Any, codec: Codec[Any], clock: ClockInC | None,
                  clock_handle: Any) -> None:
+        if not isinstance(handle, ffi.CData):
+            raise TypeError("a queue is made by tape.open()")
         self._closed_by = None
         self._handle = ffi.gc(handle, lib.tape_queue_release)
         self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
@@ -126,8 +128,8 @@ class Queue(Handle):
         Args:
             id: a name: its position is kept in the queue, under the key that Java and Clojure
                 use, and survives restarts. At most 256 characters of ISO-8859-1; case is ignored.
-            start: ``"start"`` (the default), ``"end"``, an index or a time; for a named tailer
-                only while nothing is stored under its name.
+            start: ``"start"`` (the default), ``"end"`` (the default when it reads backward), an
+                index or a time; for a named tailer only while nothing is stored under its name.
             direction: ``"forward"`` or ``"backward"``.
             codec: for its messages; the queue's by default.
             commit: for a named tailer: ``"auto"``: reading stores the position; ``"manual"``: only
@@ -190,7 +192,7 @@ class Queue(Handle):
                                tell_gaps=on_gap != "skip")
         self._children.add(child._cursor)
         try:
-            child._begin(start, direction)
+            child._begin("end" if start is None and direction == "backward" else start, direction)
         except BaseException:
             child.close()
             raise
@@ -237,7 +239,12 @@ class Queue(Handle):
         """
         from .info import CycleFile
         handle, found = self._open_handle(), []
-        for name in os.listdir(self.path):
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            raise QueueNotFound(f"{self.path} was deleted", file=self.path,
+                                hint="the queue is gone: open it again to make a new one") from None
+        for name in names:
             cycle = lib.tape_queue_cycle_of_name(handle, os.fsencode(name))
             info = ffi.new("tape_cycle_info_t *")
             if cycle < 0:

@@ -310,8 +310,8 @@ class Tailer(Closable):
 
     @property
     def index(self) -> int:
-        """The index that is next; 0 while the queue is empty."""
-        return self._cursor.call(lib.tape_tailer_index)
+        """The index that is next; 0 while the queue is empty, -1 backward before the index 0."""
+        return self._cursor.call(lib.tape_tailer_index, none=-1)
 
     @property
     def last_read(self) -> int | None:

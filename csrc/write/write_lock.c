@@ -23,12 +23,14 @@ static bool claim(tape__write_lock_t *lock, uint64_t from)
 }
 
 /* Somebody who waits, and what he remembers of the last time that something moved. */
+#define ASK_EVERY_NS INT64_C(20000000)
+
 typedef struct {
     int round;
     bool contended;
     int64_t start_ns;           /* 0: not waited yet */
     uint64_t word, pulse;
-    int64_t since_ns, judged_ns;
+    int64_t since_ns, judged_ns, asked_ns;
 } waiting_t;
 
 /* Waits a little longer each time; without the guard. */
@@ -159,6 +161,15 @@ static int64_t time_left(const tape__write_lock_t *lock, const waiting_t *w)
     return left > 0 ? left : 0;
 }
 
+/* Without the guard: whether the caller's program wants its thread back. */
+static bool is_interrupted(const tape__write_lock_t *lock, waiting_t *w)
+{
+    int64_t now = tape__monotonic_ns();
+    if (!lock->interrupted || now - w->asked_ns < ASK_EVERY_NS) return false;
+    w->asked_ns = now;
+    return lock->interrupted(lock->interrupted_user) != 0;
+}
+
 int tape__write_lock_acquire(tape__write_lock_t *lock)
 {
     waiting_t w = {0};
@@ -176,6 +187,9 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         tape__process_unguard(lock->entry);
         if (outcome == TAPE_ECLOSED || OBSERVE32(closed, lock->closed)) return refuse_closed(lock);
         if (outcome != TRY_AGAIN) return outcome;
+        if (is_interrupted(lock, &w))
+            return tape__fail(TAPE_ELOCKED, lock->directory, -1,
+                              "waiting for the write lock was interrupted");
         pause_a_little(&w);
     }
 }

@@ -25,6 +25,8 @@ typedef struct {
     bool entered;        /* this process has its slot in the side file, or cannot have one */
     int64_t timeout_ns;  /* for a live holder; -1 for ever */
     int64_t stale_after_ns; /* -1 never */
+    int (*interrupted)(void *user); /* whether to give up waiting; NULL: never */
+    void *interrupted_user;
     int64_t acquired, contended, broken, lost;
 } tape__write_lock_t;
 

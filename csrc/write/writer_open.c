@@ -115,6 +115,8 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
         .stale_after_ns = (o->flags & TAPE_NEVER_BREAK) ? -1
                           : o->stale_after_ns           ? o->stale_after_ns
                                                         : STALE_AFTER_DEFAULT,
+        .interrupted = o->interrupted,
+        .interrupted_user = o->interrupted_user,
     };
     return TAPE_OK;
 }
