@@ -326,7 +326,8 @@ def _bytes(data: bytes) -> bytes:
         if len(data) + 1 < 1 << 8 * width:
             return (bytes([code]) + (len(data) + 1).to_bytes(width, "little") + bytes([BYTES])
                     + data)
-    raise EncodeError(f"{len(data)} bytes are more than a block can hold")
+    raise EncodeError(f"{len(data)} bytes are more than a block can hold",
+                      hint="write them as several messages")
 
 
 def _float(number: float) -> bytes:

@@ -63,7 +63,8 @@ def dumps(value: Any) -> str:
 
 def _print(value: Any, out: list[str], depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise EncodeError(f"nested deeper than {MAX_DEPTH} levels")
+        raise EncodeError(f"nested deeper than {MAX_DEPTH} levels",
+                          hint="print its parts, or break the circle")
     scalar = _SCALARS.get(type(value))
     if scalar is not None:
         out.append(scalar(value))
@@ -72,7 +73,8 @@ def _print(value: Any, out: list[str], depth: int) -> None:
         if isinstance(value, kind):
             printer(value, out, depth + 1)
             return
-    raise EncodeError(f"no EDN text for {type(value).__qualname__}")
+    raise EncodeError(f"no EDN text for {type(value).__qualname__}",
+                      hint="turn it into a value that Fressian has: docs/fressian.md lists them")
 
 
 def _text(value: str) -> str:

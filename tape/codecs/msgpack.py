@@ -47,14 +47,16 @@ def _header(headers: list[tuple[int, int, int]], length: int) -> bytes:
         if length <= limit:
             return bytes([code]) + length.to_bytes(width, "big") if width else bytes(
                 [code | length])
-    raise EncodeError(f"{length} elements or bytes are more than MessagePack can hold")
+    raise EncodeError(f"{length} elements or bytes are more than MessagePack can hold",
+                      hint="write them as several messages")
 
 
 def _integer(number: int) -> bytes:
     for limit, form, code in _UNSIGNED if number >= 0 else _SIGNED:
         if abs(number) <= abs(limit):
             return (b"" if code is None else bytes([code])) + struct.pack(form, number)
-    raise EncodeError(f"{number} is longer than 64 bits")
+    raise EncodeError(f"{number} is longer than 64 bits",
+                      hint="write it as text, or as bytes in an Ext")
 
 
 def _ext(value: Ext) -> bytes:
@@ -68,7 +70,8 @@ def _ext(value: Ext) -> bytes:
 
 def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise EncodeError(f"{path}: values nest deeper than {MAX_DEPTH}", path=path)
+        raise EncodeError(f"{path}: values nest deeper than {MAX_DEPTH}", path=path,
+                          hint="write its parts as several messages, or break the circle")
     if value is None or isinstance(value, bool):
         out.append(b"\xc0" if value is None else b"\xc3" if value else b"\xc2")
     elif isinstance(value, int):
@@ -79,7 +82,8 @@ def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
         try:
             data = value.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise EncodeError(f"{path}: no UTF-8 for it: {error}", path=path) from error
+            raise EncodeError(f"{path}: no UTF-8 for it: {error}", path=path,
+                              hint="replace the unpaired surrogates, or write bytes") from error
         out += [_header(_STR, len(data)), data]
     elif isinstance(value, (bytes, bytearray, memoryview)):
         data = bytes(value)

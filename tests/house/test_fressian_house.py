@@ -224,3 +224,18 @@ def test_the_codec_takes_tape_errors_alone_from_outside() -> None:
     taken = re.findall(r'"(tape\.[\w.]+)"', "".join(p.read_text() for p in UNITS))
     outside = {name for name in taken if not name.startswith("tape.codecs.fressian")}
     assert outside == {"tape.errors"}
+
+
+# -- errors that help
+
+def without_hint(text: str) -> list[int]:
+    """Lines on which an EncodeError is made that does not say what to do."""
+    return [node.lineno for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "EncodeError"
+            and "hint" not in {keyword.arg for keyword in node.keywords}]
+
+
+def test_every_encode_error_of_a_codec_says_what_to_do() -> None:
+    for path in FOLDER.parent.rglob("*.py"):
+        assert without_hint(path.read_text()) == [], path.name
+    assert without_hint("x = 1\nraise EncodeError('no', path='')") == [2]
