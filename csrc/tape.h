@@ -320,6 +320,7 @@ typedef struct tape_tailer_options {
     uint32_t flags;
     int64_t window_size;     /* bytes of a cycle file mapped at a time, 0: 16 MiB */
     const char *id;          /* a name, at most 256 bytes of ISO-8859-1; NULL: none */
+    int64_t poll_interval_ns; /* the longest pause between looks while it waits, 0: 50 ms */
 } tape_tailer_options_t;
 
 typedef struct tape_excerpt {
@@ -340,8 +341,9 @@ typedef struct tape_excerpt {
 TAPE_API int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options,
                               tape_tailer_t **out);
 TAPE_API int tape_tailer_close(tape_tailer_t *tailer);
-/* Makes later calls give TAPE_ECLOSED and gives back the mappings; tape_tailer_close() frees.
- * TAPE_EBUSY while another thread is inside. */
+/* Makes later calls give TAPE_ECLOSED and gives back the mappings; tape_tailer_close() frees. A
+ * thread in tape_tailer_wait() is woken and gets TAPE_ECLOSED; TAPE_EBUSY while one is inside
+ * another call. */
 TAPE_API int tape_tailer_shutdown(tape_tailer_t *tailer);
 
 /* Reads the next message: 1 and *out filled, 0 when there is none now, or a code: TAPE_ECORRUPT
@@ -415,6 +417,10 @@ TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);
 /* Stores the position of a named tailer: the index of its next read. Nothing else does.
  * TAPE_OK, TAPE_ESTATE (it has no name), TAPE_EREADONLY, or as for tape_tailer_next(). */
 TAPE_API int tape_tailer_commit(tape_tailer_t *tailer);
+/* The same for a position further back: `index` is what shall be read first by who comes after. For
+ * callers who read ahead of what they are done with. What was read last can still be taken back.
+ * TAPE_EINVAL when it is negative. */
+TAPE_API int tape_tailer_commit_at(tape_tailer_t *tailer, int64_t index);
 /* What is stored: the index, 0 when nothing is; TAPE_ESTATE when it has no name. */
 TAPE_API int64_t tape_tailer_committed(tape_tailer_t *tailer);
 /* 1 when messages from *first_gone up to, not including, *next are gone, or may be, that the tailer
@@ -463,6 +469,57 @@ typedef struct tape_tailer_info {
  * before the first message. Cost: a few system calls for each cycle behind. Errors as for
  * tape_tailer_next(). */
 TAPE_API int tape_tailer_info(tape_tailer_t *tailer, tape_tailer_info_t *out);
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* A writer of libtape wakes all who wait, in whatever process, when it has published; that costs it
+ * one load while nobody waits. Messages of other writers (Java) are found by looking: at least
+ * every poll_interval, and for a while more often once such a message was found. Rolls, new files,
+ * deleted files and closing wake, too. A queue that is only read is looked at in the same way,
+ * since it has no word that could be shared. */
+
+/* Waits until the next read would give something: a message, a gap or an error. timeout_ns: 0 only
+ * looks, -1 waits for ever.
+ * TAPE_WAIT_READY, TAPE_WAIT_TIMED_OUT, TAPE_WAIT_INTERRUPTED (a signal handler ran), or a code:
+ * TAPE_ECLOSED (also when another thread closes the tailer or its queue meanwhile), TAPE_ENOTFOUND
+ * (the queue's directory was deleted or replaced), TAPE_EINVAL, TAPE_EBUSY, TAPE_EFORKED, or as of
+ * tape_tailer_next(). */
+#define TAPE_WAIT_TIMED_OUT 0
+#define TAPE_WAIT_READY 1
+#define TAPE_WAIT_INTERRUPTED 2
+TAPE_API int tape_tailer_wait(tape_tailer_t *tailer, int64_t timeout_ns);
+
+/* A waiter waits for many tailers, of one or many queues, with one descriptor for event loops. One
+ * thread of libtape sleeps for all waiters of a process (and one more for every 127 queues); it is
+ * made with the first tailer that is added, and ends when the last queue is closed. */
+typedef struct tape_waiter tape_waiter_t;
+
+/* TAPE_OK, TAPE_ENOMEM, TAPE_EIO (no descriptor is left). */
+TAPE_API int tape_waiter_open(tape_waiter_t **out);
+/* Any time; tailers that were added are then waited for by nobody. TAPE_OK. */
+TAPE_API int tape_waiter_close(tape_waiter_t *waiter);
+/* The descriptor: readable while tape_waiter_take() has something to give. */
+TAPE_API int tape_waiter_fd(tape_waiter_t *waiter);
+
+/* Waits for the tailer, once: when its next read would give something, or it is shut, `token` is
+ * there for tape_waiter_take(). Any other call on the tailer ends the waiting. For the tailer this
+ * is a call like reading: one thread at a time.
+ * TAPE_WAIT_READY (there is something at once, and nothing is waited for), TAPE_OK, or a code:
+ * TAPE_ESTATE (tape_tailer_fd() has it), TAPE_EIO (no thread could be made), TAPE_ENOMEM, or as of
+ * tape_tailer_wait(). */
+TAPE_API int tape_waiter_add(tape_waiter_t *waiter, tape_tailer_t *tailer, uint64_t token);
+
+/* The tokens of tailers that became ready, at most `count`; how many. When there are no more, the
+ * descriptor is readable no longer. A token may come for a tailer that has nothing any more. */
+TAPE_API int64_t tape_waiter_take(tape_waiter_t *waiter, uint64_t *tokens, size_t count);
+
+/* Waits until there are tokens, as tape_tailer_wait(). */
+TAPE_API int tape_waiter_wait(tape_waiter_t *waiter, int64_t timeout_ns);
+
+/* A descriptor of the tailer's own, for select() and event loops, made when first asked for and
+ * closed with the tailer: readable when there may be something to read. Read until there is nothing
+ * more: then it is readable no longer, until something comes. A descriptor or a code. */
+TAPE_API int tape_tailer_fd(tape_tailer_t *tailer);
 
 /* [cdef end] */
 

@@ -13,6 +13,10 @@
  *   COUNT    relaxed add that is no read-modify-write: a counter that a lock guards for those who
  *            raise it, and that anybody may PEEK.
  *
+ *   LOOK     sequentially consistent load: behind a CLAIM in the same thread, for the writing side
+ *            of "publish, then look whether anybody waits".
+ *   FENCE    full fence, for the other side: "say that I wait, then look once more".
+ *
  * Java's side: volatile loads OBSERVE, ordered stores PUBLISH, compareAndSwap CLAIMs (format.md
  * 8.7). The words lie in mapped files, so several processes see them at different addresses.
  */
@@ -33,6 +37,8 @@ _Static_assert(__atomic_always_lock_free(4, 0) && __atomic_always_lock_free(8, 0
 #define CLAIM64(order, p, expected, desired) tape__claim64((p), (expected), (desired))
 #define PEEK32(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define PEEK64(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define LOOK32(order, p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define FENCE(order) __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define BUMP64(order, p, n) __atomic_fetch_add((p), (n), __ATOMIC_ACQ_REL)
 #define COUNT64(order, p, n)                                                                       \
     __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)

@@ -51,7 +51,7 @@ void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever)
 
 int tape__fault_hits(void) { return armed.hits; }
 
-static int fault_due(tape__op_t op)
+int tape__fault_due(tape__op_t op)
 {
     if (armed.countdown == 0 || armed.op != op) return 0;
     if (armed.countdown > 1) {
@@ -64,7 +64,7 @@ static int fault_due(tape__op_t op)
 }
 #define FAULT(op)                                                                                  \
     do {                                                                                           \
-        int fault_ = fault_due(op);                                                                \
+        int fault_ = tape__fault_due(op);                                                          \
         if (fault_) return -fault_;                                                                \
     } while (0)
 #else
@@ -78,7 +78,7 @@ static uint64_t allocations;
 void *tape__alloc(size_t size)
 {
 #ifdef TAPE_FAULTS
-    if (fault_due(TAPE__OP_MALLOC)) return NULL;
+    if (tape__fault_due(TAPE__OP_MALLOC)) return NULL;
 #endif
     (void)BUMP64(allocations, &allocations, 1);
     return calloc(1, size);

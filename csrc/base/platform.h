@@ -31,6 +31,7 @@ typedef enum tape__op {
     TAPE__OP_LOCK,
     TAPE__OP_SYNC,
     TAPE__OP_MALLOC,
+    TAPE__OP_WAIT,
     TAPE__OP_COUNT
 } tape__op_t;
 
@@ -39,6 +40,7 @@ typedef enum tape__op {
  * `forever`. nth 0 disarms. tape__fault_hits() counts the faults given since arming. */
 void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever);
 int tape__fault_hits(void);
+int tape__fault_due(tape__op_t op); /* for platform_wait.c: an errno, or 0 */
 #endif
 
 /* Of a buffer for a path: a queue's directory (site.h), a name of 255 bytes, and a suffix. */

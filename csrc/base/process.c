@@ -25,6 +25,7 @@ struct tape__process_entry {
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static tape__process_entry_t *registry;
+static void *services;
 uint64_t tape__process_generation_word;
 
 static void before_fork(void) { pthread_mutex_lock(&registry_lock); }
@@ -39,6 +40,7 @@ static void after_fork_in_child(void)
         e->side = (tape__side_t){-1, -1, false};
     }
     registry = NULL; /* the parent's entries: old handles may still point to them */
+    services = NULL; /* its threads stayed there */
     (void)BUMP64(generation, &tape__process_generation_word, 1);
     pthread_mutex_unlock(&registry_lock);
 }
@@ -141,3 +143,12 @@ void tape__process_give_name(tape__process_entry_t *entry, uint64_t name)
             return;
         }
 }
+
+void **tape__process_services(void)
+{
+    pthread_once(&registry_once, start_registry);
+    pthread_mutex_lock(&registry_lock);
+    return &services;
+}
+
+void tape__process_services_done(void) { pthread_mutex_unlock(&registry_lock); }

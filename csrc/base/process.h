@@ -53,4 +53,9 @@ typedef struct {
 } tape__side_t;
 tape__side_t *tape__process_side(tape__process_entry_t *entry);
 
+/* The threads that sleep for tailers (wait/service.c): a place for what they share, which is NULL
+ * again in a forked child, where they do not exist. Returns it locked. */
+void **tape__process_services(void);
+void tape__process_services_done(void);
+
 #endif

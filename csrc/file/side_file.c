@@ -10,7 +10,7 @@
 #include "base/sync_point.h"
 #include "format/file_names.h"
 
-enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32 };
+enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32, NOTICE_AT = 32 };
 #define WRITERS_AT (UINT64_C(1) << 40)
 #define OWNERS_AT (WRITERS_AT + (UINT64_C(1) << 20))
 #define NAMES_AT (UINT64_C(1) << 41)
@@ -65,6 +65,19 @@ static int open_side(const char *directory)
     if (good) return fd;
     tape__close_file(fd);
     return -1;
+}
+
+/* The page has its block, since its magic was written; that is asked for again, because on a full
+ * disk touching a page without one kills. The descriptor is not kept: a mapping needs none. Closing
+ * it drops no lock of ours, since locks belong to the open file description that took them. */
+uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page)
+{
+    int fd = open_side(directory);
+    if (fd < 0) return NULL;
+    int rc = tape__file_reserve(fd, 0, TAPE__NOTICE_PAGE) == -ENOSPC ? -ENOSPC : 0;
+    if (rc == 0) rc = tape__map(fd, 0, TAPE__NOTICE_PAGE, true, page);
+    tape__close_file(fd);
+    return rc < 0 ? NULL : (uint32_t *)(void *)(*page + NOTICE_AT);
 }
 
 /* Takes both locks of a slot whose owner is dead. */

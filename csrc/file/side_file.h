@@ -1,6 +1,7 @@
 /* side_file.h - tape.side: proof that a writer lives, beside Java's files; losing it loses nothing.
  *
  *     0000  "TAPESID1"                       magic
+ *     0020  notice: u32, see notice.h        who waits for messages, and how often it was told
  *     0040  slots of 64 bytes: pid, start time of the process, pid namespace, 1 for a writer, boot
  *           (five i64, rest 0)
  *
@@ -33,6 +34,10 @@ typedef enum {
 void tape__side_file_attach(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
 /* Before the write lock is taken for the first time: attaches, and says so in the slot. */
 void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
+
+/* Maps the page with the notice word, making the file if need be: where the word is, or NULL. */
+uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page);
+enum { TAPE__NOTICE_PAGE = 4096 };
 
 /* What is known of the process `pid` that the lock word names. `table_inode`: a holder must have
  * the table store mapped for writing, so one that has not is somebody else who got the pid later.

@@ -13,10 +13,14 @@ void tape__site_begin(tape__site_t *site, void (*destroy)(tape__site_t *site))
     site->generation = tape__process_generation();
     site->destroy = destroy;
     pthread_mutex_init(&site->children_lock, NULL);
+    pthread_mutex_init(&site->wait_lock, NULL);
 }
 
 void tape__site_close(tape__site_t *site)
 {
+    if (site->bell) site->bell->let_go(site->bell);
+    site->bell = NULL;
+    tape__notice_close(&site->notice);
     if (site->has_table) tape__table_store_close(&site->table);
     site->has_table = false;
 }
@@ -26,6 +30,7 @@ void tape__site_end(tape__site_t *site)
     tape__site_close(site);
     tape__process_release(site->entry);
     pthread_mutex_destroy(&site->children_lock);
+    pthread_mutex_destroy(&site->wait_lock);
 }
 
 /* ---- calls on the queue while another thread shuts it down ---- */
@@ -133,10 +138,28 @@ bool tape__site_shut(tape__site_t *site, int *code)
     *code = TAPE_OK;
     if (site->generation != tape__process_generation()) return false;
     if (!CLAIM32(closed, &site->closed, 0, 1)) return false;
+    tape__site_stir(site); /* those who sleep look at `closed` when they wake */
     *code = shut_children(site);
     /* order[users]: see tape__site_enter(). */
     while (OBSERVE32(users, &site->users) != 0) tape__sleep_ns(100000);
     return true;
+}
+
+/* ---- waiting ---- */
+
+tape__notice_t *tape__site_notice(tape__site_t *site)
+{
+    pthread_mutex_lock(&site->wait_lock);
+    tape__notice_open(&site->notice, site->path, !site->read_only);
+    pthread_mutex_unlock(&site->wait_lock);
+    return &site->notice;
+}
+
+void tape__site_stir(tape__site_t *site)
+{
+    pthread_mutex_lock(&site->wait_lock);
+    if (site->notice.word) tape__notice_stir(&site->notice);
+    pthread_mutex_unlock(&site->wait_lock);
 }
 
 /* ---- the clock ---- */

@@ -16,6 +16,7 @@
 #include "base/atomics.h"
 #include "base/process.h"
 #include "file/directory_listing.h"
+#include "file/notice.h"
 #include "file/table_store.h"
 
 enum { TAPE__DIRECTORY_MAX = 900 }; /* of a queue's path; leaves room for file names */
@@ -27,6 +28,12 @@ struct tape__child {
     /* Gives back what the child has open; later calls on it give TAPE_ECLOSED. TAPE_OK, or
      * TAPE_EBUSY while another thread is inside. NULL: nothing to give back. */
     int (*shut)(tape__child_t *child);
+};
+
+/* What wait/ hangs on a site, and how a site that is shut gets rid of it. */
+typedef struct tape__bell tape__bell_t;
+struct tape__bell {
+    void (*let_go)(tape__bell_t *bell);
 };
 
 typedef struct tape__site tape__site_t;
@@ -50,6 +57,10 @@ struct tape__site {
     tape__table_store_t table;
     tape__listing_t listing;
     tape__process_entry_t *entry; /* NULL when opened for reading alone */
+
+    pthread_mutex_t wait_lock; /* guards the making of these two */
+    tape__notice_t notice;  /* for those who wait; writers have their own, beside the lock */
+    tape__bell_t *bell;     /* what the waiting service knows of it (wait/bell.h); NULL: nothing */
 };
 
 /* ---- site.c ---- */
@@ -83,6 +94,11 @@ void tape__site_remove_child(tape__site_t *site, tape__child_t *child);
 int tape__site_children(tape__site_t *site); /* how many are open */
 /* The handle is gone: destroys the site now, or with its last child. */
 void tape__site_release(tape__site_t *site);
+
+/* The notice for those who wait, opened when first asked for. */
+tape__notice_t *tape__site_notice(tape__site_t *site);
+/* Wakes all who wait for messages of the queue, to be told of something else. */
+void tape__site_stir(tape__site_t *site);
 
 /* Milliseconds by the clock that decides cycles (format.md 9.7); negative when it gives no time. */
 int64_t tape__site_clock_ms(const tape__site_t *site);

@@ -9,6 +9,7 @@
  * changed.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -136,17 +137,34 @@ static int nameless(const tape_tailer_t *t)
     return tape__fail(TAPE_ESTATE, t->site->path, -1, "the tailer has no name");
 }
 
+/* -1: nothing yet, because it stood nowhere so far. */
+static int store(tape_tailer_t *t, int64_t index)
+{
+    if (!t->name.cell) return nameless(t);
+    if (t->site->read_only || is_replicated(t->name.id))
+        return tape__fail(TAPE_EREADONLY, t->site->path, -1,
+                          "the position of \"%s\" is only read here", t->name.id);
+    if (index >= 0) tape__table_store_set(t->name.cell, index);
+    return TAPE_OK;
+}
+
 int tape_tailer_commit(tape_tailer_t *t)
 {
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    if (!t->name.cell) rc = nameless(t);
-    else if (t->site->read_only || is_replicated(t->name.id))
-        rc = tape__fail(TAPE_EREADONLY, t->site->path, -1,
-                        "the position of \"%s\" is only read here", t->name.id);
-    else if (t->open) /* before it stood anywhere there is nothing to store */
-        tape__table_store_set(t->name.cell, tape__tailer_index(t));
+    rc = store(t, t->open ? tape__tailer_index(t) : -1);
     tape__tailer_leave_unchanged(t); /* what was read can still be taken back */
+    return rc;
+}
+
+int tape_tailer_commit_at(tape_tailer_t *t, int64_t index)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = index < 0 ? tape__fail(TAPE_EINVAL, t->site->path, -1, "index %" PRId64 " is negative",
+                                index)
+                   : store(t, index);
+    tape__tailer_leave_unchanged(t);
     return rc;
 }
 

@@ -16,6 +16,7 @@ static int begin(tape_tailer_t *t)
     t->call_before = t->last_call;
     t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     t->quick = false;
+    if (t->watch) t->hooks->disturb(t, false);
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;
@@ -65,6 +66,7 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
     if (rc != TAPE_OK) return rc;
     rc = tape__tailer_find(t);
     if (rc == 1) fill_excerpt(t, out);
+    else if (t->watch && rc == 0) t->hooks->nothing(t);
     tape__tailer_leave(t);
     return rc;
 }
@@ -92,6 +94,8 @@ static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
         if (!out->metadata) t->last_read = out->index;
         tape__tailer_step(t);
         allow_quick(t);
+    } else if (t->watch && rc == 0) {
+        t->hooks->nothing(t);
     }
     tape__tailer_leave(t);
     return rc;

@@ -55,6 +55,25 @@ typedef struct {
     int64_t many; /* so many messages */
 } tape__last_call_t;
 
+/* What wait/ hangs on a tailer. While a tailer is armed, the thread that waits for it may use it,
+ * so each call on the tailer disturbs that first. */
+typedef struct tape__watch tape__watch_t;
+typedef struct {
+    void (*disturb)(tape_tailer_t *t, bool shut); /* a call begins, or the tailer is shut */
+    void (*nothing)(tape_tailer_t *t);            /* a read found nothing */
+    void (*release)(tape_tailer_t *t);            /* the tailer goes */
+} tape__watch_hooks_t;
+
+/* For tape_tailer_wait(). */
+typedef struct {
+    int64_t poll_ns;       /* the longest pause between looks for what nobody tells of */
+    int64_t foreign_ns;    /* when a message was found last of which nobody had told; 0: never */
+    uint64_t pulse;        /* of the listing, at the last look */
+    int64_t looked_ns;     /* at all that can have changed */
+    uint32_t waiting;      /* somebody is in tape_tailer_wait(); order[waiting] */
+    uint32_t stop;         /* and shall leave it, because the tailer is being shut */
+} tape__waiting_t;
+
 struct tape_tailer {
     tape__child_t child;       /* first: shutting down finds the tailer by it */
     tape__site_t *site;
@@ -88,6 +107,9 @@ struct tape_tailer {
     int64_t looked_ns;
     tape__gap_t gap;
     tape__name_t name;
+    tape__waiting_t wait;
+    tape__watch_t *watch;      /* NULL: nobody waits for it through a waiter */
+    const tape__watch_hooks_t *hooks;
 };
 
 /* As tape_tailer_open(), at the site of a queue. */

@@ -55,6 +55,7 @@ int64_t tape_tailer_next_many(tape_tailer_t *t, const tape_batch_t *batch)
     if (result != TAPE_OK) return result;
     t->before_last_read = t->last_read;
     result = read_many(t, batch);
+    if (t->watch && result == 0) t->hooks->nothing(t);
     if (result > 0) t->last_call = (tape__last_call_t){TAPE__GAVE_MANY, result};
     tape__tailer_leave(t);
     return result;

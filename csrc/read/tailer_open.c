@@ -8,6 +8,7 @@
 #include "read/tailer.h"
 
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
+#define POLL_INTERVAL_DEFAULT INT64_C(50000000)
 enum { ID_MAX = 256, CLOSE_TRIES = 20000 };
 
 static int busy(const tape_tailer_t *t)
@@ -20,6 +21,7 @@ static void give_back(tape_tailer_t *t, bool all)
 {
     t->shut = true;
     t->quick = false;
+    if (t->watch) t->hooks->disturb(t, true);
     tape__tailer_unbind(t);
     if (all || !t->delivered) tape__tailer_leave_cycle(t);
 }
@@ -40,6 +42,9 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
     if (rc != TAPE_OK) return rc;
     if (o->window_size < 0)
         return tape__fail(TAPE_EINVAL, site->path, -1, "window_size is negative");
+    if (o->poll_interval_ns < 0)
+        return tape__fail(TAPE_EINVAL, site->path, -1, "poll_interval_ns is negative");
+    if (o->poll_interval_ns == 0) o->poll_interval_ns = POLL_INTERVAL_DEFAULT;
     if (o->id && strlen(o->id) > ID_MAX)
         return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
     *bounded = o->window_size != 0;
@@ -65,6 +70,7 @@ int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, 
         t->metadata = (o.flags & TAPE_TAILER_METADATA) != 0;
         t->tell_gaps = (o.flags & TAPE_TAILER_TELL_GAPS) != 0;
         t->last_read = TAPE_ENOINDEX;
+        t->wait.poll_ns = o.poll_interval_ns;
         if (o.id) rc = tape__tailer_bind(t, o.id, (o.flags & TAPE_TAILER_STEAL) != 0);
         if (rc == TAPE_OK) {
             tape__site_add_child(site, &t->child);
@@ -81,9 +87,19 @@ int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, 
     return rc;
 }
 
+/* A thread that sleeps in tape_tailer_wait(), or is about to, is told to leave. */
 int tape_tailer_shutdown(tape_tailer_t *t)
 {
-    return t ? shut(&t->child) : tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+    if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
+    int rc = shut(&t->child);
+    for (int n = 0; rc == TAPE_EBUSY && n < 20000; n++) {
+        if (n > 20 && !OBSERVE32(waiting, &t->wait.waiting)) break; /* inside another call */
+        PUBLISH32(waiting, &t->wait.stop, 1);
+        tape__site_stir(t->site);
+        tape__sleep_ns(100000);
+        rc = shut(&t->child);
+    }
+    return rc;
 }
 
 int tape_tailer_close(tape_tailer_t *t)
@@ -95,6 +111,7 @@ int tape_tailer_close(tape_tailer_t *t)
         tape__sleep_ns(100000);
     }
     give_back(t, true);
+    if (t->watch) t->hooks->release(t);
     tape__free(t->trail.positions);
     tape__free(t->neighbours);
     tape__site_t *site = t->site;

@@ -112,6 +112,7 @@ int64_t tape_tailer_next_spans(tape_tailer_t *t, tape_span_t *spans, size_t coun
         t->last_call = (tape__last_call_t){TAPE__GAVE_MANY, result};
         t->delivered = true;
     }
+    if (t->watch && result == 0) t->hooks->nothing(t);
     tape__tailer_leave(t);
     return result;
 }

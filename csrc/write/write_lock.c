@@ -114,6 +114,7 @@ static bool enter(tape__write_lock_t *lock)
         uint64_t word = OBSERVE64(write_lock, lock->word);
         tape__side_file_enter(lock->entry, lock->directory,
                               word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF));
+        tape__notice_open(&lock->notice, lock->directory, true);
         lock->entered = true;
     }
     return true;
@@ -200,6 +201,8 @@ bool tape__write_lock_release(tape__write_lock_t *lock)
      * broke the lock, the word is not ours to change. */
     bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
     if (!ours) COUNT64(counters, &lock->lost, 1);
+    SYNC_POINT(released);
+    tape__notice_ring(&lock->notice);
     tape__process_unguard(lock->entry);
     return ours;
 }

@@ -13,6 +13,7 @@
 #define TAPE_WRITE_LOCK_H
 
 #include "base/process.h"
+#include "file/notice.h"
 
 typedef struct {
     uint64_t *word;      /* in the table store; NULL once the queue is shut down */
@@ -28,6 +29,7 @@ typedef struct {
     int (*interrupted)(void *user); /* whether to give up waiting; NULL: never */
     void *interrupted_user;
     int64_t acquired, contended, broken, lost;
+    tape__notice_t notice; /* rung on releasing, with the guard held; opened on taking it first */
 } tape__write_lock_t;
 
 typedef enum {
@@ -37,7 +39,8 @@ typedef enum {
 
 /* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED. Takes the guard, too, and keeps it only on success. */
 int tape__write_lock_acquire(tape__write_lock_t *lock);
-/* False when somebody broke it meanwhile: what we know of the file must be looked at again. */
+/* Then wakes those who wait for messages. False when somebody broke the lock meanwhile: what we
+ * know of the file must be looked at again. */
 bool tape__write_lock_release(tape__write_lock_t *lock);
 
 #endif

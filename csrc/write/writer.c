@@ -24,6 +24,7 @@ void tape__writer_leave_cycle(tape__writer_t *w)
 void tape__writer_close(tape__writer_t *w)
 {
     tape__writer_leave_cycle(w);
+    tape__notice_close(&w->lock.notice);
     w->lock.word = NULL; /* who waits for the guard finds the lock gone */
 }
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 USE = re.compile(r"\b(OBSERVE32|OBSERVE64|OBSERVE32_UNALIGNED|PUBLISH32|PUBLISH64|CLAIM32"
-                 r"|CLAIM32_UNALIGNED|CLAIM64|PEEK32|PEEK64|BUMP64|COUNT64)\((\w+),")
+                 r"|CLAIM32_UNALIGNED|CLAIM64|PEEK32|PEEK64|LOOK32|BUMP64|COUNT64|FENCE)"
+                 r"\((\w+)[,)]")
 PUBLISHES = {"PUBLISH32", "PUBLISH64", "CLAIM32", "CLAIM32_UNALIGNED", "CLAIM64", "BUMP64",
              "COUNT64"}
 OBSERVES = {"OBSERVE32", "OBSERVE64", "OBSERVE32_UNALIGNED", "CLAIM32", "CLAIM32_UNALIGNED",
-            "CLAIM64", "PEEK32", "PEEK64", "BUMP64"}
+            "CLAIM64", "PEEK32", "PEEK64", "LOOK32", "BUMP64"}
 
 
 def uses(sources: dict[str, str]) -> dict[str, set[str]]:

@@ -1,0 +1,69 @@
+/* look.c - see look.h. */
+#include "wait/look.h"
+
+#include <errno.h>
+
+#include "base/atomics.h"
+#include "base/error.h"
+#include "base/platform.h"
+
+#define PAUSE_LEAST_NS INT64_C(100000)
+
+/* Without it nobody will ever write where we read: writers say the same (write/roll.c). */
+static int check_directory(const tape__site_t *site)
+{
+    tape__stat_t st;
+    bool there = site->has_table ? tape__mapping_has_its_name(&site->table.file)
+                              : tape__stat_path(site->path, &st) != -ENOENT;
+    return there ? TAPE_OK
+                 : tape__fail(TAPE_ENOTFOUND, site->path, -1,
+                              "%s was deleted or replaced while the queue was open; close the "
+                              "queue and open it again", site->path);
+}
+
+int tape__look(tape_tailer_t *t, int64_t now)
+{
+    const tape__site_t *site = t->site;
+    if (site->listing.mod_count) t->wait.pulse = tape__listing_pulse(&site->listing);
+    int rc = tape__tailer_find(t);
+    if (rc == TAPE_EGAP) t->gap.untold = true; /* it was only looked at */
+    t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
+    if (rc == 0 && now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS) {
+        t->wait.looked_ns = now;
+        rc = check_directory(site);
+    }
+    return rc;
+}
+
+/* order[publish]: only whether it moved; tape__look() observes it again. */
+static bool word_is_new(const tape_tailer_t *t)
+{
+    if (!tape__window_has(&t->window, t->at.position, 4)) return true;
+    const uint32_t word =
+        OBSERVE32_UNALIGNED(publish, tape__window_at(&t->window, t->at.position));
+    switch (tape__word_kind(word)) {
+    case TAPE__WORD_FREE:
+    case TAPE__WORD_INCOMPLETE:
+        return false;
+    case TAPE__WORD_EOF: /* the listing's pulse tells of the next cycle */
+        return t->at.word != word;
+    default:
+        return true;
+    }
+}
+
+int tape__look_quickly(tape_tailer_t *t, int64_t now)
+{
+    const tape__listing_t *l = &t->site->listing;
+    bool due = !l->mod_count || now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS ||
+               tape__listing_pulse(l) != t->wait.pulse;
+    if (!due && (!t->open || t->backward || !word_is_new(t))) return 0;
+    return tape__look(t, now);
+}
+
+int64_t tape__look_pause(int64_t poll_ns, int64_t foreign_ns, int64_t now)
+{
+    int64_t pause = foreign_ns == 0 ? poll_ns : (now - foreign_ns) / 16;
+    if (pause > poll_ns) pause = poll_ns;
+    return pause < PAUSE_LEAST_NS ? PAUSE_LEAST_NS : pause;
+}

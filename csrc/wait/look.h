@@ -1,0 +1,26 @@
+/* look.h - whether a tailer that waits has something to read now. By whoever is inside the tailer:
+ * its own thread, or the waiting service while it is armed. */
+#ifndef TAPE_LOOK_H
+#define TAPE_LOOK_H
+
+#include "read/tailer.h"
+
+/* Everything is looked at that often: whether files were deleted, and the directory where the
+ * listing words do not tell. What they tell is looked at each time. */
+#define TAPE__LOOK_EVERY_NS INT64_C(250000000)
+
+/* 1 when the next read would give something, 0, or a code. The tailer passes nothing by it. */
+int tape__look(tape_tailer_t *t, int64_t now);
+/* The same by two loads, as long as nothing has changed since the last look. */
+int tape__look_quickly(tape_tailer_t *t, int64_t now);
+
+/* How long to sleep before looking again for what nobody tells of. A message of a foreign writer is
+ * found at most a sixteenth later than it was waited for, within a tenth of a millisecond and the
+ * tailer's poll interval. */
+int64_t tape__look_pause(int64_t poll_ns, int64_t foreign_ns, int64_t now);
+
+#ifdef TAPE_SYNC_POINTS
+extern bool tape__wait_planted_bug;
+#endif
+
+#endif
