@@ -10,7 +10,7 @@ from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle
-from .errors import ClockWentBack, InvalidArgument, QueueNotFound
+from .errors import InvalidArgument, QueueNotFound
 from .roll_cycles import RollCycle
 
 TYPE_CHECKING = False
