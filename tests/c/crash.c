@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "helpers.h"
+#include "queue/queue.h"
 #include "queue_check.h"
 #include "sync_points.h" /* made by CMake out of csrc */
 
@@ -20,8 +21,10 @@ enum { EVERY = 1 };
 enum { PER_CYCLE = 18, CYCLES = 3, MESSAGES = PER_CYCLE * CYCLES };
 
 static const char *const points[] = {T_SYNC_POINTS};
-/* Steps that a writer by itself does not come by: a tailer's, and those beside a dead holder. */
-static const char *const others[] = {"tailer_at_end", "holder_judged"};
+/* Steps that a writer by itself does not come by: those of who reads or waits, and beside a dead
+ * holder. */
+static const char *const others[] = {"tailer_at_end", "holder_judged", "wait_looked", "wait_armed",
+                                     "wait_looked_again", "wait_slept", "bell_armed"};
 
 /* What survives the writer's death. */
 typedef struct {
@@ -57,6 +60,7 @@ static void writer_to_be_killed(const char *directory)
     t_writer_t w = t_open_writer(directory, &o);
     for (int n = 0; n < MESSAGES; n++) {
         if (n > 0 && n % PER_CYCLE == 0) shared->ms += DAY;
+        (void)tape__notice_arm(tape__site_notice(&w.queue->site)); /* as if somebody waited */
         write_number(w.appender, n);
         shared->acknowledged = n + 1;
     }
