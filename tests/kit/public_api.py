@@ -69,9 +69,10 @@ def of_module(name: str, module: ModuleType) -> Iterator[str]:
 
 
 def of_the_library() -> Iterator[str]:
-    """The functions of tape.h, in order of their names."""
-    text = re.sub(r"/\*.*?\*/", "", (CSRC / "tape.h").read_text(), flags=re.DOTALL)
-    found = re.findall(r"TAPE_API\s+([^;{]+?\));", text)
+    """The functions of the public headers, in order of their names."""
+    text = "\n".join(path.read_text() for path in sorted(CSRC.glob("*.h")))
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    found = re.findall(r"(?m)^TAPE_API\s+([^;{]+?\));", text)
     yield from sorted((" ".join(line.split()) for line in found), key=lambda f: f.split("(")[0])
 
 
