@@ -6,7 +6,7 @@
 
 enum { PAIR_TRIES = 128 }; /* as Java (4.3) */
 
-/* order[write_position]: the other side is tape__cycle_store_set_pair(). */
+/* order[write_position]: the other side is tape__pair_raise(). */
 static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *sequence)
 {
     const uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);

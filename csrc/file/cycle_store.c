@@ -62,18 +62,3 @@ int tape__cycle_store_observe(tape__cycle_store_t *s, tape__window_t *w, tape__c
         return tape__cycle_bad(s, c->position, "a document reaches beyond the end of the file");
     return rc;
 }
-
-uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position, int64_t sequence)
-{
-    return tape__pair_word(s->sequence_shift, position, sequence);
-}
-
-void tape__cycle_store_set_pair(tape__cycle_store_t *s, uint64_t position, int64_t sequence)
-{
-    uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);
-    /* order[write_position]: position first, as Java does; a reader of the sequence word then finds
-     * at least that position, and notices when they do not belong together. */
-    PUBLISH64(write_position, pair, position);
-    if (s->has_pair)
-        PUBLISH64(write_position, pair + 1, tape__sequence_word(s, position, sequence));
-}

@@ -8,8 +8,8 @@
  *     ....  messages and further index pages
  *     ....  0 (the end) or END_OF_DATA (the end for good)
  *
- *     cycle_store.c      opening, walking          cycle_end.c      an end to write at; sealing
- *     cycle_header.c     the header                cycle_build.c    a new file
+ *     cycle_store.c      opening, walking          write/cycle_end.h      an end to write at
+ *     cycle_header.c     the header                write/cycle_build.h    a new file
  *     cycle_measure.c    finished files, counted without mapping them
  *     cycle_chain.c      the end of the chain
  *
@@ -105,45 +105,12 @@ bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out);
  * one that is half-made. */
 int tape__cycle_extent(const char *path, int64_t cycle, tape__extent_t *out);
 
-/* The same for a writer, who would destroy messages if the pair or an index entry had led it into
- * the middle of one, or if the chain broke off: the end counts only when the messages before it
- * lead there, from the index entry before the last, or from the first document; and its number only
- * when a reader that looks it up in the index arrives there, since a message is not written that
- * could not be found. Otherwise TAPE_ECORRUPT. An END_OF_DATA is believed, since nothing will be
- * written. The sequence is the pair's, by which Java's numbers go, too; but where the pair counts
- * fewer messages than there are, it is counted, and pair_matches is false. */
-int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
-                                       tape__chain_end_t *out);
-
 /* The sequence word for a message (4.3). */
-uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position, int64_t sequence);
-
-/* Sets the pair. With the write lock held. */
-void tape__cycle_store_set_pair(tape__cycle_store_t *s, uint64_t position, int64_t sequence);
-
-/* TAPE_EUNSUPPORTED where this processor cannot change the file's header words: those of data
- * format 0 may be misaligned (2.2). */
-int tape__cycle_store_check_writable(const tape__cycle_store_t *s);
-
-/* Ends the file at the end of its chain, whatever a dead writer left there; TAPE_OK also when it
- * was ended already. With the write lock held. *repaired counts dead writers' words. */
-int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired);
-
-/* ---- making a file ---- */
-
-typedef struct {
-    const tape_roll_cycle_t *roll_cycle;
-    uint64_t file_size;      /* by Java's steps (11.2) */
-    const void *frame;       /* the first message */
-    size_t frame_size;
-    const void *data;
-    size_t size;
-    const char *path;        /* temporary name; the caller links it */
-} tape__new_file_t;
-
-/* Builds a complete file with its first message, write position and first index entry (9.3). On
- * failure there is no file at `path`. */
-int tape__cycle_store_build(const tape__new_file_t *n);
+static inline uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position,
+                                           int64_t sequence)
+{
+    return tape__pair_word(s->sequence_shift, position, sequence);
+}
 
 /* ---- between the files that make this up ---- */
 

@@ -15,25 +15,19 @@ enum { TRIES_MAX = 64 };
 /* No window of a reader is smaller, so looking at an entry stays within what it may map. */
 enum { PROBE_WINDOW = 64 << 10 };
 
-/* Largest document that an index array of this file can be: event name, padding and counts. */
-static uint64_t array_bound(const tape__cycle_store_t *s)
-{
-    return (uint64_t)s->index_count * 8 + 64;
-}
-
 /* Opens the array document at `position` through `w`; *first is the offset of its first element,
  * and `used` stands 8 bytes before it. TAPE_OK, TAPE__BEYOND_END (no such document), or a code. */
 static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
                       const char *event, uint64_t *first)
 {
     if (position < s->first_document || (s->aligned && position % 4 != 0)) return TAPE__BEYOND_END;
-    int rc = tape__window_cover(w, &s->file, position, 4, array_bound(s));
+    int rc = tape__window_cover(w, &s->file, position, 4, tape__excerpt_index_bound(s));
     if (rc != TAPE_OK) return rc;
     uint32_t word = tape__excerpt_observe(tape__window_at(w, position), s->aligned);
     uint64_t length = tape__word_length(word);
-    if (tape__word_kind(word) != TAPE__WORD_META || length > array_bound(s))
+    if (tape__word_kind(word) != TAPE__WORD_META || length > tape__excerpt_index_bound(s))
         return TAPE__BEYOND_END;
-    rc = tape__window_cover(w, &s->file, position, 4 + length, array_bound(s));
+    rc = tape__window_cover(w, &s->file, position, 4 + length, tape__excerpt_index_bound(s));
     if (rc != TAPE_OK) return rc;
     tape__wire_t in = {tape__window_at(w, position + 4), (size_t)length, 0, position + 4};
     tape__text_t name;
@@ -46,7 +40,7 @@ static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
 }
 
 /* The windows `outer` and `page` are moved only here, so what was found in them stays found. */
-static int open_outer(tape__cycle_store_t *s, uint64_t *first)
+int tape__excerpt_index_open_outer(tape__cycle_store_t *s, uint64_t *first)
 {
     *first = s->outer_first;
     if (*first) return TAPE_OK;
@@ -64,13 +58,13 @@ static uint64_t page_position(const tape__cycle_store_t *s, uint64_t outer, int6
 }
 
 /* Opens page `page`. */
-static int open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first)
+int tape__excerpt_index_open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first)
 {
     uint64_t outer;
     *first = s->page_first;
     if (*first && s->page_number == page) return TAPE_OK;
     if (page < 0 || page >= s->index_count) return TAPE__BEYOND_END;
-    int rc = open_outer(s, &outer);
+    int rc = tape__excerpt_index_open_outer(s, &outer);
     if (rc != TAPE_OK) return rc;
     uint64_t position = page_position(s, outer, page);
     if (position == 0) return TAPE__BEYOND_END;
@@ -134,11 +128,11 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
     if (entry / s->index_count < s->index_count) page = entry / s->index_count;
     else entry = s->index_count * s->index_count - 1;
     uint64_t outer, first, position;
-    int rc = open_outer(s, &outer);
+    int rc = tape__excerpt_index_open_outer(s, &outer);
     for (; rc == TAPE_OK && page >= 0 && search->tries > 0;
          entry = page-- * s->index_count - 1) {
         if (page_position(s, outer, page) == 0) continue;
-        rc = open_page(s, page, &first);
+        rc = tape__excerpt_index_open_page(s, page, &first);
         if (rc == TAPE_OK && last_entry(s, first, &entry, search, &position)) {
             out->position = position;
             out->sequence = entry * s->index_spacing;
@@ -168,111 +162,7 @@ int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, in
     return tape__cycle_bad(s, search.led_nowhere, "an entry of the index leads to no message");
 }
 
-/* ---- writing ---- */
-
-uint64_t tape__excerpt_index_put(uint8_t *file, size_t capacity, uint64_t *at, const char *event,
-                                 int64_t count)
-{
-    tape__wire_out_t o = {file + *at + 4, capacity - (size_t)*at - 4, 0, *at + 4, false};
-    tape__wire_put_event(&o, event);
-    uint64_t first = tape__wire_put_array(&o, (uint64_t)count);
-    if (o.overflow) return 0;
-    tape__put_u32(file + *at, TAPE__META_DATA | (uint32_t)o.at);
-    *at = tape__next_position(*at, (uint32_t)o.at, true);
-    return first;
-}
-
-uint64_t tape__excerpt_index_page_size(const tape__cycle_store_t *s)
-{
-    return tape__align_up(array_bound(s), 4);
-}
-
-int tape__excerpt_index_needs_page(tape__cycle_store_t *s, int64_t sequence)
-{
-    uint64_t outer;
-    int64_t page = sequence / s->index_spacing / s->index_count;
-    if (page >= s->index_count) return 0; /* a full index: the caller has refused, or counts on */
-    int rc = open_outer(s, &outer);
-    if (rc == TAPE__BEYOND_END) return 0; /* no index at all: readers walk (6.2) */
-    if (rc < 0) return rc;
-    return PEEK64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8)) == 0;
-}
-
-int tape__excerpt_index_check_free(tape__cycle_store_t *s, int64_t sequence)
-{
-    uint64_t first, outer;
-    int64_t entry = sequence / s->index_spacing, page = entry / s->index_count;
-    int rc = open_page(s, page, &first);
-    if (rc == TAPE__BEYOND_END) {
-        rc = open_outer(s, &outer);
-        if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no index at all */
-        return tape__cycle_bad(s, outer + (uint64_t)page * 8,
-                               "an entry of index2index leads to no page");
-    }
-    if (rc < 0) return rc;
-    uint64_t at = first + (uint64_t)(entry % s->index_count) * 8;
-    if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
-    return tape__cycle_bad(s, at, "the index has an entry for a message that is not written yet");
-}
-
-static void raise_used(tape__window_t *w, uint64_t first, uint64_t used)
-{
-    uint64_t *cell = tape__window_u64(w, first - 8);
-    if (PEEK64(index_entry, cell) < used) PUBLISH64(index_entry, cell, used);
-}
-
-int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int64_t page,
-                                 uint64_t *position)
-{
-    uint64_t outer;
-    int rc = open_outer(s, &outer);
-    if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
-    uint64_t at = *position, base = w->start;
-    uint8_t *header = tape__window_at(w, at);
-    const size_t room = (size_t)(w->size - (at + 4 - base));
-    tape__wire_out_t o = {tape__window_at(w, at + 4), room, 0, at + 4, false};
-    if (!tape__excerpt_reserve(header, 0))
-        return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at,
-                          "the slot of an index page was taken");
-    tape__wire_put_event(&o, "index");
-    tape__wire_put_array(&o, (uint64_t)s->index_count);
-    if (o.overflow || o.capacity - o.at < 8) {
-        tape__excerpt_abandon(header, 0);
-        return tape__fail(TAPE_EINTERNAL, s->file.path, (int64_t)at, "an index page does not fit");
-    }
-    memset(o.base + o.at, 0, 8);
-    /* order[publish]: the empty page before its header word; then the entry that leads to it. */
-    if (!tape__excerpt_set_length(header, (uint32_t)o.at) ||
-        !tape__excerpt_publish(header, (uint32_t)o.at, TAPE__META_DATA))
-        return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at, "an index page was overwritten");
-    if (!CLAIM64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8), 0, at))
-        return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at, "another index page was made");
-    raise_used(&s->outer, outer, (uint64_t)page + 1);
-    *position = tape__next_position(at, (uint32_t)o.at, s->aligned);
-    return TAPE_OK;
-}
-
-int tape__excerpt_index_add(tape__cycle_store_t *s, int64_t sequence, uint64_t position)
-{
-    uint64_t first;
-    int64_t entry = sequence / s->index_spacing;
-    int rc = open_page(s, entry / s->index_count, &first);
-    if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no page: a hole, over which readers walk */
-    uint64_t column = (uint64_t)(entry % s->index_count);
-    uint64_t *cell = tape__window_u64(&s->page, first + column * 8);
-    if (PEEK64(index_entry, cell) == 0) {
-        /* order[index_entry]: the message was published before; the entry before `used`. */
-        PUBLISH64(index_entry, cell, position);
-        raise_used(&s->page, first, column + 1);
-    }
-    uint64_t *last = tape__window_u64(&s->head, s->last_index_at);
-    int64_t next = sequence + s->index_spacing;
-    /* A signed number, as in Java: a negative one is raised, and not looked for in every append. */
-    if ((int64_t)PEEK64(index_entry, last) < next) PUBLISH64(index_entry, last, (uint64_t)next);
-    return TAPE_OK;
-}
-
-int64_t tape__excerpt_index_next(tape__cycle_store_t *s)
+int64_t tape__excerpt_index_next(const tape__cycle_store_t *s)
 {
     return (int64_t)OBSERVE64(index_entry, tape__window_u64(&s->head, s->last_index_at));
 }

@@ -5,8 +5,8 @@
  *
  * Validity: an entry that is not 0 is right; any may be 0 (foreign writers, deaths), then one walks
  * from an earlier one. `used` of an array is 1 + its highest filled entry.
- * Writers: with the write lock held, after the message was published: entry, then `used`, because
- * Java's readers make a page for a 0 below `used` (6.2).
+ * Writers (write/index_write.h): with the write lock held, after the message was published: entry,
+ * then `used`, because Java's readers make a page for a 0 below `used` (6.2).
  */
 #ifndef TAPE_EXCERPT_INDEX_H
 #define TAPE_EXCERPT_INDEX_H
@@ -35,25 +35,20 @@ static inline bool tape__excerpt_index_full(const tape__cycle_store_t *s, int64_
     return sequence / s->index_spacing / s->index_count >= s->index_count;
 }
 
-/* Bytes that an index page takes in the file, header word and padding included. */
-uint64_t tape__excerpt_index_page_size(const tape__cycle_store_t *s);
-/* Whether message `sequence` needs a page that does not exist; 1, 0 or a code. */
-int tape__excerpt_index_needs_page(tape__cycle_store_t *s, int64_t sequence);
-/* TAPE_ECORRUPT when message `sequence`, which is not written yet, seems to have an entry, or its
- * page is none: readers would be led astray once it is written. */
-int tape__excerpt_index_check_free(tape__cycle_store_t *s, int64_t sequence);
-/* Puts page number `page` at `position` (reserved room, header word 0) through `w`; returns TAPE_OK
- * and the position of the next header. */
-int tape__excerpt_index_add_page(tape__cycle_store_t *s, tape__window_t *w, int64_t page,
-                                 uint64_t *position);
-/* Stores where message `sequence` is; its page exists. Raises lastIndex. */
-int tape__excerpt_index_add(tape__cycle_store_t *s, int64_t sequence, uint64_t position);
 /* lastIndex: the sequence that gets the next entry. */
-int64_t tape__excerpt_index_next(tape__cycle_store_t *s);
+int64_t tape__excerpt_index_next(const tape__cycle_store_t *s);
 
-/* Writes an empty array document (index2index or index) at offset `at` of a file being built;
- * returns the offset of its first element. */
-uint64_t tape__excerpt_index_put(uint8_t *file, size_t capacity, uint64_t *at, const char *event,
-                                 int64_t count);
+/* ---- for who adds entries (write/index_write.h) ---- */
+
+/* Largest document that an index array of this file can be: event name, padding and counts. */
+static inline uint64_t tape__excerpt_index_bound(const tape__cycle_store_t *s)
+{
+    return (uint64_t)s->index_count * 8 + 64;
+}
+/* Open index2index and page number `page`; *first is the offset of the first element in the window
+ * `outer` or `page` of the store, and `used` stands 8 bytes before it. TAPE_OK, TAPE__BEYOND_END
+ * (there is none) or a code. */
+int tape__excerpt_index_open_outer(tape__cycle_store_t *s, uint64_t *first);
+int tape__excerpt_index_open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first);
 
 #endif

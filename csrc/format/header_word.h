@@ -31,6 +31,15 @@ typedef enum {
     TAPE__WORD_EOF
 } tape__word_kind_t;
 
+/* What stands at the end of a chain of documents. */
+typedef enum {
+    TAPE__END_FREE,     /* 0 */
+    TAPE__END_RESERVED, /* reserved for a document of a length that fits, and never published */
+    TAPE__END_OPEN,     /* incomplete with no such length: Java's of old, or damage */
+    TAPE__END_MARK,     /* END_OF_DATA */
+    TAPE__END_COMPLETE  /* a document: no end, and a defect of ours when it is taken for one */
+} tape__end_state_t;
+
 static inline tape__word_kind_t tape__word_kind(uint32_t word)
 {
     if (word == 0) return TAPE__WORD_FREE;

@@ -84,7 +84,7 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
         tape__queue_destroy(&q->site);
         return rc;
     }
-    q->writer.block_size = tape__writer_block_size(o.block_size, q->site.settings.roll_cycle);
+    tape__writer_set_block_size(&q->writer, o.block_size, q->site.settings.roll_cycle);
     tape__listing_begin(&q->site.listing);
     *out = q;
     return TAPE_OK;

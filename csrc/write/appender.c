@@ -9,9 +9,10 @@
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "file/excerpt.h"
-#include "file/excerpt_index.h"
 #include "format/wire.h"
 #include "write/appender.h"
+#include "write/index_write.h"
+#include "write/pair_write.h"
 #include "write/roll.h"
 
 struct tape_appender {
@@ -24,6 +25,8 @@ struct tape_appender {
 
 /* A document cannot be empty: Java puts one byte of padding instead (2.4). */
 static const uint8_t empty_body[] = {0x8F};
+
+enum { ROBBED_MAX = 100 }; /* so often a message is begun anew */
 
 static int writable(const tape__site_t *site)
 {
@@ -102,27 +105,53 @@ static int cycle_full(const tape__writer_t *w)
                       w->site->settings.roll_cycle->name);
 }
 
+static bool is_clean(const tape__writer_t *w, uint64_t at)
+{
+    return tape__excerpt_observe(tape__window_at(&w->window, at), w->store.aligned) == 0;
+}
+
+/* The slow half of make_room(), and that for an index page behind the message, with the word behind
+ * that. */
+static int make_more_room(tape__writer_t *w, uint64_t behind, bool wants_page)
+{
+    uint64_t end = behind;
+    if (wants_page)
+        end = tape__next_position(behind, tape__index_write_page_length(&w->store, behind),
+                                  w->store.aligned);
+    const uint64_t need = end + 8 - w->next.position;
+    int rc = TAPE_OK;
+    if (end + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need))
+        rc = tape__roll_make_ready(w, need);
+    if (rc == TAPE_OK && !is_clean(w, behind)) rc = tape__roll_make_clean(w, behind);
+    if (rc == TAPE_OK && wants_page && !is_clean(w, end)) rc = tape__roll_make_clean(w, end);
+    return rc;
+}
+
+/* Room for the message and for the word behind it, at `behind`, which must be 0 before the message
+ * is published (2.2). */
+static inline int make_room(tape__writer_t *w, uint64_t behind, bool wants_page)
+{
+    const uint64_t position = w->next.position;
+    if (!wants_page && behind + 8 <= w->ready_to &&
+        tape__window_has(&w->window, position, behind + 8 - position) && is_clean(w, behind))
+        return TAPE_OK;
+    return make_more_room(w, behind, wants_page);
+}
+
 /* All that can take long or fail, before anything can be seen. */
-static int prepare(tape__writer_t *w, uint64_t length, bool *wants_page)
+static int prepare(tape__writer_t *w, uint64_t behind, bool *wants_page)
 {
     int64_t sequence = w->next.sequence;
-    uint64_t need = 4 + length + 12;
     *wants_page = false;
-    if (sequence >= w->site->settings.roll_cycle->max_messages ||
-        (tape__excerpt_index_wants(&w->store, sequence) &&
-         tape__excerpt_index_full(&w->store, sequence)))
-        return cycle_full(w);
+    if (sequence >= w->site->settings.roll_cycle->max_messages) return cycle_full(w);
     if (tape__excerpt_index_wants(&w->store, sequence)) {
-        int rc = tape__excerpt_index_needs_page(&w->store, sequence);
+        if (tape__excerpt_index_full(&w->store, sequence)) return cycle_full(w);
+        int rc = tape__index_write_needs_page(&w->store, sequence);
         *wants_page = rc == 1;
-        if (rc == 1) need += tape__excerpt_index_page_size(&w->store) + 16;
-        else if (rc == 0) rc = tape__excerpt_index_check_free(&w->store, sequence);
+        if (rc == 0) rc = tape__index_write_check_free(&w->store, sequence);
         if (rc < 0) return rc;
     }
-    if (w->next.position + need <= w->ready_to &&
-        tape__window_has(&w->window, w->next.position, need))
-        return TAPE_OK;
-    return tape__roll_make_ready(w, need);
+    return make_room(w, behind, *wants_page);
 }
 
 /* The message is published; the entry may be missing for a while without harm (6.2): the next
@@ -132,36 +161,43 @@ static void index_message(tape__writer_t *w, uint64_t position, int64_t sequence
     int rc = TAPE_OK;
     if (wants_page) {
         int64_t page = sequence / w->store.index_spacing / w->store.index_count;
-        rc = tape__excerpt_index_add_page(&w->store, &w->window, page, &w->next.position);
+        rc = tape__index_write_add_page(&w->store, &w->window, &w->lock, page, &w->next.position);
     }
-    if (rc == TAPE_OK) rc = tape__excerpt_index_add(&w->store, sequence, position);
+    if (rc == TAPE_OK) rc = tape__index_write_add(&w->store, sequence, position);
     if (rc != TAPE_OK) w->doubtful = true;
 }
 
-/* Reserve, copy, publish: nothing here can block, allocate or fault. */
-static int put(tape__writer_t *w, const tape__message_t *m, bool wants_page)
+static int taken(tape__writer_t *w)
+{
+    w->doubtful = true;
+    return tape__fail(TAPE_ETAKEN, w->store.file.path, (int64_t)w->next.position,
+                      "%s at offset %" PRIu64 ": the lock was broken while a message was written, "
+                      "again and again", w->store.file.path, w->next.position);
+}
+
+/* Reserve, copy, publish: nothing here can block, allocate or fault; nothing is stored but in the
+ * room that was reserved, and into words by CLAIM. So whoever breaks our lock, at any instruction,
+ * writes behind us or before us, and loses nothing (excerpt.h). */
+static int put(tape__writer_t *w, const tape__message_t *m, uint64_t behind, bool wants_page)
 {
     const uint64_t position = w->next.position;
     const int64_t sequence = w->next.sequence;
     const uint32_t length = (uint32_t)(m->frame_size + m->size);
     uint8_t *header = tape__window_at(&w->window, position);
-    if (!tape__excerpt_reserve(header, length)) {
-        w->doubtful = true;
-        return TAPE__ROLL_WAIT; /* our lock was broken: look again, under a new one */
+    if (!tape__excerpt_reserve(header, length)) return taken(w);
+    /* A JVM that broke our lock before may be writing here, with the header word still 0. */
+    if (!tape__write_lock_is_ours(&w->lock)) {
+        tape__excerpt_abandon(header, length);
+        return taken(w);
     }
     SYNC_POINT(header_reserved);
-    tape__excerpt_fill(header, m->frame, m->frame_size, m->data, m->size);
+    tape__excerpt_fill(header, w->store.aligned, m->frame, m->frame_size, m->data, m->size);
     SYNC_POINT(body_written);
-    if (!tape__excerpt_publish(header, length, 0)) {
-        w->doubtful = true;
-        return tape__fail(TAPE_ETAKEN, w->store.file.path, (int64_t)position,
-                          "%s at offset %" PRIu64 ": the slot was taken by another writer",
-                          w->store.file.path, position);
-    }
+    if (!tape__excerpt_publish(header, length, 0)) return taken(w);
     SYNC_POINT(published);
-    tape__cycle_store_set_pair(&w->store, position, sequence);
+    tape__pair_raise(&w->store, position, sequence);
     SYNC_POINT(pair_set);
-    w->next.position = tape__next_position(position, length, w->store.aligned);
+    w->next.position = behind;
     w->next.sequence = sequence + 1;
     if (tape__excerpt_index_wants(&w->store, sequence)) {
         index_message(w, position, sequence, wants_page);
@@ -170,44 +206,60 @@ static int put(tape__writer_t *w, const tape__message_t *m, bool wants_page)
     return TAPE_OK;
 }
 
-/* The index, TAPE__ROLL_WAIT as a code of its own below, or an error. */
-static int write_locked(tape__writer_t *w, const tape__message_t *m, int64_t *index)
+/* TAPE_OK and the index, or *step is TAPE__STEP_WAIT; or a code. */
+static int write_locked(tape__writer_t *w, const tape__message_t *m, int64_t *index,
+                        tape__step_t *step)
 {
+    *step = TAPE__STEP_READY;
     if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64)
         return tape__fail(TAPE_EAPPENDLOCK, w->site->path, -1,
                           "%s: chronicle.append.lock is held by process %" PRIu64, w->site->path,
                           PEEK64(append_lock, w->append_lock) & 0xFFFFFFFF);
     int rc = TAPE_OK;
     if (!tape__roll_is_current(w)) {
-        rc = tape__roll_to_now(w, m);
-        if (rc == TAPE__ROLL_WRITTEN) {
+        rc = tape__roll_to_now(w, m, step);
+        if (rc == TAPE_OK && *step == TAPE__STEP_WRITTEN) {
             int64_t cycle = w->sealed_below; /* the cycle just entered, also if opening it failed */
             *index = tape__index(w->site->settings.roll_cycle, cycle, 0);
-            return TAPE_OK;
         }
-        if (rc != TAPE_OK) return rc;
+        if (rc != TAPE_OK || *step != TAPE__STEP_READY) return rc;
     }
     if (w->next.word != 0 || !tape__window_has(&w->window, w->next.position, 4) ||
-        tape__excerpt_observe(tape__window_at(&w->window, w->next.position),
-                              w->store.aligned) != 0) {
-        rc = tape__roll_catch_up(w);
-        if (rc != TAPE_OK) return rc;
+        !is_clean(w, w->next.position)) {
+        rc = tape__roll_catch_up(w, step);
+        if (rc != TAPE_OK || *step != TAPE__STEP_READY) return rc;
     }
+    const uint64_t behind = tape__next_position(
+        w->next.position, (uint32_t)(m->frame_size + m->size), w->store.aligned);
     bool wants_page;
-    rc = prepare(w, m->frame_size + m->size, &wants_page);
+    rc = prepare(w, behind, &wants_page);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(prepared);
     const int64_t sequence = w->next.sequence;
-    rc = put(w, m, wants_page);
+    rc = put(w, m, behind, wants_page);
     if (rc == TAPE_OK) *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, sequence);
     return rc;
+}
+
+/* Lets the clock move on: the cycle was ended although our clock is still in it (9.7). */
+static int await_clock(const tape__writer_t *w, int64_t *started)
+{
+    int64_t now = tape__monotonic_ns();
+    if (*started == 0) *started = now;
+    if (w->lock.timeout_ns >= 0 && now - *started > w->lock.timeout_ns)
+        return tape__fail(TAPE_ECLOCK, w->site->path, -1,
+                          "%s: cycle %" PRId64 " is finished and the clock does not leave it",
+                          w->site->path, w->store.cycle);
+    tape__sleep_ns(1000000);
+    return TAPE_OK;
 }
 
 static int64_t write_message(tape_appender_t *a, const tape__message_t *m, size_t size)
 {
     tape__writer_t *w = a->writer;
     int64_t started = 0, index = TAPE_EINTERNAL;
-    for (;;) {
+    for (int robbed = 0;;) {
+        tape__step_t step;
         int rc = tape__write_lock_acquire(&w->lock);
         if (rc < 0) return rc;
         SYNC_POINT(lock_taken);
@@ -215,19 +267,17 @@ static int64_t write_message(tape_appender_t *a, const tape__message_t *m, size_
             w->doubtful = true;
             w->sealed_below = TAPE__NO_CYCLE;
         }
-        rc = write_locked(w, m, &index);
-        if (rc == TAPE_OK) count(a, index, size);
+        rc = write_locked(w, m, &index, &step);
+        if (rc == TAPE_OK && step != TAPE__STEP_WAIT) count(a, index, size);
         SYNC_POINT(before_release);
-        if (!tape__write_lock_release(&w->lock)) w->doubtful = true;
-        if (rc != TAPE__ROLL_WAIT) return rc == TAPE_OK ? index : rc;
-        /* The cycle was ended although our clock is still in it (9.7): let the clock move on. */
-        int64_t now = tape__monotonic_ns();
-        if (started == 0) started = now;
-        if (w->lock.timeout_ns >= 0 && now - started > w->lock.timeout_ns)
-            return tape__fail(TAPE_ECLOCK, w->site->path, -1,
-                              "%s: cycle %" PRId64 " is finished and the clock does not leave it",
-                              w->site->path, w->store.cycle);
-        tape__sleep_ns(1000000);
+        if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
+        bool ours = tape__write_lock_release(&w->lock);
+        if (rc == TAPE_OK && step != TAPE__STEP_WAIT) return index;
+        /* Whatever was found without the lock is no news of the file; nothing was written. */
+        if (rc < 0 && (rc == TAPE_ETAKEN || !ours) && ++robbed < ROBBED_MAX) continue;
+        if (rc < 0) return rc;
+        rc = await_clock(w, &started);
+        if (rc < 0) return rc;
     }
 }
 
@@ -236,9 +286,8 @@ int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
     if (!a || (!data && size > 0))
         return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
     tape__writer_t *w = a->writer;
-    int rc = tape__site_check(w->site);
-    if (rc != TAPE_OK) return rc;
-    uint64_t limit = tape__writer_body_max(w);
+    if (!tape__site_is_usable(w->site)) return tape__site_check(w->site);
+    uint64_t limit = w->body_max;
     tape__message_t m = {.data = size ? data : "", .size = size}; /* memcpy() wants no NULL */
     if (size <= limit && a->framing == TAPE_FRAMING_BYTES) {
         m.frame_size = tape__wire_frame(m.frame, size);

@@ -8,15 +8,16 @@
  * The file has its first message, write position and index entry already when it is linked, so the
  * state "messages but write position 0", which Java misreads (6.4), never exists.
  */
+#include "write/cycle_build.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
-#include "file/cycle_store.h"
-#include "file/excerpt_index.h"
 #include "format/wire.h"
+#include "write/index_write.h"
 
 /* Where the bound words of the new file are. */
 typedef struct {
@@ -58,9 +59,9 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     places_t p;
     if (!put_header(file, capacity, r, &p)) return false;
     uint64_t outer_at = p.end, at = p.end;
-    uint64_t outer = tape__excerpt_index_put(file, capacity, &at, "index2index", r->index_count);
+    uint64_t outer = tape__index_write_put(file, capacity, &at, "index2index", r->index_count);
     uint64_t page_at = at;
-    uint64_t page = tape__excerpt_index_put(file, capacity, &at, "index", r->index_count);
+    uint64_t page = tape__index_write_put(file, capacity, &at, "index", r->index_count);
     uint32_t length = (uint32_t)(n->frame_size + n->size);
     if (!outer || !page || at + 4 + length + 8 > capacity) return false;
     tape__put_u32(file + at, length);
@@ -79,7 +80,7 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     return true;
 }
 
-int tape__cycle_store_build(const tape__new_file_t *n)
+int tape__cycle_build(const tape__new_file_t *n)
 {
     /* header, two arrays and the message, with room for paddings */
     uint64_t used = 1024 + 2 * ((uint64_t)n->roll_cycle->index_count * 8 + 64) + n->frame_size +

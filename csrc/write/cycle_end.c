@@ -1,14 +1,19 @@
-/* cycle_end.c - the end of a cycle file for those who will write there, and writing it. */
+/* cycle_end.c - see cycle_end.h. */
+#include "write/cycle_end.h"
+
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/atomics.h"
 #include "base/error.h"
+#include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/cycle_chain.h"
 #include "file/excerpt.h"
 #include "file/excerpt_index.h"
 
-int tape__cycle_store_check_writable(const tape__cycle_store_t *s)
+int tape__cycle_end_check_writable(const tape__cycle_store_t *s)
 {
     if (s->aligned || TAPE__CAN_CLAIM_UNALIGNED) return TAPE_OK;
     return tape__fail(TAPE_EUNSUPPORTED, s->file.path, -1,
@@ -120,7 +125,7 @@ static int check_number(tape__cycle_store_t *s, tape__window_t *w, tape__chain_e
     return TAPE_OK;
 }
 
-int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w,
+int tape__cycle_end_find(tape__cycle_store_t *s, tape__window_t *w,
                                        tape__chain_end_t *out)
 {
     tape__window_t own = {0};
@@ -131,27 +136,118 @@ int tape__cycle_store_find_certain_end(tape__cycle_store_t *s, tape__window_t *w
     return rc;
 }
 
-int tape__cycle_store_seal(tape__cycle_store_t *s, tape__window_t *w, int64_t *repaired)
+/* ---- what another writer reserved ---- */
+
+tape__end_state_t tape__cycle_end_state(const tape__cycle_store_t *s, const tape__cursor_t *c)
 {
-    tape__chain_end_t end;
-    for (;;) {
-        int rc = find_certain_place(s, w, &end); /* an end needs no number */
-        if (rc != TAPE_OK) return rc;
-        tape__word_kind_t kind = tape__word_kind(end.end.word);
-        if (kind == TAPE__WORD_EOF) return TAPE_OK;
-        if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) continue;
-        rc = tape__cycle_store_check_writable(s);
-        if (rc != TAPE_OK) return rc;
-        rc = tape__window_cover(w, &s->file, end.end.position, 8, TAPE__WALK_WINDOW);
-        if (rc == TAPE__BEYOND_END)
-            return tape__cycle_bad(s, end.end.position, "no room for the end mark");
-        if (rc != TAPE_OK) return rc;
-        if (!tape__excerpt_seal(tape__window_at(w, end.end.position), end.end.word)) continue;
-        if (kind == TAPE__WORD_INCOMPLETE) ++*repaired;
-        /* For people who look at a dump; readers must not expect it (9.1). */
-        memcpy(tape__window_at(w, end.end.position + 4), "\xC3"
-                                                         "EOF",
-               4);
-        return TAPE_OK;
+    const uint64_t length = tape__word_length(c->word);
+    switch (tape__word_kind(c->word)) {
+    case TAPE__WORD_FREE: return TAPE__END_FREE;
+    case TAPE__WORD_EOF: return TAPE__END_MARK;
+    case TAPE__WORD_INCOMPLETE: break;
+    default: return TAPE__END_COMPLETE;
     }
+    bool fits = c->position + 4 + length + 8 <= s->file.size; /* nobody reserves more */
+    return fits && length > 0 && !(c->word & TAPE__META_DATA) ? TAPE__END_RESERVED : TAPE__END_OPEN;
+}
+
+/* The first word at or behind `at`, where a header can stand, that is 0. */
+static int find_zero(tape__cycle_store_t *s, tape__window_t *w, uint64_t at, uint64_t *zero)
+{
+    tape__cursor_t c = {at, 0, 0};
+    for (;; c.position += s->aligned ? 4 : 1) {
+        int rc = tape__window_cover(w, &s->file, c.position, 4, TAPE__WALK_WINDOW);
+        if (rc < 0) return rc;
+        *zero = c.position;
+        if (rc == TAPE__BEYOND_END ||
+            tape__excerpt_observe(tape__window_at(w, c.position), s->aligned) == 0)
+            return TAPE_OK;
+    }
+}
+
+static int taken(const tape__cycle_store_t *s, uint64_t at)
+{
+    return tape__fail(TAPE_ETAKEN, s->file.path, (int64_t)at,
+                      "%s at offset %" PRIu64 ": another writer is at work", s->file.path, at);
+}
+
+/* Makes the reservation longer, over [behind, zero), and cleans that. The other writer, if it is
+ * not dead but robbed, stores nothing there; and whoever robs us finds it reserved. */
+static int take_in(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *c,
+                   uint64_t behind, uint64_t zero)
+{
+    uint64_t length = zero - c->position - 4;
+    if (length > TAPE__LENGTH_MAX)
+        return tape__cycle_bad(s, behind, "no end of what a writer left behind a message");
+    int rc = tape__window_cover(w, &s->file, c->position, zero - c->position, TAPE__WALK_WINDOW);
+    if (rc != TAPE_OK) return rc < 0 ? rc : tape__cycle_bad(s, behind, "the file became shorter");
+    if (!tape__excerpt_resize(tape__window_at(w, c->position), tape__word_length(c->word),
+                              (uint32_t)length))
+        return taken(s, c->position);
+    SYNC_POINT(reservation_resized);
+    memset(tape__window_at(w, behind), 0, (size_t)(zero - behind));
+    return TAPE_OK;
+}
+
+int tape__cycle_end_give_up(tape__cycle_store_t *s, const tape__cursor_t *c)
+{
+    tape__window_t w = {0};
+    uint32_t length = tape__word_length(c->word);
+    uint64_t zero, behind = tape__next_position(c->position, length, s->aligned);
+    int rc = find_zero(s, &w, behind, &zero);
+    if (rc == TAPE_OK && zero != behind) {
+        rc = take_in(s, &w, c, behind, zero);
+        length = (uint32_t)(zero - c->position - 4);
+    }
+    if (rc == TAPE_OK)
+        rc = tape__window_cover(&w, &s->file, c->position, 4, TAPE__WALK_WINDOW);
+    if (rc == TAPE_OK && !tape__excerpt_give_up(tape__window_at(&w, c->position), length))
+        rc = taken(s, c->position);
+    if (rc == TAPE_OK) SYNC_POINT(given_up);
+    tape__window_close(&w);
+    return rc;
+}
+
+/* ---- the end for good ---- */
+
+int tape__cycle_end_find_to_seal(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *end,
+                                 bool *certain)
+{
+    tape__chain_end_t found;
+    uint64_t last;
+    int rc = find_certain_place(s, w, &found);
+    *certain = rc != TAPE_ECORRUPT;
+    *end = found.end;
+    if (*certain) return rc;
+    *end = (tape__cursor_t){s->first_document, 0, 0};
+    rc = walk_to(s, w, end, UINT64_MAX, &last);
+    return rc < 0 ? rc : TAPE_OK;
+}
+
+/* A hole, where Java left one, on a full disk: an error here, and not a signal at the first touch.
+ * Where blocks cannot be reserved it is touched all the same. */
+static int reserve_mark(tape__cycle_store_t *s, uint64_t at)
+{
+    int rc = tape__file_reserve(s->file.fd, at, 8);
+    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) rc = 0;
+    return rc < 0 ? tape__fail_errno(-rc, s->file.path, "making room for the end mark") : TAPE_OK;
+}
+
+int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
+{
+    tape__window_t w = {0};
+    int rc = tape__cycle_end_check_writable(s);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__mapping_enlarge(&s->file, end->position + 8); /* it may have been cut there */
+    if (rc == TAPE_OK) rc = reserve_mark(s, end->position);
+    if (rc == TAPE_OK) rc = tape__window_cover(&w, &s->file, end->position, 8, TAPE__WALK_WINDOW);
+    if (rc == TAPE__BEYOND_END) rc = tape__cycle_bad(s, end->position, "no room for the end mark");
+    if (rc == TAPE_OK) {
+        uint8_t *header = tape__window_at(&w, end->position);
+        if (!tape__excerpt_seal(header, end->word)) rc = taken(s, end->position);
+        else tape__excerpt_sign(header + 4);
+        SYNC_POINT(sealed);
+    }
+    tape__window_close(&w);
+    return rc;
 }

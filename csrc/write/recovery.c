@@ -1,22 +1,4 @@
-/* recovery.c - the table; docs/recovery.md shows the same rows in prose.
- *
- *  row  file       cycle    end of chain   pair    index    actions
- *  @A   half-made  any      -              -       -        move aside
- *  @B   ready      older    END_OF_DATA    -       -        nothing: it is finished
- *  @C   ready      older    0              -       -        seal
- *  @D   ready      older    NOT_COMPLETE   -       -        seal over the dead reservation
- *  @E   ready      current  END_OF_DATA    -       -        wait for the clock
- *  @F   ready      current  0              right   right    nothing: the end of the queue
- *  @G   ready      current  0              wrong   right    set the pair
- *  @H   ready      current  0              right   behind   index
- *  @I   ready      current  0              wrong   behind   set the pair, index
- *  @J   ready      current  NOT_COMPLETE   right   right    clear
- *  @K   ready      current  NOT_COMPLETE   wrong   right    clear, set the pair
- *  @L   ready      current  NOT_COMPLETE   right   behind   clear, index
- *  @M   ready      current  NOT_COMPLETE   wrong   behind   clear, set the pair, index
- *
- * A finished file's write position may stay one message behind (9.8): readers do not rely on it.
- */
+/* recovery.c - the table; docs/recovery.md shows it with its reasons, and a test compares. */
 #include "write/recovery.h"
 
 #include <stddef.h>
@@ -25,43 +7,72 @@ enum { ANY = -1 };
 
 typedef struct {
     const char *row;
-    int file, older, end, pair, index;
+    int age, file, end, messages, pair, index, own;
     unsigned actions;
 } row_t;
 
 static const row_t table[] = {
-    {"@A", TAPE__FILE_HALF_MADE, ANY, ANY, ANY, ANY, TAPE__DO_MOVE_ASIDE},
-    {"@B", TAPE__FILE_READY, 1, TAPE__WORD_EOF, ANY, ANY, TAPE__DO_NOTHING},
-    {"@C", TAPE__FILE_READY, 1, TAPE__WORD_FREE, ANY, ANY, TAPE__DO_SEAL},
-    {"@D", TAPE__FILE_READY, 1, TAPE__WORD_INCOMPLETE, ANY, ANY, TAPE__DO_SEAL},
-    {"@E", TAPE__FILE_READY, 0, TAPE__WORD_EOF, ANY, ANY, TAPE__DO_WAIT},
-    {"@F", TAPE__FILE_READY, 0, TAPE__WORD_FREE, TAPE__PAIR_RIGHT, TAPE__INDEX_RIGHT,
-     TAPE__DO_NOTHING},
-    {"@G", TAPE__FILE_READY, 0, TAPE__WORD_FREE, TAPE__PAIR_WRONG, TAPE__INDEX_RIGHT,
-     TAPE__DO_SET_PAIR},
-    {"@H", TAPE__FILE_READY, 0, TAPE__WORD_FREE, TAPE__PAIR_RIGHT, TAPE__INDEX_BEHIND,
-     TAPE__DO_INDEX},
-    {"@I", TAPE__FILE_READY, 0, TAPE__WORD_FREE, TAPE__PAIR_WRONG, TAPE__INDEX_BEHIND,
-     TAPE__DO_SET_PAIR | TAPE__DO_INDEX},
-    {"@J", TAPE__FILE_READY, 0, TAPE__WORD_INCOMPLETE, TAPE__PAIR_RIGHT, TAPE__INDEX_RIGHT,
-     TAPE__DO_CLEAR},
-    {"@K", TAPE__FILE_READY, 0, TAPE__WORD_INCOMPLETE, TAPE__PAIR_WRONG, TAPE__INDEX_RIGHT,
-     TAPE__DO_CLEAR | TAPE__DO_SET_PAIR},
-    {"@L", TAPE__FILE_READY, 0, TAPE__WORD_INCOMPLETE, TAPE__PAIR_RIGHT, TAPE__INDEX_BEHIND,
-     TAPE__DO_CLEAR | TAPE__DO_INDEX},
-    {"@M", TAPE__FILE_READY, 0, TAPE__WORD_INCOMPLETE, TAPE__PAIR_WRONG, TAPE__INDEX_BEHIND,
-     TAPE__DO_CLEAR | TAPE__DO_SET_PAIR | TAPE__DO_INDEX},
+    {"@A", TAPE__AGE_OLDER, TAPE__FILE_MISSING, ANY, ANY, ANY, ANY, ANY, TAPE__DO_NOTHING},
+    {"@B", TAPE__AGE_OLDER, TAPE__FILE_HALF_MADE, ANY, ANY, ANY, ANY, ANY, TAPE__DO_MOVE_ASIDE},
+    {"@C", TAPE__AGE_OLDER, TAPE__FILE_READY, TAPE__END_MARK, ANY, ANY, ANY, ANY, TAPE__DO_NOTHING},
+    {"@D", TAPE__AGE_OLDER, TAPE__FILE_READY, TAPE__END_FREE, ANY, ANY, TAPE__INDEX_RIGHT, ANY,
+     TAPE__DO_SEAL},
+    {"@E", TAPE__AGE_OLDER, TAPE__FILE_READY, TAPE__END_FREE, ANY, ANY, TAPE__INDEX_BEHIND, ANY,
+     TAPE__DO_INDEX | TAPE__DO_SEAL},
+    {"@F", TAPE__AGE_OLDER, TAPE__FILE_READY, TAPE__END_RESERVED, ANY, ANY, ANY, ANY,
+     TAPE__DO_GIVE_UP},
+    {"@G", TAPE__AGE_OLDER, TAPE__FILE_READY, TAPE__END_OPEN, ANY, ANY, ANY, ANY, TAPE__DO_SEAL},
+    {"@H", TAPE__AGE_CURRENT, TAPE__FILE_MISSING, ANY, ANY, ANY, ANY, ANY, TAPE__DO_MAKE},
+    {"@I", TAPE__AGE_CURRENT, TAPE__FILE_HALF_MADE, ANY, ANY, ANY, ANY, ANY,
+     TAPE__DO_MOVE_ASIDE | TAPE__DO_MAKE},
+    {"@J", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_MARK, ANY, ANY, ANY, ANY, TAPE__DO_WAIT},
+    {"@K", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_RESERVED, ANY, ANY, ANY, ANY,
+     TAPE__DO_GIVE_UP},
+    {"@L", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_OPEN, ANY, ANY, ANY, ANY, TAPE__DO_CLEAR},
+    {"@M", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_FREE, ANY, TAPE__PAIR_RIGHT,
+     TAPE__INDEX_RIGHT, ANY, TAPE__DO_NOTHING},
+    {"@N", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_FREE, ANY, TAPE__PAIR_WRONG,
+     TAPE__INDEX_RIGHT, ANY, TAPE__DO_SET_PAIR},
+    {"@O", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_FREE, ANY, TAPE__PAIR_RIGHT,
+     TAPE__INDEX_BEHIND, ANY, TAPE__DO_INDEX},
+    {"@P", TAPE__AGE_CURRENT, TAPE__FILE_READY, TAPE__END_FREE, ANY, TAPE__PAIR_WRONG,
+     TAPE__INDEX_BEHIND, ANY, TAPE__DO_SET_PAIR | TAPE__DO_INDEX},
+    {"@Q", TAPE__AGE_NEWER, TAPE__FILE_MISSING, ANY, ANY, ANY, ANY, ANY, TAPE__DO_NOTHING},
+    {"@R", TAPE__AGE_NEWER, TAPE__FILE_HALF_MADE, ANY, ANY, ANY, ANY, ANY, TAPE__DO_NOTHING},
+    {"@S", TAPE__AGE_NEWER, TAPE__FILE_READY, ANY, TAPE__MESSAGES_NONE, ANY, ANY,
+     TAPE__OWN_GOES_ON, TAPE__DO_NOTHING},
+    {"@T", TAPE__AGE_NEWER, TAPE__FILE_READY, ANY, TAPE__MESSAGES_NONE, ANY, ANY, TAPE__OWN_ENDED,
+     TAPE__DO_GO_THERE},
+    {"@U", TAPE__AGE_NEWER, TAPE__FILE_READY, ANY, TAPE__MESSAGES_SOME, ANY, ANY, ANY,
+     TAPE__DO_GO_THERE},
 };
 
-static int fits(int wanted, int fact) { return wanted == ANY || wanted == fact; }
+/* A document at what was found to be the end of a ready file: whoever looked did not look well. */
+static bool possible(const tape__facts_t *f)
+{
+    return f->file != TAPE__FILE_READY || f->end != TAPE__END_COMPLETE;
+}
+
+static bool fits(int wanted, int fact) { return wanted == ANY || wanted == fact; }
+
+static bool row_fits(const row_t *r, const tape__facts_t *f)
+{
+    return fits(r->age, (int)f->age) && fits(r->file, (int)f->file) && fits(r->end, (int)f->end) &&
+           fits(r->messages, (int)f->messages) && fits(r->pair, (int)f->pair) &&
+           fits(r->index, (int)f->index) && fits(r->own, (int)f->own);
+}
 
 tape__decision_t tape__recovery_decide(const tape__facts_t *f)
 {
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const row_t *r = &table[i];
-        if (fits(r->file, (int)f->file) && fits(r->older, f->older) && fits(r->end, (int)f->end) &&
-            fits(r->pair, (int)f->pair) && fits(r->index, (int)f->index))
-            return (tape__decision_t){r->row, r->actions};
-    }
-    return (tape__decision_t){"", TAPE__DO_NOTHING}; /* a complete document never ends a chain */
+    for (size_t i = 0; possible(f) && i < sizeof table / sizeof *table; i++)
+        if (row_fits(&table[i], f)) return (tape__decision_t){table[i].row, table[i].actions};
+    return (tape__decision_t){NULL, TAPE__DO_NOTHING};
+}
+
+int tape__recovery_count(const tape__facts_t *f)
+{
+    int count = 0;
+    for (size_t i = 0; possible(f) && i < sizeof table / sizeof *table; i++)
+        count += row_fits(&table[i], f);
+    return count;
 }

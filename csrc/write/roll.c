@@ -12,6 +12,8 @@
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "format/file_names.h"
+#include "write/cycle_build.h"
+#include "write/cycle_end.h"
 
 #define LOOK_EVERY_MS 1000
 
@@ -46,20 +48,24 @@ static int no_file_name(const tape__writer_t *w, int64_t cycle)
     return tape__fail(TAPE_ECLOCK, w->site->path, -1, "cycle %" PRId64 " has no file name", cycle);
 }
 
-/* Opens the file of `cycle`; TAPE_ENOTFOUND when there is none that can be used. */
-static int open_cycle(tape__writer_t *w, int64_t cycle)
+/* Opens the file of `cycle` when it is ready; *actions is what the table says when it is not. */
+static int open_cycle(tape__writer_t *w, int64_t cycle, unsigned *actions)
 {
     char path[TAPE__PATH_SIZE];
+    *actions = TAPE__DO_NOTHING;
     tape__writer_leave_cycle(w);
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
         return no_file_name(w, cycle);
     int rc = tape__cycle_store_open(&w->store, path, cycle, true);
-    if (rc == TAPE__NOT_READY) {
-        rc = tape__roll_move_aside(w, path);
-        return rc == TAPE_OK ? TAPE_ENOTFOUND : rc;
+    if (rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND) {
+        tape__facts_t facts = {.age = TAPE__AGE_CURRENT, .file = TAPE__FILE_MISSING};
+        if (rc == TAPE__NOT_READY) facts.file = TAPE__FILE_HALF_MADE;
+        rc = tape__roll_decide(w, cycle, &facts, actions);
+        if (rc == TAPE_OK && (*actions & TAPE__DO_MOVE_ASIDE)) rc = tape__roll_move_aside(w, path);
+        return rc;
     }
     if (rc != TAPE_OK) return rc;
-    rc = tape__cycle_store_check_writable(&w->store);
+    rc = tape__cycle_end_check_writable(&w->store);
     if (rc != TAPE_OK) {
         tape__cycle_store_close(&w->store);
         return rc;
@@ -104,8 +110,24 @@ static int remove_temporary(void *user, const char *name)
     return 0;
 }
 
-/* Makes the file of `cycle` with the message as its first. TAPE_OK, -EEXIST, or a code. */
-static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m)
+/* Gives the file built at `temporary` its name. A lock that was broken meanwhile means that others
+ * may have gone on, in a newer cycle even: then this file would come too late. *made is false when
+ * the name is taken. */
+static int link_cycle(tape__writer_t *w, const char *temporary, const char *path, bool *made)
+{
+    int rc = -EEXIST;
+    bool ours = tape__write_lock_is_ours(&w->lock);
+    if (ours) rc = tape__link(temporary, path);
+    tape__unlink(temporary);
+    if (!ours) return tape__fail(TAPE_ETAKEN, path, -1, "%s: the lock was broken", path);
+    *made = rc == 0;
+    if (rc == 0 || rc == -EEXIST) return TAPE_OK;
+    return tape__fail_errno(-rc, path, "linking a new cycle file into place");
+}
+
+/* Makes the file of `cycle` with the message as its first; *made is false when somebody else did,
+ * who broke our lock. */
+static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m, bool *made)
 {
     char path[TAPE__PATH_SIZE], temporary[TAPE__PATH_SIZE];
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
@@ -124,13 +146,11 @@ static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m
         .size = m->size,
         .path = temporary,
     };
-    int rc = tape__cycle_store_build(&n);
+    int rc = tape__cycle_build(&n);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(cycle_file_built);
-    rc = tape__link(temporary, path);
-    tape__unlink(temporary);
-    if (rc == -EEXIST) return -EEXIST;
-    if (rc < 0) return tape__fail_errno(-rc, path, "linking a new cycle file into place");
+    rc = link_cycle(w, temporary, path, made);
+    if (rc != TAPE_OK || !*made) return rc;
     SYNC_POINT(cycle_file_linked);
     tape__listing_add(&w->site->listing, cycle);
     COUNT64(counters, &w->rolls, 1);
@@ -154,51 +174,62 @@ static int list_the_unlisted(tape__writer_t *w, int64_t now)
     if (rc != TAPE_OK) return rc;
     if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
         tape__listing_add(&w->site->listing, first);
-    if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last))
+    if (last > now) last = now; /* who made a newer one lists it, or left it half made */
+    if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last) &&
+        tape__listing_exists(&w->site->listing, last))
         tape__listing_add(&w->site->listing, last);
     return TAPE_OK;
 }
 
-static int enter_existing(tape__writer_t *w, int64_t cycle)
+/* The writer stands in the file of `cycle`, at its end; or *actions tells what is to be done. */
+static int enter_existing(tape__writer_t *w, int64_t cycle, unsigned *actions, tape__step_t *step)
 {
-    int rc = open_cycle(w, cycle);
-    if (rc != TAPE_OK) return rc;
-    rc = tape__roll_find_the_end(w);
+    int rc = open_cycle(w, cycle, actions);
+    if (rc != TAPE_OK || *actions) return rc;
+    rc = tape__roll_find_the_end(w, step);
     if (rc < 0) tape__writer_leave_cycle(w);
     else enter_cycle(w);
     return rc;
 }
 
-static int roll_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m)
+/* By somebody who broke our lock; or by a link that leads nowhere. */
+static int name_is_taken(const tape__writer_t *w, int64_t cycle)
 {
-    bool first_time = w->sealed_below == TAPE__NO_CYCLE;
-    int rc = first_time ? list_the_unlisted(w, cycle) : TAPE_OK;
-    if (rc == TAPE_OK) rc = tape__roll_end_older(w, cycle);
-    if (rc != TAPE_OK) return rc;
-    rc = enter_existing(w, cycle);
-    if (rc != TAPE_ENOTFOUND || tape__listing_exists(&w->site->listing, cycle)) return rc;
-    if (!w->tidied) tape__list_directory(w->site->path, remove_temporary, w);
-    w->tidied = true;
-    rc = make_cycle(w, cycle, m);
-    if (rc == -EEXIST) return enter_existing(w, cycle); /* somebody broke our lock */
-    if (rc != TAPE_OK) return rc;
-    rc = open_cycle(w, cycle);
-    if (rc == TAPE_OK) rc = tape__roll_find_the_end(w);
-    if (rc == TAPE_OK) enter_cycle(w);
-    else tape__writer_leave_cycle(w); /* the message is written all the same */
-    return TAPE__ROLL_WRITTEN;
+    char path[1024];
+    if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
+        return no_file_name(w, cycle);
+    return tape__fail(TAPE_ETAKEN, path, -1,
+                      "%s: there is something of this name, and it cannot be opened", path);
 }
 
-/* The newest cycle that has a file, by what we and the listing know. */
-static int newest_cycle(tape__writer_t *w, int64_t *newest)
+/* A new file with the message in it. What goes wrong after that is no failure of the message. */
+static int enter_new(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)
 {
-    *newest = TAPE__NO_CYCLE;
-    if (w->sealed_below == TAPE__NO_CYCLE)
-        return tape__listing_ends(&w->site->listing, NULL, newest);
-    int64_t highest = tape__listing_highest_word(&w->site->listing);
-    *newest = w->open ? w->store.cycle : w->sealed_below;
-    if (highest > *newest && tape__listing_exists(&w->site->listing, highest)) *newest = highest;
+    tape__step_t ignored;
+    unsigned actions;
+    bool made = false;
+    if (!w->tidied) tape__list_directory(w->site->path, remove_temporary, w);
+    w->tidied = true;
+    int rc = make_cycle(w, cycle, m, &made);
+    if (rc != TAPE_OK) return rc;
+    if (!made) return name_is_taken(w, cycle);
+    *step = TAPE__STEP_WRITTEN;
+    rc = open_cycle(w, cycle, &actions);
+    if (rc == TAPE_OK && !actions) rc = tape__roll_find_the_end(w, &ignored);
+    if (rc == TAPE_OK && !actions) enter_cycle(w);
+    else tape__writer_leave_cycle(w);
     return TAPE_OK;
+}
+
+static int roll_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)
+{
+    bool first_time = w->sealed_below == TAPE__NO_CYCLE;
+    unsigned actions;
+    int rc = first_time ? list_the_unlisted(w, cycle) : TAPE_OK;
+    if (rc == TAPE_OK) rc = tape__roll_end_older(w, cycle);
+    if (rc == TAPE_OK) rc = enter_existing(w, cycle, &actions, step);
+    if (rc == TAPE_OK && (actions & TAPE__DO_MAKE)) rc = enter_new(w, cycle, m, step);
+    return rc;
 }
 
 /* ---- files that somebody deleted ---- */
@@ -231,22 +262,38 @@ static int look_after_files(tape__writer_t *w)
     return TAPE_OK;
 }
 
-int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m)
+/* The cycle that the clock shows. */
+static int clock_cycle(tape__writer_t *w, int64_t *cycle)
 {
-    int64_t now = tape__site_clock_ms(w->site), newest;
-    int gone = look_after_files(w);
-    if (gone != TAPE_OK) return gone;
+    int64_t now = tape__site_clock_ms(w->site);
     if (now < 0)
         return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
-    int64_t cycle =
-        tape__cycle_of_time(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
-    int rc = newest_cycle(w, &newest);
-    if (rc != TAPE_OK) return rc;
-    if (cycle < newest) { /* 9.6: never into an older cycle, whose messages would come too late */
-        COUNT64(counters, &w->clock_went_back, 1);
-        cycle = newest;
+    *cycle = tape__cycle_of_time(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
+    return TAPE_OK;
+}
+
+static int go_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)
+{
+    if (!w->open || w->store.cycle != cycle) return roll_to(w, cycle, m, step);
+    return w->doubtful ? tape__roll_find_the_end(w, step) : TAPE_OK;
+}
+
+int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step)
+{
+    int64_t shown = 0, cycle = 0;
+    *step = TAPE__STEP_READY;
+    int rc = look_after_files(w);
+    if (rc == TAPE_OK) rc = clock_cycle(w, &shown);
+    if (rc == TAPE_OK) rc = tape__roll_choose(w, shown, TAPE__OWN_GOES_ON, &cycle);
+    if (rc == TAPE_OK) rc = go_to(w, cycle, m, step);
+    if (rc == TAPE_OK && *step == TAPE__STEP_WAIT) {
+        int64_t ended = cycle;
+        rc = tape__roll_choose(w, ended, TAPE__OWN_ENDED, &cycle);
+        if (rc == TAPE_OK && cycle > ended) {
+            *step = TAPE__STEP_READY;
+            rc = go_to(w, cycle, m, step);
+        }
     }
-    if (w->open && w->store.cycle == cycle)
-        return w->doubtful ? tape__roll_find_the_end(w) : TAPE_OK;
-    return roll_to(w, cycle, m);
+    if (rc == TAPE_OK && cycle > shown) COUNT64(counters, &w->clock_went_back, 1);
+    return rc;
 }

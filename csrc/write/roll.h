@@ -1,6 +1,7 @@
 /* roll.h - which cycle is written now, and getting its file and its end ready (format.md 8.5, 9).
  *
- *     roll.c          the clock, and entering the cycle that it shows
+ *     roll.c          the clock, and entering the cycle that is to be written
+ *     roll_newer.c    whether that is the clock's, or one that others began
  *     roll_older.c    ending the cycles before it
  *     roll_end.c      the end of its chain: found, repaired, caught up with
  *     roll_room.c     room behind that end
@@ -11,6 +12,7 @@
 #define TAPE_ROLL_H
 
 #include "write/writer.h"
+#include "write/recovery.h"
 
 /* A message on its way. */
 typedef struct {
@@ -20,38 +22,54 @@ typedef struct {
     size_t size;
 } tape__message_t;
 
-enum {
-    TAPE__ROLL_READY = 0,     /* the writer stands at the end of the cycle that is now */
-    TAPE__ROLL_WRITTEN = 1,   /* a new file was made with the message as its first */
-    TAPE__ROLL_WAIT = 2       /* the newest cycle is finished, the clock has not moved: retry */
-};
+/* What came of a step that did not fail. */
+typedef enum {
+    TAPE__STEP_READY,   /* the writer stands at the end of the cycle to be written */
+    TAPE__STEP_WRITTEN, /* a new file was made with the message as its first */
+    TAPE__STEP_WAIT     /* the cycle to be written is finished and there is no newer one: the clock
+                           must leave it */
+} tape__step_t;
 
-/* Decides the cycle by the clock and makes the writer stand at the end of its chain. One of the
- * above, or a code. The quick path is tape__roll_is_current(). */
-int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m);
+/* All of these: TAPE_OK, TAPE_ETAKEN when our lock was broken meanwhile (nothing was written: look
+ * again under a new one), or another code. */
+
+/* Decides the cycle and makes the writer stand at the end of its chain. The quick path is
+ * tape__roll_is_current(). */
+int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step);
 
 /* Whether the coarse clock alone says that the writer's cycle is the one to write. */
 bool tape__roll_is_current(const tape__writer_t *w);
 
-/* Walks over what others wrote since. TAPE_OK, TAPE__ROLL_WAIT (the file was ended) or a code. */
-int tape__roll_catch_up(tape__writer_t *w);
+/* Walks over what others wrote since. */
+int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step);
 
 /* Slow half of making [next, next + need) ready to be written without a system call or page fault:
  * grows the file, reserves blocks, moves the window, faults in. */
 int tape__roll_make_ready(tape__writer_t *w, uint64_t need);
+
+/* Slow half of having 0 at `at`, where a header word behind the next document will stand: makes all
+ * from the next header word to the first word that is 0, at `at` or later, zero. Under a
+ * reservation, so that nothing is stored where somebody writes who broke our lock. TAPE_OK,
+ * TAPE_ETAKEN or a code. */
+int tape__roll_make_clean(tape__writer_t *w, uint64_t at);
 
 /* ---- between the files above ---- */
 
 #define TAPE__WRITER_WINDOW (UINT64_C(16) << 20)
 #define TAPE__RESERVE_FIRST (UINT64_C(256) << 10)
 
+/* What tape__recovery_decide() says; TAPE_EINTERNAL when the facts cannot be. */
+int tape__roll_decide(const tape__writer_t *w, int64_t cycle, const tape__facts_t *facts,
+                      unsigned *actions);
 /* Renames a half-made file out of the way, as Java does (1.1). */
 int tape__roll_move_aside(tape__writer_t *w, const char *path);
 /* END_OF_DATA into every file of a cycle below `cycle` that lacks it. */
 int tape__roll_end_older(tape__writer_t *w, int64_t cycle);
-/* Finds the end of the chain just opened, and applies the row of recovery.h that fits it. TAPE_OK,
- * TAPE__ROLL_WAIT or a code. */
-int tape__roll_find_the_end(tape__writer_t *w);
+/* Finds the end of the chain just opened, and does what the table says to what stands there. */
+int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step);
+/* The cycle to be written when the clock shows `cycle`, whose file may be ended (`own`): that one,
+ * or a newer one that outranks it. */
+int tape__roll_choose(tape__writer_t *w, int64_t cycle, tape__own_state_t own, int64_t *chosen);
 /* Calls `add` for each message from lastIndex on that should have an entry. Only up to the end as
  * it was found (a copy: adding a page moves it): if lastIndex is wrong, the walk may begin
  * anywhere. */

@@ -3,10 +3,13 @@
  * All that can take long or fail happens here, before a header is reserved.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/excerpt.h"
 #include "write/roll.h"
 
@@ -79,4 +82,45 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
     rc = fault_in(w, from, to);
     if (rc == TAPE_OK) w->ready_to = to;
     return rc;
+}
+
+/* ---- what writers left that died in mid-message ---- */
+
+/* Java writes the body while the header word is still 0; so did we before we reserved. */
+static int find_clean(tape__writer_t *w, uint64_t *at)
+{
+    for (;; *at += w->store.aligned ? 4 : 1) {
+        uint64_t need = *at + 8 - w->next.position;
+        if (*at + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need)) {
+            int rc = tape__roll_make_ready(w, need + POPULATE_STEP);
+            if (rc != TAPE_OK) return rc;
+        }
+        if (tape__excerpt_observe(tape__window_at(&w->window, *at), w->store.aligned) == 0)
+            return TAPE_OK;
+    }
+}
+
+static int taken(const tape__writer_t *w)
+{
+    return tape__fail(TAPE_ETAKEN, w->store.file.path, (int64_t)w->next.position,
+                      "%s at offset %" PRIu64 ": the lock was broken while it was made clean",
+                      w->store.file.path, w->next.position);
+}
+
+int tape__roll_make_clean(tape__writer_t *w, uint64_t at)
+{
+    int rc = find_clean(w, &at);
+    if (rc != TAPE_OK) return rc;
+    uint64_t length = at - w->next.position - 4;
+    if (length > TAPE__LENGTH_MAX)
+        return tape__fail(TAPE_ECORRUPT, w->store.file.path, (int64_t)w->next.position,
+                          "%s at offset %" PRIu64 ": what follows is neither a message nor zero",
+                          w->store.file.path, w->next.position);
+    uint8_t *header = tape__window_at(&w->window, w->next.position);
+    if (!tape__excerpt_reserve(header, (uint32_t)length)) return taken(w);
+    SYNC_POINT(room_reserved);
+    /* Java may have our lock, and be writing in here with the header word still 0. */
+    if (tape__write_lock_is_ours(&w->lock)) memset(header + 4, 0, (size_t)length);
+    SYNC_POINT(room_cleaned);
+    return tape__excerpt_abandon(header, (uint32_t)length) ? TAPE_OK : taken(w);
 }

@@ -200,7 +200,10 @@ bool tape__write_lock_release(tape__write_lock_t *lock)
     /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
      * broke the lock, the word is not ours to change. */
     bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
-    if (!ours) COUNT64(counters, &lock->lost, 1);
+    if (!ours) {
+        COUNT64(counters, &lock->lost, 1);
+        if (lock->doubt) *lock->doubt = true;
+    }
     SYNC_POINT(released);
     tape__notice_ring(&lock->notice);
     tape__process_unguard(lock->entry);

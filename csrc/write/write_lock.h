@@ -12,6 +12,7 @@
 #ifndef TAPE_WRITE_LOCK_H
 #define TAPE_WRITE_LOCK_H
 
+#include "base/atomics.h"
 #include "base/process.h"
 #include "file/notice.h"
 
@@ -28,6 +29,7 @@ typedef struct {
     int64_t stale_after_ns; /* -1 never */
     int (*interrupted)(void *user); /* whether to give up waiting; NULL: never */
     void *interrupted_user;
+    bool *doubt;         /* raised, when not NULL, with a release that finds the lock broken */
     int64_t acquired, contended, broken, lost;
     tape__notice_t notice; /* rung on releasing, with the guard held; opened on taking it first */
 } tape__write_lock_t;
@@ -40,7 +42,13 @@ typedef enum {
 /* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED. Takes the guard, too, and keeps it only on success. */
 int tape__write_lock_acquire(tape__write_lock_t *lock);
 /* Then wakes those who wait for messages. False when somebody broke the lock meanwhile: what we
- * know of the file must be looked at again. */
+ * know of the file must be looked at again (see `doubt`). */
 bool tape__write_lock_release(tape__write_lock_t *lock);
+
+/* order[write_lock]: false when somebody broke it since we took it. Only a hint for who goes on. */
+static inline bool tape__write_lock_is_ours(const tape__write_lock_t *lock)
+{
+    return OBSERVE64(write_lock, lock->word) == lock->own;
+}
 
 #endif

@@ -37,12 +37,6 @@ static int64_t overlap_of(int64_t block)
     return block / 4 < INT64_C(1) << 30 ? block / 4 : INT64_C(1) << 30;
 }
 
-uint64_t tape__writer_body_max(const tape__writer_t *w)
-{
-    uint64_t overlap = (uint64_t)overlap_of(w->block_size);
-    return tape__min_u64(overlap, UINT64_C(0x3FFFFFFF) - 64);
-}
-
 uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed)
 {
     uint64_t block = (uint64_t)w->block_size;
@@ -50,11 +44,12 @@ uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed)
     return (chunk + 1) * block + (uint64_t)overlap_of(w->block_size);
 }
 
-int64_t tape__writer_block_size(int64_t wish, const tape_roll_cycle_t *r)
+void tape__writer_set_block_size(tape__writer_t *w, int64_t wish, const tape_roll_cycle_t *r)
 {
     int64_t least = 32 * (int64_t)r->index_count;
     if (least < 64 << 10) least = 64 << 10;
     int64_t block = wish > 0 ? wish : BLOCK_DEFAULT;
     block = (int64_t)tape__align_up((uint64_t)block, 4096);
-    return block < least ? least : block;
+    w->block_size = block < least ? least : block;
+    w->body_max = tape__min_u64((uint64_t)overlap_of(w->block_size), UINT64_C(0x3FFFFFFF) - 64);
 }

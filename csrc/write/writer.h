@@ -15,6 +15,7 @@ typedef struct {
     tape__write_lock_t lock;
     uint64_t *append_lock;
     int64_t block_size;
+    uint64_t body_max;      /* the largest body that this gives (format.md 11) */
     int64_t repairs, rolls, clock_went_back, files_lost;
 
     /* The cycle in hand. */
@@ -30,6 +31,7 @@ typedef struct {
     int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
     uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
+    uint64_t newer_seen;    /* listing.modCount when no newer cycle had messages */
     bool tidied;            /* temporary files of dead writers were removed */
     bool doubtful;          /* what we know may be wrong: look at the file again */
 } tape__writer_t;
@@ -41,12 +43,10 @@ void tape__writer_leave_cycle(tape__writer_t *w);
 /* Lets go of all; who waits for the lock gets TAPE_ECLOSED. */
 void tape__writer_close(tape__writer_t *w);
 
-/* The largest body, and how far a file is enlarged (format.md 11). */
-uint64_t tape__writer_body_max(const tape__writer_t *w);
+/* Sets the block size by a wish (0: none) and the roll cycle's least, and what follows from it. */
+void tape__writer_set_block_size(tape__writer_t *w, int64_t wish, const tape_roll_cycle_t *r);
+/* How far a file is enlarged (format.md 11). */
 uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed);
-/* The block size that a wish gives (0: none), by the roll cycle's minimum. */
-int64_t tape__writer_block_size(int64_t wish, const tape_roll_cycle_t *r);
-
 /* Opens the files at the site's path for writing, and creates what is missing unless
  * TAPE_OPEN_EXISTING; `roll_cycle` is that of a new queue, NULL: the default. TAPE_OK or a code. */
 int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,

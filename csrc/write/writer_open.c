@@ -107,6 +107,7 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
         .word = word,
         .pulse = l->mod_count,
         .closed = &site->closed,
+        .doubt = &w->doubtful,
         .entry = site->entry,
         .own = (uint64_t)tape__pid(),
         .table_inode = st.inode,

@@ -5,6 +5,8 @@
 #include "base/bytes.h"
 #include "file/cycle_chain.h"
 #include "file/excerpt_index.h"
+#include "write/cycle_build.h"
+#include "write/cycle_end.h"
 #include "helpers.h"
 
 static const uint8_t annotated[] =
@@ -35,7 +37,7 @@ static void like_java(void)
         .size = 0,
         .path = path,
     };
-    CHECK_OK(tape__cycle_store_build(&n));
+    CHECK_OK(tape__cycle_build(&n));
     size_t size;
     uint8_t *bytes = t_read_file(path, &size);
     CHECK_EQ(size, 83886080);
@@ -65,10 +67,13 @@ static void like_java(void)
     CHECK_EQ(end.last_position, 0x10110);
     CHECK(end.pair_matches);
     CHECK_EQ(tape__sequence_word(&s, 0x0C0E98, 0x20), INT64_C(0x000C0E9800000020));
-    int64_t repaired = 0;
-    CHECK_OK(tape__cycle_store_seal(&s, &w, &repaired));
-    CHECK_OK(tape__cycle_store_seal(&s, &w, &repaired));
-    CHECK_EQ(repaired, 0);
+    bool certain;
+    tape__cursor_t to_seal;
+    CHECK_OK(tape__cycle_end_find_to_seal(&s, &w, &to_seal, &certain));
+    CHECK(certain);
+    CHECK_EQ(to_seal.position, 0x10118);
+    CHECK_OK(tape__cycle_end_seal(&s, &to_seal));
+    CHECK_EQ(tape__cycle_end_seal(&s, &to_seal), TAPE_ETAKEN); /* it is not 0 any more */
     CHECK(memcmp(tape__window_at(&w, 0x10118), "\x00\x00\x00\xC0\xC3" "EOF", 8) == 0);
     tape__window_close(&w);
     tape__cycle_store_close(&s);
@@ -83,7 +88,7 @@ static void every_roll_cycle(void)
         tape__new_file_t n = {
             .roll_cycle = tape_roll_cycle_at(i), .file_size = 65536, .frame = "\xC0\x80\x02\x8A",
             .frame_size = 4, .data = "x", .size = 1, .path = path};
-        CHECK_OK(tape__cycle_store_build(&n));
+        CHECK_OK(tape__cycle_build(&n));
         tape__cycle_store_t s;
         tape__cursor_t c;
         CHECK_OK(tape__cycle_store_open(&s, path, 1, false));

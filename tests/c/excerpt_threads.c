@@ -28,7 +28,7 @@ static void *write_all(void *unused)
         uint32_t length = length_of(n);
         body_of(n, body);
         CHECK(tape__excerpt_reserve(header, length));
-        tape__excerpt_fill(header, body, 4, body + 4, length - 4);
+        tape__excerpt_fill(header, true, body, 4, body + 4, length - 4);
         CHECK(tape__excerpt_publish(header, length, 0));
         position = tape__next_position(position, length, true);
     }

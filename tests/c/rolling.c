@@ -2,6 +2,7 @@
  * a clock that goes back, a cycle that was ended under our feet, a writer that comes back late. */
 #include "file/cycle_store.h"
 #include "format/roll_cycle.h"
+#include "write/cycle_end.h"
 #include "helpers.h"
 #include "queue_check.h"
 
@@ -114,7 +115,8 @@ static void late_writer(void)
 static void ended_by_others(void)
 {
     const char *directory = t_directory();
-    int64_t ms = 7000, repaired = 0;
+    int64_t ms = 7000;
+    bool certain;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
     tape_tailer_t *t;
     char name[64];
@@ -123,9 +125,11 @@ static void ended_by_others(void)
     CHECK_EQ(write_text(w.appender, "one"), index_of(7, 0));
     tape__cycle_store_t s;
     tape__window_t window = {0};
+    tape__cursor_t end;
     CHECK_OK(tape_queue_cycle_name(w.queue, 7, name, sizeof name));
     CHECK_OK(tape__cycle_store_open(&s, t_path(directory, name), 7, true));
-    CHECK_OK(tape__cycle_store_seal(&s, &window, &repaired));
+    CHECK_OK(tape__cycle_end_find_to_seal(&s, &window, &end, &certain));
+    CHECK_OK(tape__cycle_end_seal(&s, &end));
     tape__window_close(&window);
     tape__cycle_store_close(&s);
     CHECK_EQ(write_text(w.appender, "never"), TAPE_ECLOCK);

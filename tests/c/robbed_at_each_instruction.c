@@ -1,0 +1,236 @@
+/* Description: a writer is stopped at each instruction of an append; its lock is broken, as a JVM
+ * does with a living holder, or the writer is killed there; another one appends; then the first
+ * goes on. Nothing acknowledged is lost, changed or hidden, whoever acknowledged it, and the files
+ * are whole.
+ *
+ * With an argument: the step from one instruction to the next (1: all; minutes), and the one scene
+ * that is played. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/bytes.h"
+#include "file/cycle_chain.h"
+#include "file/table_store.h"
+#include "helpers.h"
+#include "queue_check.h"
+
+#define DAY INT64_C(86400000)
+enum { SIZE = 301, OTHERS = 3, AFTER = 2 };
+
+typedef enum { ROBBED, ROBBED_BY_A_NEW_ONE, KILLED, WAYS } way_t;
+static const char *const way_names[] = {"robbed", "robbed by one that opens the queue", "killed"};
+
+/* What the writer finds. */
+typedef struct {
+    const char *name, *roll_cycle;
+    int before;     /* messages */
+    bool dirt;      /* a JVM died in mid-message */
+    bool reserved;  /* one of ours did */
+    int every;      /* instructions, when the program is run without argument */
+} scene_t;
+static const scene_t scenes[] = {
+    {"append", "FAST_DAILY", 1, false, false, 61},
+    {"index entry", "TEST_DAILY", 3, false, false, 83},
+    {"index page", "TEST_DAILY", 8, false, false, 97},
+    {"unclean room", "FAST_DAILY", 1, true, false, 211},
+    {"a dead reservation", "TEST_DAILY", 3, false, true, 499},
+};
+
+typedef struct {
+    int64_t ms, index; /* the clock; what the stopped writer's append returned */
+    bool returned;
+} shared_t;
+static shared_t *shared;
+static const char *directory;
+static int64_t bad, ends, acknowledged, in_lock;
+
+/* ---- the writer that is stopped ---- */
+
+static void body_of(int n, char *body)
+{
+    memset(body, 'a' + n % 26, SIZE);
+    memcpy(body, &n, sizeof n);
+}
+
+static int64_t append(tape_appender_t *a, int n)
+{
+    char body[SIZE];
+    body_of(n, body);
+    return tape_appender_write(a, body, n == 0 ? SIZE : 20 + (size_t)n);
+}
+
+/* Bytes behind the last message: `word` for a header word, and a body. */
+static void leave_behind(tape_queue_t *q, uint32_t word, int bytes)
+{
+    char name[64];
+    tape_queue_info_t info;
+    tape__cycle_store_t s;
+    tape__window_t w = {0};
+    tape__chain_end_t end;
+    CHECK_OK(tape_queue_info(q, &info));
+    CHECK_OK(tape_queue_cycle_name(q, info.highest_cycle, name, sizeof name));
+    CHECK_OK(tape__cycle_store_open(&s, t_path(directory, name), info.highest_cycle, true));
+    CHECK_OK(tape__cycle_store_find_end(&s, &w, &end));
+    memset(tape__window_at(&w, end.end.position + 4), 0xDD, (size_t)bytes);
+    tape__put_u32(tape__window_at(&w, end.end.position), word);
+    tape__window_close(&w);
+    tape__cycle_store_close(&s);
+}
+
+static void victim(const tape_queue_options_t *o, const scene_t *scene)
+{
+    t_writer_t w = t_open_writer(directory, o);
+    CHECK_OK(append(w.appender, 1)); /* warm */
+    if (scene->dirt) leave_behind(w.queue, 0, 600);
+    if (scene->reserved) leave_behind(w.queue, TAPE__NOT_COMPLETE | 77, 100);
+    CHECK_EQ(ptrace(PTRACE_TRACEME, 0, 0, 0), 0);
+    raise(SIGSTOP);
+    shared->index = append(w.appender, 0);
+    shared->returned = true;
+    _exit(0);
+}
+
+/* Steps the child; false when its append returned before that many instructions. */
+static bool step(pid_t child, int64_t count)
+{
+    int status;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK(WIFSTOPPED(status));
+    for (int64_t i = 0; i < count && !shared->returned; i++) {
+        CHECK_EQ(ptrace(PTRACE_SINGLESTEP, child, 0, 0), 0);
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        if (!WIFSTOPPED(status)) return false;
+    }
+    return !shared->returned;
+}
+
+/* ---- the scene ---- */
+
+static uint64_t *lock_word(tape__table_store_t *table)
+{
+    CHECK_OK(tape__table_store_open(table, directory, true));
+    uint64_t *word = tape__table_store_cell(table, "chronicle.write.lock");
+    CHECK(word != NULL);
+    return word;
+}
+
+static void set_up(const scene_t *scene, const tape_queue_options_t *o, t_writer_t *other)
+{
+    t_empty(directory);
+    *shared = (shared_t){.ms = 100 * DAY};
+    *other = t_open_writer(directory, o);
+    for (int n = 0; n < scene->before; n++) CHECK_OK(append(other->appender, 100 + n));
+}
+
+/* ---- judging ---- */
+
+static bool is_there(tape_tailer_t *t, int64_t index, int n)
+{
+    char body[SIZE];
+    tape_excerpt_t e;
+    body_of(n, body);
+    size_t size = n == 0 ? SIZE : 20 + (size_t)n;
+    return tape_tailer_seek(t, index) == 1 && tape_tailer_next(t, &e) == 1 &&
+           e.index == index && e.size == size && memcmp(e.data, body, size) == 0;
+}
+
+/* How many messages of the stopped writer there are, reading from the start. */
+static int count_of(tape_tailer_t *t, int64_t *all)
+{
+    tape_excerpt_t e;
+    int found = 0, number, rc;
+    CHECK_OK(tape_tailer_seek_start(t));
+    for (*all = 0; (rc = tape_tailer_next(t, &e)) == 1; ++*all) {
+        memcpy(&number, e.data, sizeof number);
+        found += number == 0;
+    }
+    return rc == 0 ? found : -1;
+}
+
+static void judge(const scene_t *scene, way_t way, int64_t at, tape_queue_t *q,
+                  const int64_t *index, int written)
+{
+    tape_tailer_t *t;
+    int64_t all;
+    const char *what = NULL;
+    bool killed = way == KILLED, told = shared->returned && shared->index >= 0;
+    CHECK_OK(tape_tailer_open(q, NULL, &t));
+    for (int n = 0; n < written; n++)
+        if (index[n] < 0) what = "an append of the other failed";
+        else if (!is_there(t, index[n], 10 + n)) what = "a message of the other is gone";
+    if (told && !is_there(t, shared->index, 0)) what = "the message of the stopped one is gone";
+    if (!killed && !told) what = "the stopped one failed";
+    int times = count_of(t, &all);
+    if (killed ? times > 1 : times != told) what = "the message of the stopped one is not once";
+    tape_tailer_close(t);
+    if (what) {
+        fprintf(stderr, "%s, %s at instruction %" PRId64 ": %s (%" PRId64 ")\n", scene->name,
+                way_names[way], at, what, shared->index);
+        bad++;
+    } else {
+        t_check_queue(directory, T_WHOLE);
+    }
+    acknowledged += told;
+}
+
+/* One stop. False when there are no more instructions. */
+static bool one(const scene_t *scene, way_t way, int64_t at)
+{
+    tape_queue_options_t o = t_options(scene->roll_cycle, &shared->ms);
+    t_writer_t other;
+    int64_t index[OTHERS + AFTER];
+    tape__table_store_t table;
+    set_up(scene, &o, &other);
+    pid_t child = fork();
+    if (child == 0) {
+        victim(&o, scene);
+    }
+    bool stopped = step(child, at);
+    uint64_t *word = lock_word(&table);
+    bool held = stopped && *word == (uint64_t)child;
+    in_lock += held;
+    if (stopped && way == KILLED) CHECK_EQ(kill(child, SIGKILL), 0);
+    else if (held) *word = TAPE__MIN64;
+    if (way == KILLED && stopped) t_wait(child);
+    if (way == ROBBED_BY_A_NEW_ONE) {
+        t_close_writer(other);
+        other = t_open_writer(directory, &o);
+    }
+    for (int n = 0; n < OTHERS; n++) index[n] = append(other.appender, 10 + n);
+    if (way != KILLED || !stopped) {
+        (void)ptrace(PTRACE_DETACH, child, 0, 0); /* unless it has ended */
+        CHECK_EQ(t_wait(child), 0);
+    }
+    for (int n = OTHERS; n < OTHERS + AFTER; n++) index[n] = append(other.appender, 10 + n);
+    judge(scene, way, at, other.queue, index, OTHERS + AFTER);
+    tape__table_store_close(&table);
+    t_close_writer(other);
+    ends++;
+    return stopped;
+}
+
+int main(int argc, char **argv)
+{
+    int every = argc > 1 ? atoi(argv[1]) : 0;
+    directory = t_directory();
+    shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(shared != MAP_FAILED);
+    for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
+        if (argc > 2 && strcmp(argv[2], scenes[i].name) != 0) continue;
+        for (way_t way = ROBBED; way < WAYS; way++) {
+            int64_t at = 0;
+            bad = ends = acknowledged = in_lock = 0;
+            while (one(&scenes[i], way, at)) at += every > 0 ? every : scenes[i].every;
+            printf("%s, %s: %" PRId64 " stops up to instruction %" PRId64 ", %" PRId64
+                   " of them with the lock held; %" PRId64 " acknowledged; %" PRId64 " bad ends\n",
+                   scenes[i].name, way_names[way], ends, at, in_lock, acknowledged, bad);
+            fflush(stdout);
+            CHECK_EQ(bad, 0);
+            CHECK(in_lock > 0);
+        }
+    }
+    return 0;
+}
