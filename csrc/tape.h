@@ -450,7 +450,7 @@ TAPE_API int64_t tape_tailer_last_read(tape_tailer_t *tailer);
 typedef enum tape_tailer_state {
     TAPE_UNINITIALISED = 0,         /* nowhere: the queue has no file yet */
     TAPE_FOUND_IN_CYCLE = 1,        /* at a message, or where the next one of the cycle will be */
-    TAPE_NOT_REACHED_IN_CYCLE = 2,  /* waiting for a stored position that lies further on */
+    TAPE_NOT_REACHED_IN_CYCLE = 2,  /* Java's, which tape does not use: see named tailers */
     TAPE_END_OF_CYCLE = 3,          /* at the end of a finished cycle, with none behind it */
     TAPE_BEYOND_START_OF_CYCLE = 4  /* backward, before the first message */
 } tape_tailer_state_t;

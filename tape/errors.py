@@ -224,7 +224,8 @@ class DecodeError(ReadFailed, ValueError):
 class Gap(ReadFailed):
     """Messages from ``from_index`` up to, not including, ``to_index`` are gone: files were deleted.
 
-    When the file was made again, ``to_index`` is its first index, below ``from_index``.
+    When the file was made again, ``to_index`` is its first index, below ``from_index``; when it
+    lost its end, by a power cut or an older copy put back, the index behind what is left.
     """
 
     code = "TAPE_EGAP"

@@ -158,7 +158,6 @@ class TailerInfo(_Info):
 
     ``state`` is Java's word: ``"FOUND_IN_CYCLE"`` at a message, or where the cycle's next one will
     be; ``"END_OF_CYCLE"``: that cycle is finished, and none follows yet;
-    ``"NOT_REACHED_IN_CYCLE"``: it waits for a stored position further on;
     ``"BEYOND_START_OF_CYCLE"``: backward, before the first message; ``"UNINITIALISED"``: the queue
     has no message yet. The ``lag_...`` fields are those of :class:`tape.Lag`.
     """

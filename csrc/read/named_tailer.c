@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "file/cycle_chain.h"
 #include "file/side_file.h"
 #include "read/tailer.h"
 
@@ -104,6 +105,20 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
     return rc < 0 ? rc : TAPE_OK;
 }
 
+/* The position is further than the messages of its cycle: what was read there is gone (the page of
+ * the position reached the disk before a power cut, those of the messages did not; or an older copy
+ * was put back). Java would wait for that number and pass over what is written meanwhile. */
+static int stand_at_end(tape_tailer_t *t, int64_t stored)
+{
+    tape__chain_end_t end;
+    int rc = tape__cycle_store_find_end(&t->store, &t->window, &end);
+    if (rc != TAPE_OK) return rc;
+    t->at = end.end;
+    if (tape__word_kind(end.end.word) != TAPE__WORD_EOF) /* else it goes on with the next cycle */
+        t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
+    return TAPE_OK;
+}
+
 static int go_to_stored(tape_tailer_t *t)
 {
     const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
@@ -115,9 +130,7 @@ static int go_to_stored(tape_tailer_t *t)
     if (rc != TAPE__SOUGHT_BEYOND) return TAPE_OK;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc == 0) return go_around_the_gap(t, stored, cycle);
-    /* Further than the messages that there are: it waits for that one, as in Java. */
-    if (rc == 1) t->name.not_before = sequence;
-    return rc < 0 ? rc : TAPE_OK;
+    return rc == 1 ? stand_at_end(t, stored) : rc;
 }
 
 int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)

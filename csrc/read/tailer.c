@@ -72,15 +72,13 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
 }
 
 /* At the end of a call that leaves the tailer in a cycle: whether the next one may go by the lane.
- * Files of data format 0 are left out, who waits for a stored position further on, and
- * numbers for which an index has no room. */
+ * Files of data format 0 are left out, and numbers for which an index has no room. */
 static void allow_quick(tape_tailer_t *t)
 {
     const tape_roll_cycle_t *r = t->site->settings.roll_cycle;
     t->quick_base = tape__index(r, t->store.cycle, 0);
     t->quick_below = INT64_C(1) << r->shift;
-    t->quick = !t->backward && !t->metadata && t->store.aligned &&
-               t->at.sequence >= t->name.not_before;
+    t->quick = !t->backward && !t->metadata && t->store.aligned;
 }
 
 static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
@@ -178,10 +176,9 @@ int64_t tape_tailer_last_read(tape_tailer_t *t)
 
 /* ---- moving ---- */
 
-/* It stands somewhere else now, as its caller wished: it waits for no message and passes no gap. */
-static void forget_waiting(tape_tailer_t *t)
+/* It stands somewhere else now, as its caller wished: it passes no gap. */
+static void forget_gap(tape_tailer_t *t)
 {
-    t->name.not_before = 0;
     t->gap = (tape__gap_t){0, 0, false, false};
 }
 
@@ -195,7 +192,7 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
     if (rc == TAPE__SOUGHT_THERE || rc == TAPE__SOUGHT_NEXT) {
-        forget_waiting(t);
+        forget_gap(t);
         allow_quick(t);
     }
     if (rc >= 0) rc = rc == TAPE__SOUGHT_THERE;
@@ -208,7 +205,7 @@ int tape_tailer_seek_start(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     tape__tailer_leave_cycle(t);
-    forget_waiting(t);
+    forget_gap(t);
     t->looked_ns = 0;
     rc = tape__tailer_stand_at_start(t);
     tape__tailer_leave(t);
@@ -221,7 +218,7 @@ int tape_tailer_seek_end(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = tape__tailer_seek_end(t, &end);
-    if (rc == 1) forget_waiting(t);
+    if (rc == 1) forget_gap(t);
     tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;
 }

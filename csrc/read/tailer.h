@@ -28,7 +28,6 @@ typedef struct {
     char *id;              /* NULL: it has no name */
     uint64_t *cell;        /* `index.<id>` in the table store */
     bool ours;             /* this process has marked the name as in use */
-    int64_t not_before;    /* messages of the cycle below this sequence were read already */
 } tape__name_t;
 
 /* Messages that the tailer had yet to read and that are gone. */

@@ -147,7 +147,6 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     bool deleted = cycle > here + 1 && tape__tailer_is_deleted(t);
     rc = enter_usable(t, &cycle);
     if (rc != 1) return rc;
-    t->name.not_before = 0;
     if (deleted) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
     return 1;
 }
@@ -166,7 +165,6 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
-    t->name.not_before = 0;
     note_gap(t, from, first_of(t, cycle));
     return 1;
 }

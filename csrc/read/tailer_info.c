@@ -67,7 +67,6 @@ static int32_t state_of(const tape_tailer_t *t, const behind_t *b)
     if (!t->open) return TAPE_UNINITIALISED;
     if (t->backward && t->at.sequence < 0) return TAPE_BEYOND_START_OF_CYCLE;
     if (b->extent.count > 0) return TAPE_FOUND_IN_CYCLE;
-    if (t->at.sequence < t->name.not_before) return TAPE_NOT_REACHED_IN_CYCLE;
     return b->end == TAPE__WORD_EOF ? TAPE_END_OF_CYCLE : TAPE_FOUND_IN_CYCLE;
 }
 

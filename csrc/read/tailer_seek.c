@@ -157,18 +157,24 @@ int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
 {
     *out = t->at;
     if (out->position < t->store.first_document) out->position = t->store.first_document;
-    if (!t->backward && t->at.sequence >= t->name.not_before) return TAPE_OK;
-    /* Backward only the sequence counts; and who waits for a message further on has not walked. */
-    int64_t sequence = t->at.sequence;
-    if (t->name.not_before > sequence) sequence = t->name.not_before;
+    if (!t->backward) return TAPE_OK;
+    int64_t sequence = t->at.sequence; /* backward nothing else counts */
     int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
     return rc < 0 ? rc : TAPE_OK;
 }
 
+/* Forward the next message is the one that would have been next backward, as in Java: before the
+ * first of a cycle that is the last of an earlier one, if there is any. */
 int tape__tailer_turn_forward(tape_tailer_t *t)
 {
     if (!t->open) return TAPE_OK;
     tape__cursor_t c;
+    if (t->at.sequence < 0) {
+        int found = tape__tailer_find_backward(t);
+        if (found == TAPE_EGAP) t->gap.untold = true; /* by the next read */
+        else if (found < 0) return found;
+        t->last_call.gave = TAPE__GAVE_NOTHING;
+    }
     int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
     int rc = seek_in(t, &t->store, &t->window, sequence, &c);
     if (rc < 0) return rc;

@@ -20,8 +20,9 @@ static int tell_gap(tape_tailer_t *t)
                t->gap.to > t->gap.from
                    ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "
                      "are gone: their files were deleted"
-                   : "%s: the file where message 0x%" PRIx64 " would have been next was deleted; "
-                     "a new one begins at 0x%" PRIx64, t->site->path, t->gap.from, t->gap.to);
+                   : "%s: the file where message 0x%" PRIx64 " would have been next is another "
+                     "one, or lost its end; reading goes on at 0x%" PRIx64,
+               t->site->path, t->gap.from, t->gap.to);
     tape__error_index(t->gap.from);
     return TAPE_EGAP;
 }
@@ -38,11 +39,9 @@ int tape__tailer_find_forward(tape_tailer_t *t)
         }
         switch (tape__word_kind(t->at.word)) {
         case TAPE__WORD_DATA:
-            if (t->at.sequence >= t->name.not_before) return 1;
-            tape__cycle_store_step(&t->store, &t->at); /* a stored position ahead of the queue */
-            break;
+            return 1;
         case TAPE__WORD_META:
-            if (t->metadata && t->at.sequence >= t->name.not_before) return 1;
+            if (t->metadata) return 1;
             tape__cycle_store_step(&t->store, &t->at);
             break;
         case TAPE__WORD_EOF:

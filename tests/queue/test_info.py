@@ -76,7 +76,7 @@ def test_states_of_a_tailer_have_javas_names(changing: Changing) -> None:
     os.unlink(changing.q.locate(index_of(5)).path)
     with changing.q.tailer(start="end") as at_end:
         assert at_end.info().state == "END_OF_CYCLE"
-    t = changing.q.tailer(direction="backward")
+    t = changing.q.tailer(direction="backward", start="start")
     assert t.read() == b"0.0" and t.read() is None
     assert t.info().state == "BEYOND_START_OF_CYCLE"
     t.close()

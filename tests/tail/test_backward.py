@@ -45,9 +45,13 @@ def test_a_turned_tailer_reads_the_message_at_its_index(filled: Filled) -> None:
             place += step
 
 
-def test_a_fresh_tailer_turned_backward_reads_the_first_message(filled: Filled) -> None:
-    """It stands before the first message, so it reads that one and no more."""
-    assert list(filled.q.tailer(direction="backward")) == filled.messages[:1]
+def test_a_backward_tailer_begins_at_the_end_unless_told_otherwise(filled: Filled) -> None:
+    """Who asks for one wants the newest first; turned later, it reads the message at its index."""
+    assert list(filled.q.tailer(direction="backward")) == filled.messages[::-1]
+    assert list(filled.q.tailer(direction="backward", start="start")) == filled.messages[:1]
+    t = filled.q.tailer()
+    t.direction = "backward"
+    assert list(t) == filled.messages[:1]
 
 
 def test_what_comes_after_the_turn_is_found_by_turning_again(filled: Filled) -> None:
@@ -79,3 +83,20 @@ def test_directions_have_names(filled: Filled) -> None:
         with pytest.raises(ValueError):
             t.direction = "sideways"
         assert t.direction == t.info().direction == name
+
+
+def test_turned_round_at_the_first_message_of_a_cycle_it_gives_the_last_of_the_one_before(
+        filled: Filled) -> None:
+    """As in Java, and as inside a cycle: forward gives what was next backward."""
+    for place in range(1, len(filled.indexes)):
+        t = filled.q.tailer()
+        t.seek(filled.indexes[place])
+        t.direction = "backward"
+        assert t.read() == filled.messages[place]
+        t.direction = "forward"
+        assert t.index == filled.indexes[place - 1]
+        assert t.read_many(2) == filled.messages[place - 1:place + 1]
+    t = filled.q.tailer(direction="backward")
+    assert len(list(t)) == len(filled.messages)
+    t.direction = "forward"
+    assert t.read() == filled.messages[0]

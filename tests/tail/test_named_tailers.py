@@ -147,3 +147,30 @@ def test_a_position_ahead_of_the_queue_is_waited_for(filled: Filled) -> None:
     assert t.read() is None
     filled.a.write(b"now")
     assert t.read() == b"now"
+
+
+@pytest.mark.parametrize("on_gap", ["raise", "skip"])
+def test_a_stored_position_beyond_the_end_is_told_and_nothing_new_is_passed_over(
+        tmp_path: Path, on_gap: str) -> None:
+    """As after a power cut that the page of the position survived, and those of messages not."""
+    with tape.open(tmp_path, codec=raw) as q:
+        a = q.appender()
+        indexes = [a.write(b"old%d" % n) for n in range(5)]
+        file = Path(q.cycles()[0].path)
+        on_disk = file.read_bytes()
+        indexes += [a.write(b"old%d" % n) for n in range(5, 20)]
+        assert len(q.tailer("billing").read_many(100)) == 20
+    with open(file, "r+b") as f:
+        f.write(on_disk)
+    with tape.open(tmp_path, codec=raw) as q:
+        t = q.tailer("billing", on_gap=on_gap)
+        assert t.index == indexes[5] and t.lag().messages == 0
+        new = [b"new%d" % n for n in range(20)]
+        for message in new:
+            q.appender().write(message)
+        if on_gap == "raise":
+            with pytest.raises(tape.Gap) as caught:
+                t.read()
+            assert (caught.value.from_index, caught.value.to_index) == (
+                indexes[19] + 1, indexes[5])
+        assert list(t) == new

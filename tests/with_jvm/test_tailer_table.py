@@ -275,8 +275,9 @@ row("stored: last+1 of a finished cycle", "read", "read", gives=("c0", "c1"), id
     stored=ix(A, 3))
 row("stored: last+1 of the current cycle", "read", ("append", b"c2"), "read", gives=(None, "c2"),
     id="n", stored=ix(C, 2))
-row("stored: last+2 of the current cycle is waited for", "read", ("append", b"c2"), "read",
-    ("append", b"c3"), "read", gives=(None, None, "c3"), id="n", stored=ix(C, 3))
+row("stored: last+2 of the current cycle", "read", ("append", b"c2"), "read",
+    ("append", b"c3"), "read", gives=(None, None, "c3"), ours=(None, "c2", "c3"), id="n",
+    stored=ix(C, 3), why="what the position had passed is lost; Java passes over what comes, too")
 row("stored: last+2 of a finished cycle", "read", "read", gives=(None, None), ours=("c0", "c1"),
     id="n", stored=ix(A, 4), why="Java stays for ever; no such message can come any more")
 row("stored: 0", "read", gives=("a0",), id="n", stored=0)
