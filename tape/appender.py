@@ -30,7 +30,7 @@ class Appender(Handle):
     document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are.
     """
 
-    __slots__ = ("_encode", "codec", "framing", "queue")
+    __slots__ = ("_encode", "_watch", "codec", "framing", "queue")
 
     KIND = "Appender"
 
@@ -43,6 +43,7 @@ class Appender(Handle):
         self.codec = codec
         self.framing = framing_of(codec)
         self._encode = codec.encode
+        self._watch = True  # the clock, at each message; else at every 64th
         options = ffi.new("tape_appender_options_t *")
         options.struct_size = ffi.sizeof("tape_appender_options_t")
         options.framing = FRAMINGS[self.framing]
@@ -61,7 +62,8 @@ class Appender(Handle):
             obj: what the codec can encode.
 
         Returns: the index, a plain ``int``, equal to what Java prints; ``queue.locate(index)``
-            explains it.
+            explains it. After an interrupt (Ctrl-C) :attr:`last_index` tells whether the message
+            was written. :class:`tape.ClockWentBack` is warned, once, when the clock is behind.
 
         Raises: :class:`tape.EncodeError`, :class:`tape.MessageTooLarge`, :class:`tape.DiskFull`,
             :class:`tape.LockTimeout`, :class:`tape.CycleFull`, :class:`tape.QueueClosed`,
@@ -85,6 +87,8 @@ class Appender(Handle):
             index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
         if index < 0:
             self._fail_to_write(index)
+        if self._watch or not index & 63:
+            self._watch = self.queue._warn_of_clock()
         return index
 
     def _fail_to_write(self, code: int) -> NoReturn:

@@ -54,8 +54,8 @@ class Queue(Handle):
     True
     """
 
-    __slots__ = ("_children", "_clock", "_clock_handle", "_read_only", "codec", "epoch", "path",
-                 "roll_cycle", "source_id")
+    __slots__ = ("_children", "_clock", "_clock_handle", "_read_only", "_warned_of_clock", "codec",
+                 "epoch", "path", "roll_cycle", "source_id")
 
     KIND = "Queue"
 
@@ -74,6 +74,7 @@ class Queue(Handle):
         self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
         self._children: WeakSet[Handle] = WeakSet()
         self.codec = codec
+        self._warned_of_clock = False
         info = self._info()
         self.path = text(info.path)
         self.roll_cycle = RollCycle[text(info.roll_cycle.name)]
@@ -85,6 +86,21 @@ class Queue(Handle):
         """What the clock raised last in this thread, once."""
         failures = {} if self._clock is None else self._clock.failures
         return failures.pop(get_ident(), None)
+
+    def _warn_of_clock(self) -> bool:
+        """Warns, once, that the clock is behind the newest cycle; whether to look after each
+        message: a clock of the user's is looked after closely, as it may stand or jump."""
+        if self._warned_of_clock:
+            return False
+        info = ffi.new("tape_queue_info_t *")
+        if lib.tape_queue_info(self._handle, info) == 0 and info.clock_went_back > 0:
+            self._warned_of_clock = True
+            from warnings import warn
+
+            from .errors import ClockWentBack
+            warn(ClockWentBack(f"the clock shows an older cycle than the newest of {self.path}: "
+                               "messages go to the newest"), stacklevel=3)
+        return self._clock is not None and not self._warned_of_clock
 
     def _info(self) -> Any:
         info = ffi.new("tape_queue_info_t *")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,18 @@ def test_an_interrupt_in_the_clock_comes_out_as_what_it_is(tmp_path: Path) -> No
         with pytest.raises(KeyboardInterrupt):
             q.appender().write(b"x")
         assert q.last_index is None
+
+
+def test_a_clock_that_goes_back_is_warned_of_once(tmp_path: Path) -> None:
+    """Messages go to the newest cycle; the message of the warning names the queue."""
+    clock = SetClock(CYCLE * 1000)
+    with tape.open(tmp_path, codec=raw, clock=clock) as q:
+        a = q.appender()
+        a.write(b"1")
+        clock.ms -= 3 * 86_400_000
+        with pytest.warns(tape.ClockWentBack, match=re.escape(q.path)) as warned:
+            index = a.write(b"2")
+            a.write(b"3")
+            q.appender().write(b"4")
+        assert len(warned) == 1 and warned[0].filename == __file__
+        assert index == q.first_index + 1 and q.info().clock_went_back == 3
