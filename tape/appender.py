@@ -43,7 +43,7 @@ class Appender(Handle):
         self.codec = codec
         self.framing = framing_of(codec)
         self._encode = codec.encode
-        self._watch = True  # the clock, at each message; else at every 64th
+        self._watch = True  # the clock, at each message; else at every 1024th
         options = ffi.new("tape_appender_options_t *")
         options.struct_size = ffi.sizeof("tape_appender_options_t")
         options.framing = FRAMINGS[self.framing]
@@ -87,7 +87,7 @@ class Appender(Handle):
             index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
         if index < 0:
             self._fail_to_write(index)
-        if self._watch or not index & 63:
+        if self._watch or not index & 1023:
             self._watch = self.queue._warn_of_clock()
         return index
 
