@@ -35,25 +35,25 @@ static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain
     out->end = (tape__cursor_t){s->first_document, 0, 0};
     if (out->pair_position == 0) return TAPE_OK;
     if (out->pair_position < s->first_document)
-        return tape__cycle_bad(s, s->write_position_at,
-                               "the write position lies inside the header");
+        return tape__cycle_store_bad(s, s->write_position_at,
+                                     "the write position lies inside the header");
     if (s->aligned && out->pair_position % 4 != 0)
-        return tape__cycle_bad(s, s->write_position_at,
-                               "the write position is not a multiple of 4");
+        return tape__cycle_store_bad(s, s->write_position_at,
+                                     "the write position is not a multiple of 4");
     if (out->pair_matches) {
         tape__cursor_t c = {out->pair_position, sequence, 0};
         int rc = tape__cycle_store_observe(s, w, &c, TAPE__WALK_WINDOW);
         if (rc != TAPE_OK) return rc;
         if (tape__word_kind(c.word) != TAPE__WORD_DATA)
-            return tape__cycle_bad(s, s->write_position_at,
-                                   "the write position is not that of a message");
+            return tape__cycle_store_bad(s, s->write_position_at,
+                                         "the write position is not that of a message");
         out->end = c;
         return TAPE_OK;
     }
     return tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
 }
 
-int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
 {
     int rc = starting_point(s, w, out);
     out->last_position = 0;

@@ -9,6 +9,6 @@
 /* What is known of the last message: from the pair, else from the index; then walked to the end of
  * the chain, so messages that were published after the pair was set count, too (6.4). TAPE_OK or a
  * code. */
-int tape__cycle_store_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
+int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
 
 #endif

@@ -19,13 +19,13 @@ static bool read_indexing(tape__cycle_store_t *s, tape__wire_t *w)
     while (!tape__wire_at_end(&in)) {
         bool ok;
         if (!tape__wire_name(&in, &name)) return false;
-        if (tape__text_is(name, "indexCount")) {
+        if (tape__wire_is(name, "indexCount")) {
             ok = tape__wire_int(&in, &s->index_count);
-        } else if (tape__text_is(name, "indexSpacing")) {
+        } else if (tape__wire_is(name, "indexSpacing")) {
             ok = tape__wire_int(&in, &s->index_spacing);
-        } else if (tape__text_is(name, "index2Index")) {
+        } else if (tape__wire_is(name, "index2Index")) {
             ok = tape__wire_bound(&in, &s->index2index_at);
-        } else if (tape__text_is(name, "lastIndex")) {
+        } else if (tape__wire_is(name, "lastIndex")) {
             ok = tape__wire_bound(&in, &s->last_index_at);
         } else {
             ok = tape__wire_skip_value(&in);
@@ -56,14 +56,14 @@ static bool read_fields(tape__cycle_store_t *s, tape__wire_t *in, header_t *h)
     while (!tape__wire_at_end(in)) {
         bool ok;
         if (!tape__wire_name(in, &name)) return false;
-        if (tape__text_is(name, "writePosition")) {
+        if (tape__wire_is(name, "writePosition")) {
             ok = h->pair = read_write_position(s, in);
-        } else if (tape__text_is(name, "indexing")) {
+        } else if (tape__wire_is(name, "indexing")) {
             ok = h->indexing = read_indexing(s, in);
-        } else if (tape__text_is(name, "dataFormat")) {
+        } else if (tape__wire_is(name, "dataFormat")) {
             ok = tape__wire_int(in, &h->data_format);
         } else {
-            if (tape__text_is(name, "roll") || tape__text_is(name, "wireType")) h->version_4 = true;
+            if (tape__wire_is(name, "roll") || tape__wire_is(name, "wireType")) h->version_4 = true;
             ok = tape__wire_skip_value(in);
         }
         if (!ok) return false;
@@ -77,16 +77,16 @@ static int check_header(tape__cycle_store_t *s, const header_t *h)
         return tape__fail(TAPE_EUNSUPPORTED, s->file.path, 0,
                           "%s: a cycle file of Chronicle Queue 4", s->file.path);
     if (!h->pair || !h->indexing || !s->index2index_at || !s->last_index_at)
-        return tape__cycle_bad(s, 4, "the header lacks writePosition or indexing");
+        return tape__cycle_store_bad(s, 4, "the header lacks writePosition or indexing");
     bool powers = s->index_count > 0 && s->index_spacing > 0 &&
                   (s->index_count & (s->index_count - 1)) == 0 &&
                   (s->index_spacing & (s->index_spacing - 1)) == 0;
     if (!powers || s->index_count > 1 << 20 || s->index_spacing > 1 << 30)
-        return tape__cycle_bad(s, 4, "impossible indexCount or indexSpacing");
+        return tape__cycle_store_bad(s, 4, "impossible indexCount or indexSpacing");
     s->aligned = h->data_format == 1; /* larger values are taken as 0 by Java (2.2) */
     s->sequence_shift = tape__pair_shift(s->index_count, s->index_spacing);
     if (s->sequence_shift > SHIFT_MAX)
-        return tape__cycle_bad(s, 4, "an index for more messages than have a number");
+        return tape__cycle_store_bad(s, 4, "an index for more messages than have a number");
     return TAPE_OK;
 }
 
@@ -95,12 +95,12 @@ int tape__cycle_store_parse(tape__cycle_store_t *s, const uint8_t *body, uint32_
     tape__wire_t w = {body, length, 0, 4}, in;
     tape__text_t name, type;
     header_t h = {.data_format = 0};
-    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
-        !tape__wire_type(&w, &type) || !tape__text_is(type, "SCQStore") ||
+    if (!tape__wire_name(&w, &name) || !tape__wire_is(name, "header") ||
+        !tape__wire_type(&w, &type) || !tape__wire_is(type, "SCQStore") ||
         !tape__wire_block(&w, &in))
-        return tape__cycle_bad(s, 4, "the header is not that of a cycle file");
+        return tape__cycle_store_bad(s, 4, "the header is not that of a cycle file");
     if (!read_fields(s, &in, &h))
-        return tape__cycle_bad(s, in.origin + in.at, "the header is damaged");
+        return tape__cycle_store_bad(s, in.origin + in.at, "the header is damaged");
     int rc = check_header(s, &h);
     s->first_document = tape__next_position(0, length, s->aligned);
     return rc;

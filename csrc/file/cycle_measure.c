@@ -58,7 +58,7 @@ static bool measure_finished(tape__cycle_store_t *s, int fd, tape__extent_t *out
     return true;
 }
 
-bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out)
+bool tape__cycle_measure_finished(const char *path, tape__extent_t *out)
 {
     tape__cycle_store_t s;
     int fd = tape__open_file(path, TAPE__RDONLY);
@@ -69,17 +69,17 @@ bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out)
     return known;
 }
 
-int tape__cycle_extent(const char *path, int64_t cycle, tape__extent_t *out)
+int tape__cycle_measure_extent(const char *path, int64_t cycle, tape__extent_t *out)
 {
     tape__cycle_store_t store;
     tape__window_t window = {0};
     tape__chain_end_t end;
     *out = (tape__extent_t){0, 0};
-    if (tape__cycle_store_measure_finished(path, out)) return 1;
+    if (tape__cycle_measure_finished(path, out)) return 1;
     int rc = tape__cycle_store_open(&store, path, cycle, false);
     if (rc == TAPE_ENOTFOUND) return 0;
     if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
-    rc = tape__cycle_store_find_end(&store, &window, &end);
+    rc = tape__cycle_chain_find_end(&store, &window, &end);
     if (rc == TAPE_OK)
         *out = (tape__extent_t){end.end.sequence, end.end.position - store.first_document};
     tape__window_close(&window);

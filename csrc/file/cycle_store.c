@@ -17,9 +17,10 @@ static int read_header(tape__cycle_store_t *s)
     if (word == 0 || word == TAPE__NOT_COMPLETE) return TAPE__NOT_READY;
     uint32_t length = tape__word_length(word);
     if (tape__word_kind(word) != TAPE__WORD_META || length > TAPE__CYCLE_HEADER_MAX)
-        return tape__cycle_bad(s, 0, "the first document is no header");
+        return tape__cycle_store_bad(s, 0, "the first document is no header");
     rc = tape__window_cover(&s->head, &s->file, 0, 4 + (uint64_t)length, TAPE__CYCLE_HEADER_MAX);
-    if (rc == TAPE__BEYOND_END) return tape__cycle_bad(s, 0, "the file ends inside its header");
+    if (rc == TAPE__BEYOND_END)
+        return tape__cycle_store_bad(s, 0, "the file ends inside its header");
     if (rc != TAPE_OK) return rc;
     return tape__cycle_store_parse(s, tape__window_at(&s->head, 4), length);
 }
@@ -59,6 +60,7 @@ int tape__cycle_store_observe(tape__cycle_store_t *s, tape__window_t *w, tape__c
     uint64_t length = tape__word_length(c->word);
     rc = tape__window_cover(w, &s->file, c->position, 4 + length, prefer);
     if (rc == TAPE__BEYOND_END)
-        return tape__cycle_bad(s, c->position, "a document reaches beyond the end of the file");
+        return tape__cycle_store_bad(s, c->position,
+                                     "a document reaches beyond the end of the file");
     return rc;
 }

@@ -99,15 +99,15 @@ typedef struct {
 
 /* The extent of a finished file, by a few small reads; false when it is not finished or anything is
  * unusual: then open it and find the end. Leaves no trail that matters. */
-bool tape__cycle_store_measure_finished(const char *path, tape__extent_t *out);
+bool tape__cycle_measure_finished(const char *path, tape__extent_t *out);
 
 /* The extent of the file at `path`, of `cycle`: 1, 0 when there is none, or a code. Nothing is in
  * one that is half-made. */
-int tape__cycle_extent(const char *path, int64_t cycle, tape__extent_t *out);
+int tape__cycle_measure_extent(const char *path, int64_t cycle, tape__extent_t *out);
 
 /* The sequence word for a message (4.3). */
-static inline uint64_t tape__sequence_word(const tape__cycle_store_t *s, uint64_t position,
-                                           int64_t sequence)
+static inline uint64_t tape__cycle_store_pair_word(const tape__cycle_store_t *s, uint64_t position,
+                                                   int64_t sequence)
 {
     return tape__pair_word(s->sequence_shift, position, sequence);
 }
@@ -120,7 +120,7 @@ enum {
 };
 
 /* TAPE_ECORRUPT about this file, with a text that names it and the place. */
-static inline int tape__cycle_bad(const tape__cycle_store_t *s, uint64_t at, const char *what)
+static inline int tape__cycle_store_bad(const tape__cycle_store_t *s, uint64_t at, const char *what)
 {
     return tape__fail(TAPE_ECORRUPT, s->file.path, (int64_t)at, "%s at offset %" PRIu64 ": %s",
                       s->file.path, at, what);

@@ -75,7 +75,7 @@ static int scan_name(void *user, const char *name)
     scan_t *s = user;
     int64_t cycle;
     if (!tape__roll_cycle_suffix(name)) return 0;
-    if (!tape__cycle_of_file_name(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
+    if (!tape__roll_cycle_parse(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
     if (cycle < s->from || cycle >= s->below || cycle > INT32_MAX) return 0;
     if (cycle > INT64_MAX >> s->l->roll_cycle->shift) return 0; /* its indexes would be negative */
     s->rc = s->each(s->user, cycle);
@@ -125,7 +125,7 @@ int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last)
 bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size_t size)
 {
     char name[TAPE__NAME_MAX];
-    if (!tape__cycle_file_name(l->roll_cycle, l->epoch_ms, cycle, name, sizeof name)) return false;
+    if (!tape__roll_cycle_spell(l->roll_cycle, l->epoch_ms, cycle, name, sizeof name)) return false;
     return (size_t)snprintf(out, size, "%s/%s", l->directory, name) < size;
 }
 

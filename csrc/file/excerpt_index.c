@@ -32,7 +32,7 @@ static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
     tape__wire_t in = {tape__window_at(w, position + 4), (size_t)length, 0, position + 4};
     tape__text_t name;
     tape__wire_array_t array;
-    if (!tape__wire_name(&in, &name) || !tape__text_is(name, event) ||
+    if (!tape__wire_name(&in, &name) || !tape__wire_is(name, event) ||
         !tape__wire_array(&in, &array) || array.capacity != (uint64_t)s->index_count)
         return TAPE__BEYOND_END;
     *first = array.position;
@@ -159,7 +159,8 @@ int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, in
     search_t search = {w, TRIES_MAX, 0};
     int rc = find(s, sequence, &search, out);
     if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
-    return tape__cycle_bad(s, search.led_nowhere, "an entry of the index leads to no message");
+    return tape__cycle_store_bad(s, search.led_nowhere,
+                                 "an entry of the index leads to no message");
 }
 
 int64_t tape__excerpt_index_next(const tape__cycle_store_t *s)

@@ -34,7 +34,7 @@ static int look_at_name(void *user, const char *name)
     if (tape__roll_cycle_suffix(name)) {
         c->any_cycle_file = true;
         if (c->of_names) return 0;
-        c->of_names = tape__roll_cycle_of_file(name);
+        c->of_names = tape__roll_cycle_by_file_name(name);
         if (c->of_names) snprintf(c->cycle_file, sizeof c->cycle_file, "%s", name);
     }
     return 0;
@@ -107,7 +107,7 @@ void tape__site_bind_listing(tape__site_t *site)
     tape__listing_t *l = &site->listing;
     l->directory = site->path;
     l->roll_cycle = site->settings.roll_cycle;
-    l->epoch_ms = tape__effective_epoch(site->settings.roll_cycle, site->settings.epoch_ms);
+    l->epoch_ms = tape__roll_cycle_epoch(site->settings.roll_cycle, site->settings.epoch_ms);
     if (!site->has_table) return;
     l->lowest = tape__table_store_cell(&site->table, "listing.lowestCycle");
     l->highest = tape__table_store_cell(&site->table, "listing.highestCycle");

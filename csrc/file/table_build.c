@@ -15,8 +15,8 @@
 #include "format/header_word.h"
 #include "format/wire.h"
 
-size_t tape__table_put_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
-                             uint64_t value, uint64_t *cell)
+size_t tape__table_build_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
+                               uint64_t value, uint64_t *cell)
 {
     tape__wire_out_t o = {body, capacity, 0, origin, false};
     tape__wire_put_event(&o, key);
@@ -78,8 +78,8 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
     size_t at = put_header(file, capacity, settings);
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         uint64_t cell;
-        size_t length = tape__table_put_entry(file + at + 4, capacity - at - 4, at + 4,
-                                              cells[i].key, cells[i].value, &cell);
+        size_t length = tape__table_build_entry(file + at + 4, capacity - at - 4, at + 4,
+                                                cells[i].key, cells[i].value, &cell);
         tape__put_u32(file + at, (uint32_t)length);
         at = (size_t)tape__next_position(at, (uint32_t)length, true);
     }

@@ -43,16 +43,16 @@ static bool read_roll(tape__wire_t *w, roll_t *roll)
     while (!tape__wire_at_end(&in)) {
         bool ok;
         if (!tape__wire_name(&in, &name)) return false;
-        if (tape__text_is(name, "length")) {
+        if (tape__wire_is(name, "length")) {
             ok = tape__wire_int(&in, &roll->length_ms);
-        } else if (tape__text_is(name, "format")) {
+        } else if (tape__wire_is(name, "format")) {
             ok = roll->has_format = tape__wire_text(&in, &roll->format);
-        } else if (tape__text_is(name, "epoch")) {
+        } else if (tape__wire_is(name, "epoch")) {
             ok = tape__wire_int(&in, &roll->epoch_ms);
-        } else if (tape__text_is(name, "rollTime")) {
+        } else if (tape__wire_is(name, "rollTime")) {
             ok = tape__wire_text(&in, &text);
             if (ok) roll->roll_time_ms = time_of_day_ms(text);
-        } else if (tape__text_is(name, "rollTimeZone")) {
+        } else if (tape__wire_is(name, "rollTimeZone")) {
             ok = roll->has_zone = tape__wire_text(&in, &roll->zone);
         } else {
             ok = tape__wire_skip_value(&in);
@@ -66,7 +66,7 @@ static int apply_roll(tape__table_store_t *t, const roll_t *roll)
 {
     if (!roll->has_format) return bad_header(t, 4, "no file name pattern");
     const tape_roll_cycle_t *r =
-        tape__roll_cycle_with_pattern((const char *)roll->format.text, roll->format.length);
+        tape__roll_cycle_by_pattern((const char *)roll->format.text, roll->format.length);
     if (!r)
         return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
                           "%s: the file name pattern \"%.*s\" is none of the 28 built-in ones",
@@ -75,8 +75,8 @@ static int apply_roll(tape__table_store_t *t, const roll_t *roll)
         return tape__fail(TAPE_EUNSUPPORTED, t->file.path, -1,
                           "%s: cycles of %" PRId64 " ms with the pattern of %s", t->file.path,
                           roll->length_ms, r->name);
-    bool other_zone = roll->has_zone && !tape__text_is(roll->zone, "UTC") &&
-                      !tape__text_is(roll->zone, "Z");
+    bool other_zone = roll->has_zone && !tape__wire_is(roll->zone, "UTC") &&
+                      !tape__wire_is(roll->zone, "Z");
     t->settings.other_roll_time = roll->roll_time_ms != 0 || other_zone;
     if (roll->epoch_ms < -TAPE__EPOCH_MAX || roll->epoch_ms > TAPE__EPOCH_MAX)
         return bad_header(t, 4, "an epoch of more than 10000 years");
@@ -99,11 +99,11 @@ static int read_metadata(tape__table_store_t *t, tape__wire_t *w)
     while (!tape__wire_at_end(&in)) {
         bool ok;
         if (!tape__wire_name(&in, &name)) return bad_header(t, in.origin + in.at, "no field");
-        if (tape__text_is(name, "roll")) {
+        if (tape__wire_is(name, "roll")) {
             ok = seen_roll = read_roll(&in, &roll);
-        } else if (tape__text_is(name, "sourceId")) {
+        } else if (tape__wire_is(name, "sourceId")) {
             ok = tape__wire_int(&in, &source);
-        } else if (tape__text_is(name, "deltaCheckpointInterval")) {
+        } else if (tape__wire_is(name, "deltaCheckpointInterval")) {
             ok = tape__wire_int(&in, &interval);
         } else { /* whatever comes */
             ok = tape__wire_skip_value(&in);
@@ -116,7 +116,7 @@ static int read_metadata(tape__table_store_t *t, tape__wire_t *w)
     return apply_roll(t, &roll);
 }
 
-int tape__table_read_header(tape__table_store_t *t, uint32_t word)
+int tape__table_header_read(tape__table_store_t *t, uint32_t word)
 {
     uint64_t length = tape__word_length(word);
     if (tape__word_kind(word) != TAPE__WORD_META || length > HEADER_MAX)
@@ -125,22 +125,22 @@ int tape__table_read_header(tape__table_store_t *t, uint32_t word)
         return bad_header(t, 0, "a length beyond the end of the file");
     tape__wire_t w = {tape__window_at(&t->window, 4), (size_t)length, 0, 4}, in;
     tape__text_t name, type, text;
-    if (!tape__wire_name(&w, &name) || !tape__text_is(name, "header") ||
+    if (!tape__wire_name(&w, &name) || !tape__wire_is(name, "header") ||
         !tape__wire_type(&w, &type) || !tape__wire_block(&w, &in))
         return bad_header(t, 4 + w.at, "no \"header\"");
-    if (!tape__text_is(type, "STStore")) return bad_header(t, 4, "a type that is not STStore");
+    if (!tape__wire_is(type, "STStore")) return bad_header(t, 4, "a type that is not STStore");
     int rc = TAPE_ECORRUPT;
     bool seen = false;
     while (!tape__wire_at_end(&in)) {
         if (!tape__wire_name(&in, &name)) return bad_header(t, in.origin + in.at, "no field");
-        if (tape__text_is(name, "wireType")) {
+        if (tape__wire_is(name, "wireType")) {
             if (!tape__wire_type(&in, &type) || !tape__wire_text(&in, &text))
                 return bad_header(t, in.origin + in.at, "no wire type");
-            if (!tape__text_is(text, "BINARY_LIGHT"))
+            if (!tape__wire_is(text, "BINARY_LIGHT"))
                 return tape__fail(TAPE_EUNSUPPORTED, t->file.path, (int64_t)(in.origin + in.at),
                                   "%s: wire type %.*s; only BINARY_LIGHT is supported",
                                   t->file.path, (int)text.length, (const char *)text.text);
-        } else if (tape__text_is(name, "metadata")) {
+        } else if (tape__wire_is(name, "metadata")) {
             rc = read_metadata(t, &in);
             if (rc != TAPE_OK) return rc;
             seen = true;

@@ -179,7 +179,7 @@ int tape__table_store_open(tape__table_store_t *table, const char *directory, bo
     if (rc != TAPE_OK) return rc;
     uint32_t word = 0;
     rc = await_birth(table, &word);
-    if (rc == TAPE_OK) rc = tape__table_read_header(table, word);
+    if (rc == TAPE_OK) rc = tape__table_header_read(table, word);
     if (rc == TAPE_OK) rc = check_entries(table);
     if (rc == TAPE_OK) rc = enlarge(table);
     if (rc != TAPE_OK) tape__table_store_close(table);
@@ -252,7 +252,7 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
         if (s.cell) return s.cell;
         uint8_t body[KEY_MAX + 64];
         uint64_t cell;
-        size_t length = tape__table_put_entry(body, sizeof body, s.end + 4, key, initial, &cell);
+        size_t length = tape__table_build_entry(body, sizeof body, s.end + 4, key, initial, &cell);
         if (s.end == 0) {
             tape__fail(TAPE_ECORRUPT, t->file.path, -1, "%s: the chain of entries has no end",
                        t->file.path);

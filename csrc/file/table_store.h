@@ -60,9 +60,9 @@ void tape__table_store_set(uint64_t *cell, int64_t value);
 enum { TAPE__TABLE_SIZE = 128 * 1024 };
 
 /* Reads the settings; `word` is the complete header word at 0. TAPE_OK or a code. */
-int tape__table_read_header(tape__table_store_t *table, uint32_t word);
+int tape__table_header_read(tape__table_store_t *table, uint32_t word);
 /* One entry's body, at file offset `origin`; returns its length, 0 when it does not fit. */
-size_t tape__table_put_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
-                             uint64_t value, uint64_t *cell);
+size_t tape__table_build_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
+                               uint64_t value, uint64_t *cell);
 
 #endif

@@ -66,7 +66,7 @@ const tape_roll_cycle_t *tape_roll_cycle_named(const char *name)
     return NULL;
 }
 
-const tape_roll_cycle_t *tape__roll_cycle_with_pattern(const char *pattern, size_t length)
+const tape_roll_cycle_t *tape__roll_cycle_by_pattern(const char *pattern, size_t length)
 {
     for (size_t i = 0; i < TABLE_ROWS; i++)
         if (strlen(table[i].pattern) == length && memcmp(table[i].pattern, pattern, length) == 0)
@@ -74,26 +74,26 @@ const tape_roll_cycle_t *tape__roll_cycle_with_pattern(const char *pattern, size
     return NULL;
 }
 
-const tape_roll_cycle_t *tape__roll_cycle_of_file(const char *name)
+const tape_roll_cycle_t *tape__roll_cycle_by_file_name(const char *name)
 {
     int64_t cycle;
     for (size_t i = 0; i < TABLE_ROWS; i++)
-        if (tape__cycle_of_file_name(&table[i], table[i].default_epoch_ms, name, &cycle))
+        if (tape__roll_cycle_parse(&table[i], table[i].default_epoch_ms, name, &cycle))
             return &table[i];
     return NULL;
 }
 
-int64_t tape__effective_epoch(const tape_roll_cycle_t *r, int64_t stored_epoch_ms)
+int64_t tape__roll_cycle_epoch(const tape_roll_cycle_t *r, int64_t stored_epoch_ms)
 {
     return stored_epoch_ms ? stored_epoch_ms : r->default_epoch_ms;
 }
 
-int64_t tape__cycle_of_time(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t now_ms)
+int64_t tape__roll_cycle_at_ms(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t now_ms)
 {
     return (now_ms - epoch_ms) / r->length_ms;
 }
 
-int64_t tape__cycle_start_ms(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t cycle)
+int64_t tape__roll_cycle_start_ms(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t cycle)
 {
     return cycle * r->length_ms + epoch_ms;
 }
@@ -193,8 +193,8 @@ static int field_value(char letter, const civil_t *c, int64_t week_year, int wee
     }
 }
 
-bool tape__cycle_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t cycle, char *out,
-                           size_t size)
+bool tape__roll_cycle_spell(const tape_roll_cycle_t *r, int64_t epoch_ms, int64_t cycle, char *out,
+                            size_t size)
 {
     if (cycle < INT32_MIN || cycle > INT32_MAX) return false;
     int64_t instant = cycle * r->length_ms + name_origin_ms(epoch_ms);
@@ -273,8 +273,8 @@ bool tape__roll_cycle_suffix(const char *name)
     return length > suffix && strcmp(name + length - suffix, TAPE__CYCLE_SUFFIX) == 0;
 }
 
-bool tape__cycle_of_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, const char *name,
-                              int64_t *cycle)
+bool tape__roll_cycle_parse(const tape_roll_cycle_t *r, int64_t epoch_ms, const char *name,
+                            int64_t *cycle)
 {
     civil_t c = {.year = 1970, .month = 1, .day = 1};
     int64_t week_year = 0;
@@ -296,7 +296,7 @@ bool tape__cycle_of_file_name(const tape_roll_cycle_t *r, int64_t epoch_ms, cons
     if (week > 0 && (second - origin) % length != 0) found++;
     char again[TAPE__NAME_MAX];
     /* Java would parse some names to a cycle whose name is another; such a file is not ours. */
-    if (!tape__cycle_file_name(r, epoch_ms, found, again, sizeof again)) return false;
+    if (!tape__roll_cycle_spell(r, epoch_ms, found, again, sizeof again)) return false;
     if (strcmp(again, name) != 0) return false;
     *cycle = found;
     return true;

@@ -41,7 +41,7 @@ enum {
     CODE_STRING0 = 0xE0
 };
 
-bool tape__text_is(tape__text_t text, const char *wish)
+bool tape__wire_is(tape__text_t text, const char *wish)
 {
     return text.length == strlen(wish) && memcmp(text.text, wish, text.length) == 0;
 }
@@ -293,7 +293,7 @@ bool tape__wire_unframe_any(const uint8_t *body, size_t size, size_t *offset, si
     if (!tape__wire_name(&w, &text)) return false;
     tape__wire_skip_padding(&w);
     if (peek(&w) == CODE_TYPE_PREFIX) {
-        if (!stop_bit_text(&w, &text) || !tape__text_is(text, "byte[]")) return false;
+        if (!stop_bit_text(&w, &text) || !tape__wire_is(text, "byte[]")) return false;
     }
     if (!tape__wire_block(&w, &inside) || inside.size == 0) return false;
     if (inside.base[0] != CODE_U8_ARRAY) return false;

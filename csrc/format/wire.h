@@ -29,7 +29,7 @@ typedef struct {
     uint64_t position; /* file offset of the first element */
 } tape__wire_array_t;
 
-bool tape__text_is(tape__text_t text, const char *wish);
+bool tape__wire_is(tape__text_t text, const char *wish);
 
 /* Each returns false, with `at` anywhere, when the bytes are something else or end too early. */
 void tape__wire_skip_padding(tape__wire_t *w);

@@ -17,7 +17,7 @@ static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_in
 {
     tape__window_t window = {0};
     tape__chain_end_t end;
-    int rc = tape__cycle_store_find_end(s, &window, &end);
+    int rc = tape__cycle_chain_find_end(s, &window, &end);
     tape__window_close(&window);
     if (rc != TAPE_OK) return rc;
     bool finished = tape__word_kind(end.end.word) == TAPE__WORD_EOF;
@@ -81,8 +81,8 @@ int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
 {
     int64_t cycle;
     if (!q || !name ||
-        !tape__cycle_of_file_name(q->site.settings.roll_cycle, q->site.listing.epoch_ms, name,
-                                  &cycle))
+        !tape__roll_cycle_parse(q->site.settings.roll_cycle, q->site.listing.epoch_ms, name,
+                                &cycle))
         return tape__fail(TAPE_EINVAL, name, -1, "not the name of a cycle file of this queue");
     return cycle;
 }
@@ -101,7 +101,7 @@ static int count_cycle(void *user, int64_t cycle)
     char path[TAPE__PATH_SIZE];
     tape__extent_t extent;
     if (!tape__listing_path(c->listing, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__cycle_extent(path, cycle, &extent);
+    int rc = tape__cycle_measure_extent(path, cycle, &extent);
     if (rc < 0) return rc;
     int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to = extent.count;
     if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
@@ -169,11 +169,11 @@ int64_t tape_queue_last_index(tape_queue_t *q)
     tape_tailer_t t = {.site = &q->site, .window_size = TAPE__TAILER_WINDOW_LEAST};
     tape__chain_end_t end = {.last_position = 0};
     int64_t index = TAPE_ENOINDEX;
-    rc = tape__tailer_seek_end(&t, &end);
+    rc = tape__tailer_move_to_end(&t, &end);
     while (rc == 1 && t.at.sequence == 0) { /* an empty cycle: look into the one before */
         rc = tape__tailer_open_last(&t, t.store.cycle);
         if (rc == 1) {
-            int code = tape__cycle_store_find_end(&t.store, &t.window, &end);
+            int code = tape__cycle_chain_find_end(&t.store, &t.window, &end);
             if (code != TAPE_OK) rc = code;
             else t.at = end.end;
         }

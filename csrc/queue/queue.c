@@ -70,8 +70,8 @@ int tape_queue_cycle_name(tape_queue_t *q, int64_t cycle, char *buffer, size_t s
 {
     char name[TAPE__NAME_MAX];
     if (!q || !buffer) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue or no buffer");
-    if (!tape__cycle_file_name(q->site.settings.roll_cycle, q->site.listing.epoch_ms, cycle, name,
-                               sizeof name) ||
+    if (!tape__roll_cycle_spell(q->site.settings.roll_cycle, q->site.listing.epoch_ms, cycle, name,
+                                sizeof name) ||
         strlen(name) >= size)
         return tape__fail(TAPE_EINVAL, q->site.path, -1, "cycle %" PRId64 " has no file name",
                           cycle);

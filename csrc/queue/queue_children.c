@@ -21,5 +21,5 @@ int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, 
 {
     if (!queue || !out) return no_place();
     *out = NULL;
-    return tape__tailer_open(&queue->site, options, out);
+    return tape__tailer_make(&queue->site, options, out);
 }

@@ -97,11 +97,11 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
         rc = tape__tailer_open_cycle(t, next);
         if (rc < 0) return rc;
         if (rc == 0) continue;
-        t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
+        t->gap = (tape__gap_t){stored, tape__tailer_next_index(t), t->tell_gaps, true};
         return TAPE_OK;
     }
     tape__chain_end_t end;
-    rc = tape__tailer_seek_end(t, &end);
+    rc = tape__tailer_move_to_end(t, &end);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -111,11 +111,11 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 static int stand_at_end(tape_tailer_t *t, int64_t stored)
 {
     tape__chain_end_t end;
-    int rc = tape__cycle_store_find_end(&t->store, &t->window, &end);
+    int rc = tape__cycle_chain_find_end(&t->store, &t->window, &end);
     if (rc != TAPE_OK) return rc;
     t->at = end.end;
     if (tape__word_kind(end.end.word) != TAPE__WORD_EOF) /* else it goes on with the next cycle */
-        t->gap = (tape__gap_t){stored, tape__tailer_index(t), t->tell_gaps, true};
+        t->gap = (tape__gap_t){stored, tape__tailer_next_index(t), t->tell_gaps, true};
     return TAPE_OK;
 }
 
@@ -165,7 +165,7 @@ int tape_tailer_commit(tape_tailer_t *t)
 {
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    rc = store(t, t->open ? tape__tailer_index(t) : -1);
+    rc = store(t, t->open ? tape__tailer_next_index(t) : -1);
     tape__tailer_leave_unchanged(t); /* what was read can still be taken back */
     return rc;
 }

@@ -51,7 +51,7 @@ static void fill_excerpt(tape_tailer_t *t, tape_excerpt_t *out)
 {
     out->framing = tape__tailer_body(t, &out->data, &out->size);
     out->metadata = tape__word_kind(t->at.word) == TAPE__WORD_META;
-    out->index = tape__tailer_index(t);
+    out->index = tape__tailer_next_index(t);
     t->delivered = true;
 }
 
@@ -160,7 +160,7 @@ int64_t tape_tailer_index(tape_tailer_t *t)
     if (index != TAPE_OK) return index;
     int rc = tape__tailer_stand_at_start(t);
     index = rc < 0 ? rc : 0;
-    if (rc == 1) index = tape__tailer_index(t);
+    if (rc == 1) index = tape__tailer_next_index(t);
     tape__tailer_leave_unchanged(t);
     return index;
 }
@@ -217,7 +217,7 @@ int tape_tailer_seek_end(tape_tailer_t *t)
     tape__chain_end_t end;
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    rc = tape__tailer_seek_end(t, &end);
+    rc = tape__tailer_move_to_end(t, &end);
     if (rc == 1) forget_gap(t);
     tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;

@@ -112,7 +112,7 @@ struct tape_tailer {
 };
 
 /* As tape_tailer_open(), at the site of a queue. */
-int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options,
+int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options,
                       tape_tailer_t **out);
 
 /* Begins and ends a call: one thread at a time. */
@@ -172,7 +172,7 @@ static inline void tape__tailer_step(tape_tailer_t *t)
  * next one, if there is any, lies in another, or a code. */
 int tape__tailer_find_in_cycle(tape_tailer_t *t);
 /* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
-int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end);
+int tape__tailer_move_to_end(tape_tailer_t *t, tape__chain_end_t *end);
 
 /* tailer_seek.c: where a forward read goes on after reading backward. */
 int tape__tailer_turn_forward(tape_tailer_t *t);
@@ -211,7 +211,7 @@ int tape__tailer_enter_later(tape_tailer_t *t);
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */
-static inline int64_t tape__tailer_index(const tape_tailer_t *t)
+static inline int64_t tape__tailer_next_index(const tape_tailer_t *t)
 {
     return tape__index(t->site->settings.roll_cycle, t->store.cycle, t->at.sequence);
 }

@@ -25,7 +25,7 @@ static bool copy(const tape_tailer_t *t, const tape_batch_t *b, size_t n, size_t
     memcpy(b->buffer + *used, data, size);
     *used += size;
     b->ends[n] = (int64_t)*used;
-    b->indexes[n] = tape__tailer_index(t);
+    b->indexes[n] = tape__tailer_next_index(t);
     b->framings[n] = framing;
     return true;
 }
@@ -45,7 +45,7 @@ static int64_t read_many(tape_tailer_t *t, const tape_batch_t *b)
     if (rc != 1) return rc;
     return tape__fail(TAPE_ETOOBIG, t->store.file.path, (int64_t)t->at.position,
                       "message 0x%" PRIx64 " does not fit into a buffer of %zu bytes",
-                      tape__tailer_index(t), b->size);
+                      tape__tailer_next_index(t), b->size);
 }
 
 int64_t tape_tailer_next_many(tape_tailer_t *t, const tape_batch_t *batch)

@@ -153,7 +153,7 @@ int tape__tailer_enter_later(tape_tailer_t *t)
 
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
-    int64_t from = tape__tailer_index(t), cycle;
+    int64_t from = tape__tailer_next_index(t), cycle;
     if (!may_look(t) || !tape__tailer_is_deleted(t)) return 0;
     /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
     int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
@@ -174,7 +174,7 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
 static void stand_at_last(tape_tailer_t *t)
 {
     tape__chain_end_t end;
-    bool known = tape__cycle_store_find_end(&t->store, &t->window, &end) == TAPE_OK;
+    bool known = tape__cycle_chain_find_end(&t->store, &t->window, &end) == TAPE_OK;
     t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
 }
 
@@ -190,7 +190,7 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
         if (rc < 0) return rc;
         stand_at_last(t);
         if (gap && t->at.sequence != INT64_MAX)
-            note_gap(t, tape__tailer_index(t) + 1, first_of(t, here));
+            note_gap(t, tape__tailer_next_index(t) + 1, first_of(t, here));
         return 1;
     }
 }

@@ -24,7 +24,7 @@ static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
     tape__chain_end_t end;
     tape__cursor_t here;
     int rc = tape__tailer_place(t, &window, &here);
-    if (rc == TAPE_OK) rc = tape__cycle_store_find_end(&t->store, &window, &end);
+    if (rc == TAPE_OK) rc = tape__cycle_chain_find_end(&t->store, &window, &end);
     tape__window_close(&window);
     if (rc != TAPE_OK) return rc;
     b->end = tape__word_kind(end.end.word);
@@ -45,7 +45,7 @@ static int measure_cycle(void *user, int64_t cycle)
     char path[TAPE__PATH_SIZE];
     tape__extent_t extent;
     if (!tape__listing_path(m->listing, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__cycle_extent(path, cycle, &extent);
+    int rc = tape__cycle_measure_extent(path, cycle, &extent);
     if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
     return rc < 0 ? rc : TAPE_OK;
 }
@@ -75,7 +75,7 @@ static int64_t age_ms(const tape__site_t *site, int64_t cycle)
 {
     const tape_roll_cycle_t *r = site->settings.roll_cycle;
     if (cycle == TAPE__NO_CYCLE) return 0;
-    int64_t ended = tape__cycle_start_ms(r, site->listing.epoch_ms, cycle) + r->length_ms;
+    int64_t ended = tape__roll_cycle_start_ms(r, site->listing.epoch_ms, cycle) + r->length_ms;
     int64_t now = tape__site_clock_ms(site);
     return now > ended ? now - ended : 0;
 }
@@ -86,7 +86,7 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
     int rc = tape__tailer_stand_at_start(t);
     if (rc == 1) rc = measure(t, &b);
     if (rc < 0) return rc;
-    out->index = t->open ? tape__tailer_index(t) : 0;
+    out->index = t->open ? tape__tailer_next_index(t) : 0;
     out->last_read = t->last_read;
     out->committed = -1;
     if (t->name.cell) out->committed = tape__table_store_value(t->name.cell);

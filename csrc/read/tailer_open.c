@@ -53,7 +53,7 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
     return TAPE_OK;
 }
 
-int tape__tailer_open(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
+int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options, tape_tailer_t **out)
 {
     tape_tailer_options_t o;
     bool bounded = false;

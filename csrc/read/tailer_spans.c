@@ -92,7 +92,7 @@ static int64_t read_spans(tape_tailer_t *t, tape_span_t *spans, size_t count, ta
     int rc = tape__tailer_find_message(t);
     if (rc != 1) return rc;
     t->before = t->at;
-    *run = (tape_run_t){.first_index = tape__tailer_index(t)};
+    *run = (tape_run_t){.first_index = tape__tailer_next_index(t)};
     (void)take(t, spans, 0, run);
     size_t n = 1;
     n = !t->backward && t->store.aligned ? walk(t, spans, n, count, run->framing)

@@ -34,7 +34,7 @@ int tape__tailer_find_forward(tape_tailer_t *t)
     while (rc == 1) {
         int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
         if (code != TAPE_OK) {
-            tape__error_index(tape__tailer_index(t));
+            tape__error_index(tape__tailer_next_index(t));
             return code;
         }
         switch (tape__word_kind(t->at.word)) {
@@ -70,11 +70,11 @@ int tape__tailer_find_in_cycle(tape_tailer_t *t)
     }
 }
 
-int tape__tailer_seek_end(tape_tailer_t *t, tape__chain_end_t *end)
+int tape__tailer_move_to_end(tape_tailer_t *t, tape__chain_end_t *end)
 {
     int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);
     if (rc != 1) return rc;
-    rc = tape__cycle_store_find_end(&t->store, &t->window, end);
+    rc = tape__cycle_chain_find_end(&t->store, &t->window, end);
     if (rc != TAPE_OK) return rc;
     t->at = end->end;
     if (t->backward) t->at.sequence--; /* the next one backward is the last message */

@@ -63,7 +63,7 @@ static bool look_at_all(tape__site_bell_t *bell, bool rung, int64_t now)
         next = w->next;
         if ((rung ? tape__look(w->tailer, now) : tape__look_quickly(w->tailer, now)) == 0) continue;
         link_out(bell, w, now);
-        tape__watch_is_ready(w);
+        tape__waiter_ready(w);
         found = true;
     }
     return found;

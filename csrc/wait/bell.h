@@ -71,7 +71,7 @@ int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *watch);
 /* Afterwards the service is not inside. */
 void tape__bell_disarm(tape__site_bell_t *bell, tape__watch_t *watch);
 /* waiter.c: the watch is ready; with the bell's lock, or by its owner. */
-void tape__watch_is_ready(tape__watch_t *watch);
+void tape__waiter_ready(tape__watch_t *watch);
 /* Takes it off the list, when it is about to go or to be armed again. */
 void tape__waiter_forget(tape_waiter_t *w, tape__watch_t *gone);
 void tape__waiter_clear(tape_waiter_t *w); /* not readable until something is ready */

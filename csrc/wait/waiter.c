@@ -41,7 +41,7 @@ void tape__waiter_clear(tape_waiter_t *w)
     pthread_mutex_unlock(&w->lock);
 }
 
-void tape__watch_is_ready(tape__watch_t *watch)
+void tape__waiter_ready(tape__watch_t *watch)
 {
     tape_waiter_t *w = watch->waiter;
     pthread_mutex_lock(&w->lock);

@@ -13,9 +13,9 @@ static void disturb(tape_tailer_t *t, bool shut)
     if (state == TAPE__WATCH_ARMED) {
         tape__bell_disarm((tape__site_bell_t *)(void *)t->site->bell, w);
         /* Between our look and now it may have become ready, and be told. */
-        if (shut && OBSERVE32(watch, &w->state) == TAPE__WATCH_IDLE) tape__watch_is_ready(w);
+        if (shut && OBSERVE32(watch, &w->state) == TAPE__WATCH_IDLE) tape__waiter_ready(w);
     }
-    if (w->sticky) tape__watch_is_ready(w); /* there may be something: nobody looks any more */
+    if (w->sticky) tape__waiter_ready(w); /* there may be something: nobody looks any more */
 }
 
 static int rearm(tape_tailer_t *t)
@@ -30,7 +30,7 @@ static void nothing(tape_tailer_t *t)
     if (!w->sticky) return;
     const tape__last_call_t last = t->last_call; /* looking forgets it */
     tape__waiter_clear(w->waiter);
-    if (rearm(t) != 0) tape__watch_is_ready(w);
+    if (rearm(t) != 0) tape__waiter_ready(w);
     t->last_call = last;
 }
 

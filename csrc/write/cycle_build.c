@@ -76,7 +76,7 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     tape__put_u64(file + page - 8, 1);
     tape__put_u64(file + p.last_index, (uint64_t)r->index_spacing);
     tape__put_u64(file + p.pair, at);
-    tape__put_u64(file + p.pair + 8, tape__sequence_word(&s, at, 0));
+    tape__put_u64(file + p.pair + 8, tape__cycle_store_pair_word(&s, at, 0));
     return true;
 }
 

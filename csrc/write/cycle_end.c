@@ -58,12 +58,13 @@ static int walk_it_all(tape__cycle_store_t *s, tape__window_t *w, const tape__cu
     uint64_t last = 0;
     int rc = walk_to(s, w, &c, found->pair_position, &last);
     if (rc == 0 && found->pair_position != 0)
-        return tape__cycle_bad(s, c.position, "the messages do not lead to the write position");
+        return tape__cycle_store_bad(s, c.position,
+                                     "the messages do not lead to the write position");
     if (rc >= 0) rc = walk_to(s, w, &c, UINT64_MAX, &last);
     if (rc < 0) return rc;
     if (entry->position > c.position)
-        return tape__cycle_bad(s, c.position,
-                               "the messages end here, but there are indexed ones behind");
+        return tape__cycle_store_bad(s, c.position,
+                                     "the messages end here, but there are indexed ones behind");
     if (!found->pair_matches) { /* it was an entry that found the end, and that was wrong */
         found->end = c;
         found->last_position = last;
@@ -76,7 +77,7 @@ static int find_certain_place(tape__cycle_store_t *s, tape__window_t *w, tape__c
 {
     tape__cursor_t entry;
     tape__window_t own = {0};
-    int rc = tape__cycle_store_find_end(s, w, out);
+    int rc = tape__cycle_chain_find_end(s, w, out);
     if (rc != TAPE_OK || tape__word_kind(out->end.word) == TAPE__WORD_EOF) return rc;
     /* The last one: also of what a hole hides. */
     rc = tape__excerpt_index_find(s, &own, INT64_MAX, &entry);
@@ -115,11 +116,11 @@ static int check_number(tape__cycle_store_t *s, tape__window_t *w, tape__chain_e
     rc = seek_arrives(s, w, &by_count, &entry);
     if (rc < 0) return rc;
     if (!counted || rc == 0)
-        return tape__cycle_bad(s, entry.position,
-                               "the index and the messages before it count differently");
+        return tape__cycle_store_bad(s, entry.position,
+                                     "the index and the messages before it count differently");
     if (all.sequence < end->sequence)
-        return tape__cycle_bad(s, s->write_position_at,
-                               "the write position counts more messages than lead to it");
+        return tape__cycle_store_bad(s, s->write_position_at,
+                                     "the write position counts more messages than lead to it");
     *end = by_count;
     out->pair_matches = false;
     return TAPE_OK;
@@ -178,9 +179,10 @@ static int take_in(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor
 {
     uint64_t length = zero - c->position - 4;
     if (length > TAPE__LENGTH_MAX)
-        return tape__cycle_bad(s, behind, "no end of what a writer left behind a message");
+        return tape__cycle_store_bad(s, behind, "no end of what a writer left behind a message");
     int rc = tape__window_cover(w, &s->file, c->position, zero - c->position, TAPE__WALK_WINDOW);
-    if (rc != TAPE_OK) return rc < 0 ? rc : tape__cycle_bad(s, behind, "the file became shorter");
+    if (rc != TAPE_OK)
+        return rc < 0 ? rc : tape__cycle_store_bad(s, behind, "the file became shorter");
     if (!tape__excerpt_resize(tape__window_at(w, c->position), tape__word_length(c->word),
                               (uint32_t)length))
         return taken(s, c->position);
@@ -241,7 +243,8 @@ int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
     rc = tape__mapping_enlarge(&s->file, end->position + 8); /* it may have been cut there */
     if (rc == TAPE_OK) rc = reserve_mark(s, end->position);
     if (rc == TAPE_OK) rc = tape__window_cover(&w, &s->file, end->position, 8, TAPE__WALK_WINDOW);
-    if (rc == TAPE__BEYOND_END) rc = tape__cycle_bad(s, end->position, "no room for the end mark");
+    if (rc == TAPE__BEYOND_END)
+        rc = tape__cycle_store_bad(s, end->position, "no room for the end mark");
     if (rc == TAPE_OK) {
         uint8_t *header = tape__window_at(&w, end->position);
         if (!tape__excerpt_seal(header, end->word)) rc = taken(s, end->position);

@@ -12,7 +12,7 @@
  * format 0 may be misaligned (2.2). */
 int tape__cycle_end_check_writable(const tape__cycle_store_t *s);
 
-/* tape__cycle_store_find_end() for a writer, who would destroy messages if the pair or an index
+/* tape__cycle_chain_find_end() for a writer, who would destroy messages if the pair or an index
  * entry had led it into the middle of one, or if the chain broke off: the end counts only when the
  * messages before it lead there, from the index entry before the last, or from the first document;
  * and its number only when a reader that looks it up in the index arrives there, since a message is

@@ -41,13 +41,14 @@ int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
     if (rc == TAPE__BEYOND_END) {
         rc = tape__excerpt_index_open_outer(s, &outer);
         if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no index at all */
-        return tape__cycle_bad(s, outer + (uint64_t)page * 8,
-                               "an entry of index2index leads to no page");
+        return tape__cycle_store_bad(s, outer + (uint64_t)page * 8,
+                                     "an entry of index2index leads to no page");
     }
     if (rc < 0) return rc;
     uint64_t at = first + (uint64_t)(entry % s->index_count) * 8;
     if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
-    return tape__cycle_bad(s, at, "the index has an entry for a message that is not written yet");
+    return tape__cycle_store_bad(s, at,
+                                 "the index has an entry for a message that is not written yet");
 }
 
 /* ---- pages ---- */

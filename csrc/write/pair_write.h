@@ -17,7 +17,7 @@
 static inline void tape__pair_raise(tape__cycle_store_t *s, uint64_t position, int64_t sequence)
 {
     uint64_t *pair = tape__window_u64(&s->head, s->write_position_at);
-    const uint64_t word = tape__sequence_word(s, position, sequence);
+    const uint64_t word = tape__cycle_store_pair_word(s, position, sequence);
     for (;;) {
         uint64_t at = PEEK64(write_position, pair);
         if (at > position) return;
@@ -36,7 +36,7 @@ static inline bool tape__pair_mend(tape__cycle_store_t *s, uint64_t seen, uint64
     uint64_t old = s->has_pair ? OBSERVE64(write_position, pair + 1) : 0;
     return CLAIM64(write_position, pair, seen, position) &&
            (!s->has_pair || CLAIM64(write_position, pair + 1, old,
-                                    tape__sequence_word(s, position, sequence)));
+                                    tape__cycle_store_pair_word(s, position, sequence)));
 }
 
 #endif

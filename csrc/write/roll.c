@@ -34,7 +34,7 @@ static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 static void trust_coarse_clock(tape__writer_t *w)
 {
     const tape_roll_cycle_t *r = w->site->settings.roll_cycle;
-    int64_t start = tape__cycle_start_ms(r, w->site->listing.epoch_ms, w->store.cycle);
+    int64_t start = tape__roll_cycle_start_ms(r, w->site->listing.epoch_ms, w->store.cycle);
     int64_t end = start + r->length_ms - tape__coarse_tick_ms();
     int64_t look = w->looked_ms + LOOK_EVERY_MS;
     w->trusted_from_ms = later(start, w->looked_ms);
@@ -268,7 +268,7 @@ static int clock_cycle(tape__writer_t *w, int64_t *cycle)
     int64_t now = tape__site_clock_ms(w->site);
     if (now < 0)
         return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
-    *cycle = tape__cycle_of_time(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
+    *cycle = tape__roll_cycle_at_ms(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
     return TAPE_OK;
 }
 

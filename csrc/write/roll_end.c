@@ -156,7 +156,7 @@ int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step)
         /* Others wrote a great deal: jump by the write position. */
         if (w->next.sequence - before > 64) {
             tape__chain_end_t found;
-            rc = tape__cycle_store_find_end(&w->store, &w->window, &found);
+            rc = tape__cycle_chain_find_end(&w->store, &w->window, &found);
             if (rc != TAPE_OK) return rc;
             w->next = found.end;
             before = INT64_MAX - 64;

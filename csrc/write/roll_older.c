@@ -113,7 +113,7 @@ static int end_cycle(void *user, int64_t cycle)
     unsigned actions;
     int rc = TAPE_OK;
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path)) return TAPE_OK;
-    if (tape__cycle_store_measure_finished(path, &extent)) return TAPE_OK; /* row @C, as most are */
+    if (tape__cycle_measure_finished(path, &extent)) return TAPE_OK; /* row @C, as most are */
     for (bool again = true; again && rc == TAPE_OK;) {
         again = false;
         rc = judge(cycle, &o, &facts);

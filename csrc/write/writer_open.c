@@ -42,7 +42,7 @@ static int create(const tape__site_t *site, const tape_queue_options_t *o,
     if (c->of_names) { /* the table store was lost: the names tell the cycle */
         s.roll_cycle = c->of_names;
         tape__listing_t l = {.directory = site->path, .roll_cycle = s.roll_cycle,
-                             .epoch_ms = tape__effective_epoch(s.roll_cycle, s.epoch_ms)};
+                             .epoch_ms = tape__roll_cycle_epoch(s.roll_cycle, s.epoch_ms)};
         int rc = tape__listing_scan(&l, &lowest, &highest);
         if (rc != TAPE_OK) return rc;
     }

@@ -61,12 +61,12 @@ static void like_java(void)
     CHECK_EQ(s.last_index_at, 0xB0);
     CHECK_EQ(s.first_document, 0xC8);
     CHECK_EQ(s.sequence_shift, 32);
-    CHECK_OK(tape__cycle_store_find_end(&s, &w, &end));
+    CHECK_OK(tape__cycle_chain_find_end(&s, &w, &end));
     CHECK_EQ(end.end.position, 0x10118);
     CHECK_EQ(end.end.sequence, 1);
     CHECK_EQ(end.last_position, 0x10110);
     CHECK(end.pair_matches);
-    CHECK_EQ(tape__sequence_word(&s, 0x0C0E98, 0x20), INT64_C(0x000C0E9800000020));
+    CHECK_EQ(tape__cycle_store_pair_word(&s, 0x0C0E98, 0x20), INT64_C(0x000C0E9800000020));
     bool certain;
     tape__cursor_t to_seal;
     CHECK_OK(tape__cycle_end_find_to_seal(&s, &w, &to_seal, &certain));

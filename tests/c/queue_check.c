@@ -27,7 +27,7 @@ static uint64_t entry_of(const tape__cycle_store_t *s, const uint8_t *bytes, siz
         tape__wire_t w = {bytes + at + 4, tape__word_length(word), 0, at + 4};
         tape__text_t name;
         tape__wire_array_t a;
-        CHECK(tape__wire_name(&w, &name) && tape__text_is(name, event));
+        CHECK(tape__wire_name(&w, &name) && tape__wire_is(name, event));
         CHECK(tape__wire_array(&w, &a));
         CHECK_EQ(a.capacity, s->index_count);
         CHECK(columns[level] < s->index_count);
@@ -80,7 +80,7 @@ static void check_file(const char *path, int64_t cycle, bool newest, int flags, 
     if (!lags) {
         CHECK_EQ(missing, 0);
         CHECK_EQ(pair[0], last);
-        CHECK_EQ(pair[1], tape__sequence_word(&s, last, c.sequence - 1));
+        CHECK_EQ(pair[1], tape__cycle_store_pair_word(&s, last, c.sequence - 1));
         int64_t next = (c.sequence - 1) / s.index_spacing * s.index_spacing + s.index_spacing;
         CHECK_EQ(tape__excerpt_index_next(&s), next);
     } else {
@@ -100,7 +100,7 @@ t_findings_t t_check_queue(const char *directory, int flags)
     tape__listing_t l = {
         .directory = directory,
         .roll_cycle = t.settings.roll_cycle,
-        .epoch_ms = tape__effective_epoch(t.settings.roll_cycle, t.settings.epoch_ms),
+        .epoch_ms = tape__roll_cycle_epoch(t.settings.roll_cycle, t.settings.epoch_ms),
         .lowest = tape__table_store_cell(&t, "listing.lowestCycle"),
         .highest = tape__table_store_cell(&t, "listing.highestCycle"),
     };

@@ -73,7 +73,7 @@ static void leave_behind(tape_queue_t *q, uint32_t word, int bytes)
     CHECK_OK(tape_queue_info(q, &info));
     CHECK_OK(tape_queue_cycle_name(q, info.highest_cycle, name, sizeof name));
     CHECK_OK(tape__cycle_store_open(&s, t_path(directory, name), info.highest_cycle, true));
-    CHECK_OK(tape__cycle_store_find_end(&s, &w, &end));
+    CHECK_OK(tape__cycle_chain_find_end(&s, &w, &end));
     memset(tape__window_at(&w, end.end.position + 4), 0xDD, (size_t)bytes);
     tape__put_u32(tape__window_at(&w, end.end.position), word);
     tape__window_close(&w);

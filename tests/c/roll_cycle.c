@@ -13,7 +13,7 @@ static void the_table(void)
     size_t n = 0;
     for (const tape_roll_cycle_t *r; (r = tape_roll_cycle_at(n)) != NULL; n++) {
         CHECK(tape_roll_cycle_named(r->name) == r);
-        CHECK(tape__roll_cycle_with_pattern(r->pattern, strlen(r->pattern)) == r);
+        CHECK(tape__roll_cycle_by_pattern(r->pattern, strlen(r->pattern)) == r);
         CHECK(r->index_count >= 8 && (r->index_count & (r->index_count - 1)) == 0);
         CHECK(r->index_spacing >= 1 && (r->index_spacing & (r->index_spacing - 1)) == 0);
         CHECK(r->max_messages <= INT64_C(1) << r->shift);
@@ -30,7 +30,7 @@ static void the_table(void)
     CHECK(tape_roll_cycle_named("FAST_DAILYX") == NULL);
     CHECK(tape_roll_cycle_named("") == NULL);
     CHECK(tape_roll_cycle_named(NULL) == NULL);
-    CHECK(tape__roll_cycle_with_pattern("yyyyMMdd-", 9) == NULL);
+    CHECK(tape__roll_cycle_by_pattern("yyyyMMdd-", 9) == NULL);
 }
 
 static void index_numbers(void)
@@ -49,9 +49,9 @@ static void file_name(const char *cycle_name, int64_t epoch, int64_t cycle, cons
     const tape_roll_cycle_t *r = tape_roll_cycle_named(cycle_name);
     char name[TAPE__NAME_MAX];
     int64_t again;
-    CHECK(tape__cycle_file_name(r, epoch, cycle, name, sizeof name));
+    CHECK(tape__roll_cycle_spell(r, epoch, cycle, name, sizeof name));
     CHECK_TEXT(name, wanted);
-    CHECK(tape__cycle_of_file_name(r, epoch, name, &again));
+    CHECK(tape__roll_cycle_parse(r, epoch, name, &again));
     CHECK_EQ(again, cycle);
 }
 
@@ -69,18 +69,18 @@ static void named_examples(void)
     const tape_roll_cycle_t *r = tape_roll_cycle_named("FAST_DAILY");
     const int64_t now = 18262 * DAY + 20 * 3600000;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        CHECK_EQ(tape__cycle_of_time(r, rows[i].epoch, now), rows[i].cycle);
+        CHECK_EQ(tape__roll_cycle_at_ms(r, rows[i].epoch, now), rows[i].cycle);
         file_name("FAST_DAILY", rows[i].epoch, rows[i].cycle, rows[i].file);
     }
     file_name("WEEKLY", 259200000, 2608, "2020W01.cq4"); /* the week of Sunday 2019-12-29 */
     file_name("TEST_SECONDLY", 0, 1577836805, "20200101-000005T.cq4");
     file_name("HOURLY", 0, 438288, "20200101-00.cq4");
     file_name("FIVE_MINUTELY", 0, 5259457, "20200101-0005V.cq4");
-    CHECK_EQ(tape__effective_epoch(tape_roll_cycle_named("WEEKLY"), 0), 259200000);
-    CHECK_EQ(tape__effective_epoch(tape_roll_cycle_named("WEEKLY"), 5), 5);
+    CHECK_EQ(tape__roll_cycle_epoch(tape_roll_cycle_named("WEEKLY"), 0), 259200000);
+    CHECK_EQ(tape__roll_cycle_epoch(tape_roll_cycle_named("WEEKLY"), 5), 5);
     /* Java truncates toward zero, also before the epoch. */
-    CHECK_EQ(tape__cycle_of_time(r, 1000, 0), 0);
-    CHECK_EQ(tape__cycle_of_time(r, 2 * DAY, 0), -2);
+    CHECK_EQ(tape__roll_cycle_at_ms(r, 1000, 0), 0);
+    CHECK_EQ(tape__roll_cycle_at_ms(r, 2 * DAY, 0), -2);
 }
 
 static void refused_names(void)
@@ -94,17 +94,18 @@ static void refused_names(void)
     int64_t cycle;
     const tape_roll_cycle_t *r = tape_roll_cycle_named("FAST_DAILY");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        CHECK(!tape__cycle_of_file_name(r, 0, names[i], &cycle));
+        CHECK(!tape__roll_cycle_parse(r, 0, names[i], &cycle));
     /* No file of a two-hourly queue begins at an odd hour. */
     r = tape_roll_cycle_named("TWO_HOURLY");
-    CHECK(tape__cycle_of_file_name(r, 0, "20200101-02II.cq4", &cycle));
-    CHECK(!tape__cycle_of_file_name(r, 0, "20200101-03II.cq4", &cycle));
+    CHECK(tape__roll_cycle_parse(r, 0, "20200101-02II.cq4", &cycle));
+    CHECK(!tape__roll_cycle_parse(r, 0, "20200101-03II.cq4", &cycle));
     char small[13];
-    CHECK(!tape__cycle_file_name(tape_roll_cycle_named("FAST_DAILY"), 0, 18262, small,
-                                 sizeof small));
+    CHECK(!tape__roll_cycle_spell(tape_roll_cycle_named("FAST_DAILY"), 0, 18262, small,
+                                  sizeof small));
     char name[TAPE__NAME_MAX];
-    CHECK(!tape__cycle_file_name(tape_roll_cycle_named("WEEKLY"), 0, INT32_MAX, name, sizeof name));
-    CHECK(!tape__cycle_file_name(r, 0, INT64_MAX, name, sizeof name));
+    CHECK(!tape__roll_cycle_spell(tape_roll_cycle_named("WEEKLY"), 0, INT32_MAX,
+                                  name, sizeof name));
+    CHECK(!tape__roll_cycle_spell(r, 0, INT64_MAX, name, sizeof name));
 }
 
 static void random_names(unsigned seed)
@@ -118,18 +119,18 @@ static void random_names(unsigned seed)
             int64_t epoch = n % 3 == 0 ? 0 : lrand48() % (365 * DAY);
             if (n % 3 == 2) epoch = -(lrand48() % DAY);
             if (r->length_ms > DAY) epoch = r->default_epoch_ms; /* WEEKLY: its own weeks only */
-            int64_t cycle = tape__cycle_of_time(r, epoch, now), again;
+            int64_t cycle = tape__roll_cycle_at_ms(r, epoch, now), again;
             if (cycle < 0 || cycle > INT32_MAX) continue; /* one-second cycles end in 2038 */
             char name[TAPE__NAME_MAX];
-            CHECK(tape__cycle_file_name(r, epoch, cycle, name, sizeof name));
-            if (!tape__cycle_of_file_name(r, epoch, name, &again))
+            CHECK(tape__roll_cycle_spell(r, epoch, cycle, name, sizeof name));
+            if (!tape__roll_cycle_parse(r, epoch, name, &again))
                 CHECK_FAILED("%s: epoch %" PRId64 " cycle %" PRId64 " name %s is not read back",
                              r->name, epoch, cycle, name);
             CHECK_EQ(again, cycle);
             if (now >= epoch) {
-                int64_t start = tape__cycle_start_ms(r, epoch, cycle);
+                int64_t start = tape__roll_cycle_start_ms(r, epoch, cycle);
                 CHECK(start <= now && now < start + r->length_ms);
-                CHECK_EQ(tape__cycle_of_time(r, epoch, start), cycle);
+                CHECK_EQ(tape__roll_cycle_at_ms(r, epoch, start), cycle);
             }
         }
     }

@@ -1,7 +1,7 @@
 /* Description: no wake-up is lost in any schedule of the handshake (docs/memory_order.md, notice):
  * a writer and one or two waiters, stopped at every sync point, each possible order once. The
- * planted bug, which looks for messages before it arms the notice, is found. With an argument also two
- * waiters are run, stopped at fewer points; that takes a minute. */
+ * planted bug, which looks for messages before it arms the notice, is found. With an argument also
+ * two waiters are run, stopped at fewer points; that takes a minute. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/syscall.h>

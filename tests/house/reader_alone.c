@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     tape__site_begin(&site, destroy);
     int rc = tape__site_set_path(&site, argv[1]);
     if (rc == TAPE_OK) rc = tape__site_open_to_read(&site, false);
-    if (rc == TAPE_OK) rc = tape__tailer_open(&site, NULL, &tailer);
+    if (rc == TAPE_OK) rc = tape__tailer_make(&site, NULL, &tailer);
     if (rc != TAPE_OK) return fail(rc);
     while ((rc = tape_tailer_next(tailer, &e)) == 1)
         printf("%" PRIx64 " %zu\n", (uint64_t)e.index, e.size);
