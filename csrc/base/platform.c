@@ -71,6 +71,12 @@ int tape__fault_due(tape__op_t op)
 #define FAULT(op) ((void)0)
 #endif
 
+/* A signal ends a call that waits, on some file systems any call: then once more. */
+#define RETRY(rc, call)                                                                            \
+    do {                                                                                           \
+        rc = (call);                                                                               \
+    } while (rc < 0 && errno == EINTR)
+
 /* ---- memory ---- */
 
 static uint64_t allocations;
@@ -97,7 +103,8 @@ int tape__open_file(const char *path, int flags)
     int how = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     how |= (flags & (TAPE__RDWR | TAPE__CREATE_NEW)) ? O_RDWR : O_RDONLY;
     if (flags & TAPE__CREATE_NEW) how |= O_CREAT | O_EXCL;
-    int fd = open(path, how, 0666);
+    int fd;
+    RETRY(fd, open(path, how, 0666));
     return fd < 0 ? -errno : fd;
 }
 
@@ -122,7 +129,9 @@ int tape__stat_fd(int fd, tape__stat_t *out)
 {
     FAULT(TAPE__OP_STAT);
     struct stat st;
-    if (fstat(fd, &st) != 0) return -errno;
+    int rc;
+    RETRY(rc, fstat(fd, &st));
+    if (rc < 0) return -errno;
     fill_stat(&st, out);
     return 0;
 }
@@ -131,7 +140,9 @@ int tape__stat_path(const char *path, tape__stat_t *out)
 {
     FAULT(TAPE__OP_STAT);
     struct stat st;
-    if (stat(path, &st) != 0) return -errno;
+    int rc;
+    RETRY(rc, stat(path, &st));
+    if (rc < 0) return -errno;
     fill_stat(&st, out);
     return 0;
 }
@@ -148,7 +159,9 @@ int tape__file_truncate(int fd, uint64_t size)
 {
     FAULT(TAPE__OP_TRUNCATE);
     if (beyond_limit(size)) return -EFBIG;
-    return ftruncate(fd, (off_t)size) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, ftruncate(fd, (off_t)size));
+    return rc == 0 ? 0 : -errno;
 }
 
 static int reserve(int fd, uint64_t offset, uint64_t size)
@@ -156,9 +169,7 @@ static int reserve(int fd, uint64_t offset, uint64_t size)
     FAULT(TAPE__OP_ALLOCATE);
     if (beyond_limit(offset + size)) return -EFBIG;
     int rc;
-    do {
-        rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
-    } while (rc != 0 && errno == EINTR);
+    RETRY(rc, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size));
     return rc == 0 ? 0 : -errno;
 }
 
@@ -208,31 +219,41 @@ int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size)
 int tape__file_sync(int fd)
 {
     FAULT(TAPE__OP_SYNC);
-    return fdatasync(fd) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, fdatasync(fd));
+    return rc == 0 ? 0 : -errno;
 }
 
 int tape__link(const char *from, const char *to)
 {
     FAULT(TAPE__OP_LINK);
-    return link(from, to) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, link(from, to));
+    return rc == 0 ? 0 : -errno;
 }
 
 int tape__unlink(const char *path)
 {
     FAULT(TAPE__OP_UNLINK);
-    return unlink(path) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, unlink(path));
+    return rc == 0 ? 0 : -errno;
 }
 
 int tape__rename(const char *from, const char *to)
 {
     FAULT(TAPE__OP_RENAME);
-    return rename(from, to) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, rename(from, to));
+    return rc == 0 ? 0 : -errno;
 }
 
 int tape__mkdir(const char *path)
 {
     FAULT(TAPE__OP_MKDIR);
-    return mkdir(path, 0777) == 0 ? 0 : -errno;
+    int rc;
+    RETRY(rc, mkdir(path, 0777));
+    return rc == 0 ? 0 : -errno;
 }
 
 int tape__current_directory(char *out, size_t size)
@@ -243,6 +264,13 @@ int tape__current_directory(char *out, size_t size)
 int tape__can_write(const char *path)
 {
     return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+static bool is_directory(int dir, const struct dirent *entry)
+{
+    struct stat st;
+    if (entry->d_type != DT_UNKNOWN && entry->d_type != DT_LNK) return entry->d_type == DT_DIR;
+    return fstatat(dir, entry->d_name, &st, 0) == 0 && S_ISDIR(st.st_mode);
 }
 
 int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user)
@@ -259,7 +287,7 @@ int tape__list_directory(const char *path, int (*each)(void *user, const char *n
             rc = -errno;
             break;
         }
-        rc = each(user, entry->d_name);
+        if (!is_directory(dirfd(dir), entry)) rc = each(user, entry->d_name);
     }
     closedir(dir);
     return rc;
@@ -267,7 +295,7 @@ int tape__list_directory(const char *path, int (*each)(void *user, const char *n
 
 /* statfs magic numbers of file systems on which two hosts (or a host and a server) may see other
  * bytes than the pages that processes here share. */
-const char *tape__unshared_filesystem(const char *path)
+int tape__unshared_filesystem(const char *path, const char **name)
 {
     static const struct {
         uint32_t magic;
@@ -279,10 +307,14 @@ const char *tape__unshared_filesystem(const char *path)
         {0x73757245, "Coda"},  {0x7461636F, "OCFS2"}, {0x01161970, "GFS2"},
     };
     struct statfs st;
-    if (statfs(path, &st) != 0) return NULL;
+    *name = NULL;
+    FAULT(TAPE__OP_STAT);
+    int rc;
+    RETRY(rc, statfs(path, &st));
+    if (rc < 0) return errno == ENOSYS ? 0 : -errno;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if ((uint32_t)st.f_type == rows[i].magic) return rows[i].name;
-    return NULL;
+        if ((uint32_t)st.f_type == rows[i].magic) *name = rows[i].name;
+    return 0;
 }
 
 /* ---- mapping ---- */
@@ -306,9 +338,7 @@ int tape__populate(uint8_t *base, size_t size)
 {
     FAULT(TAPE__OP_POPULATE);
     int rc;
-    do {
-        rc = madvise(base, size, MADV_POPULATE_WRITE);
-    } while (rc != 0 && errno == EINTR);
+    RETRY(rc, madvise(base, size, MADV_POPULATE_WRITE));
     return rc == 0 ? 0 : -errno;
 }
 
@@ -328,9 +358,7 @@ static int range_lock(int fd, int command, short type, uint64_t start, uint64_t 
     lock->l_start = (off_t)start;
     lock->l_len = (off_t)length;
     int rc;
-    do {
-        rc = fcntl(fd, command, lock);
-    } while (rc != 0 && errno == EINTR);
+    RETRY(rc, fcntl(fd, command, lock));
     if (rc == 0) return 0;
     return errno == EACCES ? -EAGAIN : -errno;
 }

@@ -82,11 +82,11 @@ int tape__mkdir(const char *path);
 /* The current directory, from which relative paths lead. */
 int tape__current_directory(char *out, size_t size);
 int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */
-/* Calls `each` with every name in the directory, until it returns non-zero (then that is
- * returned). */
+/* Calls `each` with every name in the directory that is not one itself, until it returns non-zero
+ * (then that is returned). */
 int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user);
-/* NULL when processes of one host share its pages, else the name of the file system. */
-const char *tape__unshared_filesystem(const char *path);
+/* *name: NULL when processes of one host share its pages, else the name of the file system. */
+int tape__unshared_filesystem(const char *path, const char **name);
 
 /* ---- mapping ---- */
 int tape__map(int fd, uint64_t offset, size_t size, bool writable, uint8_t **out);

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "file/directory_listing.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/atomics.h"
@@ -9,8 +10,11 @@
 #include "base/platform.h"
 
 #define LOOK_LASTS_NS UINT64_C(60000000000) /* as in Java (format.md 9.4) */
-/* Two changes within one tick of the kernel's clock bear one modification time. */
+/* Two changes within one tick of the kernel's clock bear one modification time; on file systems
+ * that keep whole seconds (FAT: every other one), all of two seconds. */
 #define TOO_FRESH_NS UINT64_C(100000000)
+#define TOO_FRESH_COARSE_NS UINT64_C(3000000000)
+#define SECOND_NS UINT64_C(1000000000)
 
 /* Cycles are 31-bit numbers in an index (format.md 7); anything else is a word that nobody has
  * set. */
@@ -129,18 +133,23 @@ bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size
     return (size_t)snprintf(out, size, "%s/%s", l->directory, name) < size;
 }
 
-bool tape__listing_exists(const tape__listing_t *l, int64_t cycle)
+int tape__listing_exists(const tape__listing_t *l, int64_t cycle)
 {
     char path[TAPE__PATH_SIZE];
     tape__stat_t st;
-    return tape__listing_path(l, cycle, path, sizeof path) && tape__stat_path(path, &st) == 0;
+    if (!tape__listing_path(l, cycle, path, sizeof path)) return 0;
+    int rc = tape__stat_path(path, &st);
+    if (rc == 0) return !st.is_directory;
+    return rc == -ENOENT ? 0 : tape__fail_errno(-rc, path, "looking for a cycle file");
 }
 
 /* ---- the ends, without reading the directory more often than needed ---- */
 
 static bool too_fresh(const tape__stat_t *directory, int64_t now_ms)
 {
-    return directory->modified_ns + TOO_FRESH_NS > (uint64_t)now_ms * 1000000;
+    bool coarse = directory->modified_ns % SECOND_NS == 0;
+    return directory->modified_ns + (coarse ? TOO_FRESH_COARSE_NS : TOO_FRESH_NS) >
+           (uint64_t)now_ms * 1000000;
 }
 
 void tape__listing_begin(tape__listing_t *l)
@@ -153,7 +162,7 @@ void tape__listing_begin(tape__listing_t *l)
         return;
     if (tape__stat_path(l->directory, &st) < 0) return;
     l->first = (uint64_t)lowest;
-    l->last = (uint64_t)highest;
+    l->last = l->seen_highest = (uint64_t)highest;
     l->looked_at = too_fresh(&st, tape__now_ms()) ? 0 : st.modified_ns;
     l->looked_ns = (uint64_t)tape__monotonic_ns();
 }
@@ -165,19 +174,23 @@ static bool look_is_good(const tape__listing_t *l)
     tape__stat_t st;
     uint64_t looked = OBSERVE64(look, &l->looked_ns);
     if (looked == 0 || (uint64_t)tape__monotonic_ns() - looked > LOOK_LASTS_NS) return false;
+    /* A cycle was made since: file times may be too coarse to tell. */
+    if (l->highest && OBSERVE64(listing, l->highest) != OBSERVE64(look, &l->seen_highest))
+        return false;
     return tape__stat_path(l->directory, &st) == 0 &&
            st.modified_ns == OBSERVE64(look, &l->looked_at);
 }
 
 /* The words as they should be, by CLAIM from what they were before the look: whoever changed them
- * meanwhile knows better. */
-static void repair(tape__listing_t *l, uint64_t low, uint64_t high, int64_t first, int64_t last)
+ * meanwhile knows better. True when the highest was changed. */
+static bool repair(tape__listing_t *l, uint64_t low, uint64_t high, int64_t first, int64_t last)
 {
-    bool moved = false;
-    if (!l->may_repair || first == TAPE__NO_CYCLE) return;
-    if (low != (uint64_t)first) moved = CLAIM64(listing, l->lowest, low, (uint64_t)first);
-    if (high != (uint64_t)last) moved |= CLAIM64(listing, l->highest, high, (uint64_t)last);
-    if (moved) (void)BUMP64(listing, l->mod_count, 1);
+    bool lowered = false, raised = false;
+    if (!l->may_repair || first == TAPE__NO_CYCLE) return false;
+    if (low != (uint64_t)first) lowered = CLAIM64(listing, l->lowest, low, (uint64_t)first);
+    if (high != (uint64_t)last) raised = CLAIM64(listing, l->highest, high, (uint64_t)last);
+    if (lowered || raised) (void)BUMP64(listing, l->mod_count, 1);
+    return raised;
 }
 
 static int look(tape__listing_t *l, int64_t *first, int64_t *last)
@@ -196,7 +209,8 @@ static int look(tape__listing_t *l, int64_t *first, int64_t *last)
     PUBLISH64(look, &l->looked_at, too_fresh(&st, now_ms) ? 0 : st.modified_ns);
     PUBLISH64(look, &l->looked_ns, began);
     PUBLISH64(look, &l->scanned, 1);
-    repair(l, low, high, *first, *last);
+    PUBLISH64(look, &l->seen_highest, high);
+    if (repair(l, low, high, *first, *last)) PUBLISH64(look, &l->seen_highest, (uint64_t)*last);
     return TAPE_OK;
 }
 
@@ -206,8 +220,9 @@ int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last)
     if (look_is_good(l)) {
         lowest = (int64_t)OBSERVE64(look, &l->first);
         highest = (int64_t)OBSERVE64(look, &l->last);
-        bool good = (!first || lowest == TAPE__NO_CYCLE || tape__listing_exists(l, lowest)) &&
-                    (!last || highest == TAPE__NO_CYCLE || tape__listing_exists(l, highest));
+        int good = !first || lowest == TAPE__NO_CYCLE ? 1 : tape__listing_exists(l, lowest);
+        if (good == 1 && last && highest != TAPE__NO_CYCLE) good = tape__listing_exists(l, highest);
+        if (good < 0) return good;
         if (good) {
             if (first) *first = lowest;
             if (last) *last = highest;
@@ -305,9 +320,9 @@ int tape__listing_above(tape__listing_t *l, int64_t from, tape__neighbours_t **k
     if (rc != TAPE_OK || highest == TAPE__NO_CYCLE || highest < from) return rc;
     if (from < 0) from = 0;
     for (int64_t c = from; c <= highest && c < from + TAPE__FEW_NAMES; c++)
-        if (tape__listing_exists(l, c)) {
+        if ((rc = tape__listing_exists(l, c)) != 0) {
             *cycle = c;
-            return TAPE_OK;
+            return rc < 0 ? rc : TAPE_OK;
         }
     return read_directory(l, keep, true, from, cycle);
 }
@@ -321,9 +336,9 @@ int tape__listing_below(tape__listing_t *l, int64_t from, tape__neighbours_t **k
     int rc = tape__listing_ends(l, &lowest, NULL);
     if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE || lowest > from) return rc;
     for (int64_t c = from; c >= lowest && c > from - TAPE__FEW_NAMES; c--)
-        if (tape__listing_exists(l, c)) {
+        if ((rc = tape__listing_exists(l, c)) != 0) {
             *cycle = c;
-            return TAPE_OK;
+            return rc < 0 ? rc : TAPE_OK;
         }
     return read_directory(l, keep, false, from, cycle);
 }

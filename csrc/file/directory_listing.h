@@ -26,6 +26,7 @@ typedef struct {
     uint64_t scanned;  /* the directory itself was read, not only its listing words */
     uint64_t looked_at;    /* the directory's modification time then; 0: it was too fresh to tell */
     uint64_t first, last;  /* what it found, as int64 */
+    uint64_t seen_highest; /* the highest word then */
 } tape__listing_t;
 
 #define TAPE__NO_CYCLE INT64_MIN
@@ -83,6 +84,6 @@ int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last);
 /* The full path of a cycle's file. False when it is no cycle that can have one. */
 bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size_t size);
 /* Whether there is a file of that cycle. */
-bool tape__listing_exists(const tape__listing_t *l, int64_t cycle);
+int tape__listing_exists(const tape__listing_t *l, int64_t cycle);
 
 #endif

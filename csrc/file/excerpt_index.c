@@ -77,21 +77,23 @@ int tape__excerpt_index_open_page(tape__cycle_store_t *s, int64_t page, uint64_t
 }
 
 /* An entry that can be started from: the position of a complete message, that can have this
- * sequence. */
-static bool is_message(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
-                       int64_t sequence)
+ * sequence: 1, 0 or a code. */
+static int is_message(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
+                      int64_t sequence)
 {
     tape__cursor_t c = {position, 0, 0};
-    return tape__cycle_store_has_room(s, position, sequence) &&
-           (!s->aligned || position % 4 == 0) &&
-           tape__cycle_store_observe(s, w, &c, PROBE_WINDOW) == TAPE_OK &&
-           tape__word_kind(c.word) == TAPE__WORD_DATA;
+    if (!tape__cycle_store_has_room(s, position, sequence)) return 0;
+    if (s->aligned && position % 4 != 0) return 0;
+    int rc = tape__cycle_store_observe(s, w, &c, PROBE_WINDOW);
+    if (rc == TAPE_ECORRUPT) return 0;
+    return rc == TAPE_OK ? tape__word_kind(c.word) == TAPE__WORD_DATA : rc;
 }
 
 /* A look-up on its way. */
 typedef struct {
     tape__window_t *window; /* for looking at messages */
     int tries;          /* left; see TRIES_MAX */
+    int code;           /* of a call that failed: then nothing is known */
     uint64_t led_nowhere; /* where the first word stands that is neither 0 nor right; 0: none */
 } search_t;
 
@@ -113,8 +115,10 @@ static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, s
         /* order[index_entry]: the message before its entry. */
         *position = OBSERVE64(index_entry, tape__window_u64(&s->page, at));
         if (*position == 0) continue;
-        if (is_message(s, search->window, *position, *entry * s->index_spacing)) return true;
-        if (!may_go_on(search, at)) return false;
+        int rc = is_message(s, search->window, *position, *entry * s->index_spacing);
+        if (rc < 0) search->code = rc;
+        if (rc == 1) return true;
+        if (rc < 0 || !may_go_on(search, at)) return false;
     }
     search->tries--; /* a page without an entry */
     return false;
@@ -138,6 +142,7 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
             out->sequence = entry * s->index_spacing;
             return TAPE_OK;
         }
+        if (search->code < 0) return search->code;
         if (rc == TAPE__BEYOND_END) {
             may_go_on(search, outer + (uint64_t)page * 8);
             rc = TAPE_OK;
@@ -149,14 +154,14 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
 int tape__excerpt_index_find(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                              tape__cursor_t *out)
 {
-    search_t search = {w, TRIES_MAX, 0};
+    search_t search = {w, TRIES_MAX, TAPE_OK, 0};
     return find(s, sequence, &search, out);
 }
 
 int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                                    tape__cursor_t *out)
 {
-    search_t search = {w, TRIES_MAX, 0};
+    search_t search = {w, TRIES_MAX, TAPE_OK, 0};
     int rc = find(s, sequence, &search, out);
     if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
     return tape__cycle_store_bad(s, search.led_nowhere,

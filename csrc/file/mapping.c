@@ -15,6 +15,12 @@ enum {
     ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
 };
 
+/* What has the name of a file and is none is passed over. */
+static int is_a_directory(const char *path)
+{
+    return tape__fail(TAPE_ENOTFOUND, path, -1, "%s: a directory, where a file should be", path);
+}
+
 int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
 {
     memset(file, 0, sizeof *file);
@@ -22,6 +28,7 @@ int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
     if ((size_t)snprintf(file->path, sizeof file->path, "%s", path) >= sizeof file->path)
         return tape__fail(TAPE_EINVAL, path, -1, "the path is too long");
     int fd = tape__open_file(path, writable ? TAPE__RDWR : TAPE__RDONLY);
+    if (fd == -EISDIR) return is_a_directory(path);
     if (fd < 0) return tape__fail_errno(-fd, path, "opening");
     file->fd = fd;
     file->writable = writable;
@@ -33,6 +40,7 @@ int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
     }
     if (!st.is_regular) {
         tape__mapping_close(file);
+        if (st.is_directory) return is_a_directory(path);
         return tape__fail(TAPE_ECORRUPT, path, -1, "%s: not a regular file", path);
     }
     file->size = st.size;
@@ -56,11 +64,12 @@ int tape__mapping_refresh(tape__file_t *file)
     return TAPE_OK;
 }
 
-bool tape__mapping_has_its_name(const tape__file_t *file)
+int tape__mapping_has_its_name(const tape__file_t *file)
 {
     tape__stat_t st;
     int rc = tape__stat_path(file->path, &st);
-    if (rc < 0) return rc != -ENOENT && rc != -ENOTDIR; /* else it cannot be known */
+    if (rc == -ENOENT || rc == -ENOTDIR) return 0;
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "asking whether the file was deleted");
     return st.inode == file->inode && st.device == file->device;
 }
 
@@ -104,12 +113,12 @@ int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, 
     /* Always ask: an old Java writer may have shrunk the file since (format.md 11.2). */
     int rc = tape__mapping_refresh(file);
     if (rc != TAPE_OK) return rc;
-    uint64_t limit = tape__align_up(file->size, page);
+    /* To the byte, not to the page: behind the end of a file that was cut there are only zeros. */
+    const uint64_t limit = file->size;
     if (end > limit) return TAPE__BEYOND_END;
     uint64_t start = tape__align_down(position, WINDOW_GRAIN);
     if (tape__add_overflows(start, prefer, &wanted)) wanted = end;
     uint64_t size = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit) - start;
-    size = tape__align_up(size, page);
     uint8_t *base;
     rc = tape__map(file->fd, start, (size_t)size, file->writable, &base);
     if (rc < 0) return tape__fail_errno(-rc, file->path, "mapping");

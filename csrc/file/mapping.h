@@ -2,7 +2,7 @@
  *
  * A cycle file is tens of megabytes long, mostly hole, and grows; one looks at it through windows,
  * each a mapped range that is moved when another range is wanted. Every window is bounded by the
- * size of the file at the time of mapping, rounded up to a page: touching a page behind the end of
+ * size of the file at the time of mapping: touching a page behind the end of
  * a file kills the process (format.md 11.2).
  */
 #ifndef TAPE_MAPPING_H
@@ -39,8 +39,9 @@ void tape__mapping_close(tape__file_t *file);
 /* Asks for the file's size again. */
 int tape__mapping_refresh(tape__file_t *file);
 
-/* Whether the path still leads to this file: false when somebody deleted, moved or replaced it. */
-bool tape__mapping_has_its_name(const tape__file_t *file);
+/* Whether the path still leads to this file: 1, 0 when somebody deleted, moved or replaced it, or a
+ * code. */
+int tape__mapping_has_its_name(const tape__file_t *file);
 /* Makes the file at least `size` bytes long, under the lock on the whole file that every enlarging
  * process takes (format.md 11.2): one that computed its step from an older size could cut it
  * otherwise. TAPE_OK or a code. */

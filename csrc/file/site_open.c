@@ -49,7 +49,7 @@ static int check_not_version_4(const char *path, const tape__contents_t *c)
     snprintf(file, sizeof file, "%s/%s", path, c->cycle_file);
     int rc = tape__cycle_store_open(&store, file, 0, false);
     if (rc == TAPE_OK) tape__cycle_store_close(&store);
-    return rc == TAPE_EUNSUPPORTED ? rc : TAPE_OK;
+    return rc == TAPE_ECORRUPT || rc == TAPE_ENOTFOUND || rc == TAPE__NOT_READY ? TAPE_OK : rc;
 }
 
 int tape__site_look(const tape__site_t *site, tape__contents_t *c)
@@ -81,7 +81,9 @@ int tape__site_look(const tape__site_t *site, tape__contents_t *c)
 
 int tape__site_check_filesystem(const tape__site_t *site)
 {
-    const char *name = tape__unshared_filesystem(site->path);
+    const char *name;
+    int rc = tape__unshared_filesystem(site->path, &name);
+    if (rc < 0) return tape__fail_errno(-rc, site->path, "asking for the file system");
     if (!name) return TAPE_OK;
     return tape__fail(TAPE_EFILESYSTEM, site->path, -1, "%s is on %s", site->path, name);
 }

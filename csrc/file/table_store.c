@@ -132,9 +132,10 @@ static birth_t birth_state(tape__table_store_t *t, uint32_t *word, int *rc)
 }
 
 /* A creator holds a lock on the file (5.3); without one, an unfinished file is an abandoned one. */
-static bool creator_at_work(tape__table_store_t *t)
+static int creator_at_work(tape__table_store_t *t)
 {
-    return tape__range_is_locked(t->file.fd, 0, 0) > 0;
+    int rc = tape__range_is_locked(t->file.fd, 0, 0);
+    return rc < 0 ? tape__fail_errno(-rc, t->file.path, "asking who is creating the file") : rc;
 }
 
 static int await_birth(tape__table_store_t *t, uint32_t *word)
@@ -146,7 +147,9 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
         if (rc < 0) return rc;
         if (state == READY) return TAPE_OK;
         int64_t now = tape__monotonic_ns();
-        if (t->file.writable && creator_at_work(t)) active = now;
+        int at_work = t->file.writable ? creator_at_work(t) : 0;
+        if (at_work < 0) return at_work;
+        if (at_work) active = now;
         if (now - active > ABANDONED_AFTER_NS)
             return tape__fail(TAPE_ECORRUPT, t->file.path, 0,
                               state == AWAIT_SIZE

@@ -198,7 +198,7 @@ int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
 /* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
 int tape__tailer_stand_at_start(tape_tailer_t *t);
 /* Whether the file in hand has no name any more, so that nobody will write to it. */
-bool tape__tailer_is_deleted(const tape_tailer_t *t);
+int tape__tailer_is_deleted(const tape_tailer_t *t);
 /* Enters the newest cycle below the one in hand. 1, 0 when there is none, or a code. */
 int tape__tailer_enter_earlier(tape_tailer_t *t);
 /* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */

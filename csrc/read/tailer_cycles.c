@@ -1,12 +1,14 @@
 /* tailer_cycles.c - which cycle file a tailer reads, and going on to the next (format.md 9.5).
  *
  * Without END_OF_DATA a tailer stays, even if newer cycles exist: a late writer may still append
- * there. A file that was deleted is left at its end all the same: nobody can end it any more.
+ * there, until the cycle's time is over and the write lock was free. A file that was deleted is
+ * left at its end all the same: nobody can end it any more.
  */
 #include "base/platform.h"
 #include "file/cycle_chain.h"
 #include "read/tailer.h"
 
+enum { NEWER_MAX = 64 }; /* so many cycles are looked into for a message */
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
 
 void tape__tailer_leave_cycle(tape_tailer_t *t)
@@ -63,13 +65,12 @@ static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 {
     tape__listing_t *l = &t->site->listing;
     int64_t highest = tape__listing_highest_word(l);
-    if (tape__listing_exists(l, from)) {
-        *cycle = from;
-        return 1;
-    }
+    int rc = tape__listing_exists(l, from);
+    *cycle = from;
+    if (rc != 0) return rc;
     /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
     if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
-    int rc = tape__listing_above(l, from, &t->neighbours, cycle);
+    rc = tape__listing_above(l, from, &t->neighbours, cycle);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
@@ -123,9 +124,10 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 
 /* Asked *after* a neighbour was looked for: who deletes cycles begins with the oldest, so when one
  * beyond ours was gone, ours was gone, too. */
-bool tape__tailer_is_deleted(const tape_tailer_t *t)
+int tape__tailer_is_deleted(const tape_tailer_t *t)
 {
-    return !tape__mapping_has_its_name(&t->store.file);
+    int named = tape__mapping_has_its_name(&t->store.file);
+    return named < 0 ? named : !named;
 }
 
 static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
@@ -144,17 +146,65 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     int64_t here = t->store.cycle, cycle;
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != 1) return rc;
-    bool deleted = cycle > here + 1 && tape__tailer_is_deleted(t);
+    int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : 0;
+    if (deleted < 0) return deleted;
     rc = enter_usable(t, &cycle);
     if (rc != 1) return rc;
     if (deleted) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
     return 1;
 }
 
+/* Whether a cycle behind the one in hand has messages: 1, 0 or a code. */
+static int newer_has_messages(tape_tailer_t *t)
+{
+    int64_t cycle = t->store.cycle;
+    for (int tries = 0; tries < NEWER_MAX; tries++) {
+        tape__cycle_store_t store;
+        tape__window_t window = {0};
+        tape__chain_end_t end = {.last_position = 0};
+        int rc = tape__listing_above(&t->site->listing, cycle + 1, &t->neighbours, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        rc = tape__tailer_open_file(t->site, cycle, &store);
+        if (rc == 0) continue;
+        if (rc < 0) return rc;
+        rc = tape__cycle_chain_find_end(&store, &window, &end);
+        tape__window_close(&window);
+        tape__cycle_store_close(&store);
+        if (rc < 0 && rc != TAPE_ECORRUPT) return rc;
+        if (rc == TAPE_OK && end.end.sequence > 0) return 1;
+    }
+    return 0;
+}
+
+/* Java makes cycles without END_OF_DATA (format.md 9.2), and nobody may ever come to write it. When
+ * the time of the cycle is over and the write lock was free since, nobody writes there any more:
+ * who takes the lock reads the clock afterwards. So one goes on, without a byte being written. */
+static int leave_unfinished(tape_tailer_t *t)
+{
+    tape__site_t *site = t->site;
+    const tape_roll_cycle_t *r = site->settings.roll_cycle;
+    int64_t over =
+        tape__roll_cycle_start_ms(r, site->listing.epoch_ms, t->store.cycle) + r->length_ms;
+    if (!site->has_table || tape__site_clock_ms(site) < over) return 0;
+    int rc = newer_has_messages(t);
+    if (rc != 1) return rc;
+    const uint64_t *lock = tape__table_store_cell(&site->table, "chronicle.write.lock");
+    /* order[write_lock]: what the last holder wrote is seen below. */
+    if (!lock || OBSERVE64(write_lock, lock) != TAPE__MIN64) return 0;
+    rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+    if (rc != TAPE_OK) return rc;
+    tape__word_kind_t kind = tape__word_kind(t->at.word);
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
+    return tape__tailer_enter_later(t);
+}
+
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
     int64_t from = tape__tailer_next_index(t), cycle;
-    if (!may_look(t) || !tape__tailer_is_deleted(t)) return 0;
+    if (!may_look(t)) return 0;
+    int deleted = tape__tailer_is_deleted(t);
+    if (deleted < 0) return deleted;
+    if (!deleted) return leave_unfinished(t);
     /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
     int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
     if (rc != TAPE_OK) return rc;
@@ -171,11 +221,13 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
 
 /* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
  * Java's; if that is damaged, as far as the index leads. */
-static void stand_at_last(tape_tailer_t *t)
+static int stand_at_last(tape_tailer_t *t)
 {
     tape__chain_end_t end;
-    bool known = tape__cycle_chain_find_end(&t->store, &t->window, &end) == TAPE_OK;
-    t->at.sequence = known ? end.end.sequence - 1 : INT64_MAX;
+    t->at.sequence = INT64_MAX; /* also when a call fails: the next one looks again */
+    int rc = tape__cycle_chain_find_end(&t->store, &t->window, &end);
+    if (rc == TAPE_OK) t->at.sequence = end.end.sequence - 1;
+    return rc == TAPE_ECORRUPT ? TAPE_OK : rc;
 }
 
 int tape__tailer_enter_earlier(tape_tailer_t *t)
@@ -184,11 +236,13 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
     for (int64_t below = here, cycle;; below = cycle) {
         int rc = tape__listing_below(&t->site->listing, below - 1, &t->neighbours, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        bool gap = cycle < here - 1 && tape__tailer_is_deleted(t);
+        int gap = cycle < here - 1 ? tape__tailer_is_deleted(t) : 0;
+        if (gap < 0) return gap;
         rc = tape__tailer_open_cycle(t, cycle);
         if (rc == 0) continue; /* half-made, or deleted meanwhile */
         if (rc < 0) return rc;
-        stand_at_last(t);
+        rc = stand_at_last(t);
+        if (rc < 0) return rc;
         if (gap && t->at.sequence != INT64_MAX)
             note_gap(t, tape__tailer_next_index(t) + 1, first_of(t, here));
         return 1;

@@ -122,7 +122,7 @@ static bool is_deleted_by_now(tape_tailer_t *t)
     if (t->believed_until_ms - now > 0 && t->believed_until_ms - now <= BELIEVED_MS &&
         listing == t->believed_listing)
         return false;
-    if (tape__tailer_is_deleted(t)) return true;
+    if (tape__tailer_is_deleted(t) != 0) return true; /* not known: it is opened by its name */
     t->believed_until_ms = now + BELIEVED_MS;
     t->believed_listing = listing;
     return false;

@@ -13,12 +13,12 @@
 static int check_directory(const tape__site_t *site)
 {
     tape__stat_t st;
-    bool there = site->has_table ? tape__mapping_has_its_name(&site->table.file)
-                              : tape__stat_path(site->path, &st) != -ENOENT;
-    return there ? TAPE_OK
-                 : tape__fail(TAPE_ENOTFOUND, site->path, -1,
-                              "%s was deleted or replaced while the queue was open; close the "
-                              "queue and open it again", site->path);
+    int there = site->has_table ? tape__mapping_has_its_name(&site->table.file)
+                             : tape__stat_path(site->path, &st) != -ENOENT;
+    if (there != 0) return there < 0 ? there : TAPE_OK;
+    return tape__fail(TAPE_ENOTFOUND, site->path, -1,
+                      "%s was deleted or replaced while the queue was open; close the queue and "
+                      "open it again", site->path);
 }
 
 int tape__look(tape_tailer_t *t, int64_t now)

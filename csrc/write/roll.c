@@ -166,19 +166,19 @@ static int list_the_unlisted(tape__writer_t *w, int64_t now)
     int64_t highest = tape__listing_highest_word(&w->site->listing);
     int rc = TAPE_OK;
     if (highest != TAPE__NO_CYCLE && now - highest <= TAPE__FEW_NAMES) {
-        for (int64_t c = highest + 1; c <= now; c++)
-            if (tape__listing_exists(&w->site->listing, c)) last = c;
+        for (int64_t c = highest + 1; rc >= 0 && c <= now; c++)
+            if ((rc = tape__listing_exists(&w->site->listing, c)) == 1) last = c;
     } else {
         rc = tape__listing_scan(&w->site->listing, &first, &last);
     }
-    if (rc != TAPE_OK) return rc;
+    if (rc < 0) return rc;
     if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
         tape__listing_add(&w->site->listing, first);
     if (last > now) last = now; /* who made a newer one lists it, or left it half made */
-    if (last != TAPE__NO_CYCLE && (highest == TAPE__NO_CYCLE || highest < last) &&
-        tape__listing_exists(&w->site->listing, last))
-        tape__listing_add(&w->site->listing, last);
-    return TAPE_OK;
+    if (last == TAPE__NO_CYCLE || (highest != TAPE__NO_CYCLE && highest >= last)) return TAPE_OK;
+    rc = tape__listing_exists(&w->site->listing, last);
+    if (rc == 1) tape__listing_add(&w->site->listing, last);
+    return rc < 0 ? rc : TAPE_OK;
 }
 
 /* The writer stands in the file of `cycle`, at its end; or *actions tells what is to be done. */
@@ -245,11 +245,14 @@ static int look_after_files(tape__writer_t *w)
     if (w->open && pulse == w->listing_seen && now >= w->looked_ms &&
         now < w->looked_ms + LOOK_EVERY_MS)
         return TAPE_OK;
-    if (!tape__mapping_has_its_name(&w->site->table.file))
+    int named = tape__mapping_has_its_name(&w->site->table.file);
+    if (named == 0)
         return tape__fail(TAPE_ENOTFOUND, w->site->table.file.path, -1,
                           "%s was deleted or replaced while the queue was open; close the queue "
                           "and open it again", w->site->table.file.path);
-    if (w->open && !tape__mapping_has_its_name(&w->store.file)) {
+    if (named == 1 && w->open) named = tape__mapping_has_its_name(&w->store.file);
+    if (named < 0) return named;
+    if (named == 0) {
         COUNT64(counters, &w->files_lost, 1);
         tape__writer_leave_cycle(w);
     }
