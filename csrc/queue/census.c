@@ -155,8 +155,7 @@ int64_t tape_queue_first_index(tape_queue_t *q)
     rc = tape__tailer_find_forward(&t);
     int64_t index = rc;
     if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence);
-    tape__tailer_leave_cycle(&t);
-    tape__free(t.neighbours);
+    tape__tailer_end(&t);
     tape__queue_leave(q);
     if (rc == 0) return no_message(q);
     return index;
@@ -179,8 +178,7 @@ int64_t tape_queue_last_index(tape_queue_t *q)
         }
     }
     if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
-    tape__tailer_leave_cycle(&t);
-    tape__free(t.neighbours);
+    tape__tailer_end(&t);
     tape__queue_leave(q);
     if (rc == 0) return no_message(q);
     return rc < 0 ? rc : index;

@@ -193,6 +193,8 @@ int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_
 /* Leaves the cycle in hand and stands before the first message of another one. */
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
 void tape__tailer_leave_cycle(tape_tailer_t *t);
+/* Gives back all that it holds but its name. */
+void tape__tailer_end(tape_tailer_t *t);
 /* Both in one. */
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
 /* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */

@@ -23,6 +23,15 @@ void tape__tailer_leave_cycle(tape_tailer_t *t)
     t->trail.count = 0;
 }
 
+void tape__tailer_end(tape_tailer_t *t)
+{
+    tape__tailer_leave_cycle(t);
+    tape__free(t->trail.positions);
+    tape__free(t->neighbours);
+    t->trail.positions = NULL;
+    t->neighbours = NULL;
+}
+
 int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
 {
     char path[TAPE__PATH_SIZE];

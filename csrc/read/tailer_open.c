@@ -76,8 +76,7 @@ int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options, 
             tape__site_add_child(site, &t->child);
             *out = t;
         } else {
-            tape__tailer_leave_cycle(t);
-            tape__free(t->neighbours);
+            tape__tailer_end(t);
             tape__free(t);
         }
     } else {
@@ -112,8 +111,7 @@ int tape_tailer_close(tape_tailer_t *t)
     }
     give_back(t, true);
     if (t->watch) t->hooks->release(t);
-    tape__free(t->trail.positions);
-    tape__free(t->neighbours);
+    tape__tailer_end(t);
     tape__site_t *site = t->site;
     tape__tailer_leave(t); /* who shuts the site finds nothing left to do */
     tape__site_remove_child(site, &t->child);
