@@ -161,7 +161,7 @@ int tape__fail(int code, const char *file, int64_t position, const char *format,
     return code;
 }
 
-static int code_of_errno(int system_errno)
+int tape__error_of_errno(int system_errno)
 {
     switch (system_errno) {
     case ENOSPC:
@@ -186,8 +186,8 @@ int tape__fail_errno(int system_errno, const char *file, const char *doing)
     char reason[128];
     if (strerror_r(system_errno, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "errno %d", system_errno);
-    int code = tape__fail(code_of_errno(system_errno), file, -1, "%s%s%s: %s", file ? file : "",
-                          file ? ": " : "", doing, reason);
+    int code = tape__fail(tape__error_of_errno(system_errno), file, -1, "%s%s%s: %s",
+                          file ? file : "", file ? ": " : "", doing, reason);
     last_failure.facts.system_errno = system_errno;
     return code;
 }

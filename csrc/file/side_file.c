@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "format/file_names.h"
@@ -74,8 +75,9 @@ uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page)
 {
     int fd = open_side(directory);
     if (fd < 0) return NULL;
-    int rc = tape__file_reserve(fd, 0, TAPE__NOTICE_PAGE) == -ENOSPC ? -ENOSPC : 0;
-    if (rc == 0) rc = tape__map(fd, 0, TAPE__NOTICE_PAGE, true, page);
+    int rc = tape__file_reserve(fd, 0, TAPE__NOTICE_PAGE);
+    bool full = rc < 0 && tape__error_of_errno(-rc) == TAPE_ENOSPC;
+    if (!full) rc = tape__map(fd, 0, TAPE__NOTICE_PAGE, true, page);
     tape__close_file(fd);
     return rc < 0 ? NULL : (uint32_t *)(void *)(*page + NOTICE_AT);
 }

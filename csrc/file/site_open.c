@@ -111,9 +111,9 @@ void tape__site_bind_listing(tape__site_t *site)
     l->roll_cycle = site->settings.roll_cycle;
     l->epoch_ms = tape__roll_cycle_epoch(site->settings.roll_cycle, site->settings.epoch_ms);
     if (!site->has_table) return;
-    l->lowest = tape__table_store_cell(&site->table, "listing.lowestCycle");
-    l->highest = tape__table_store_cell(&site->table, "listing.highestCycle");
-    l->mod_count = tape__table_store_cell(&site->table, "listing.modCount");
+    l->lowest = tape__table_store_cell(&site->table, TAPE__KEY_LOWEST);
+    l->highest = tape__table_store_cell(&site->table, TAPE__KEY_HIGHEST);
+    l->mod_count = tape__table_store_cell(&site->table, TAPE__KEY_MOD_COUNT);
 }
 
 int tape__site_open_to_read(tape__site_t *site, bool any_filesystem)

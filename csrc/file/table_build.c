@@ -66,11 +66,11 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
         const char *key;
         uint64_t value;
     } cells[] = {
-        {"listing.highestCycle", (uint64_t)(any ? highest : INT32_MIN)},
-        {"listing.lowestCycle", (uint64_t)(any ? lowest : INT32_MAX)},
-        {"listing.modCount", 0},
-        {"chronicle.write.lock", TAPE__MIN64},
-        {"chronicle.append.lock", TAPE__MIN64},
+        {TAPE__KEY_HIGHEST, (uint64_t)(any ? highest : INT32_MIN)},
+        {TAPE__KEY_LOWEST, (uint64_t)(any ? lowest : INT32_MAX)},
+        {TAPE__KEY_MOD_COUNT, 0},
+        {TAPE__KEY_WRITE_LOCK, TAPE__LOCK_FREE},
+        {TAPE__KEY_APPEND_LOCK, TAPE__LOCK_FREE},
         {"chronicle.lastIndexReplicated", (uint64_t)-1},
         {"chronicle.lastAcknowledgedIndexReplicated", (uint64_t)-1},
         {"chronicle.lastIndexMSynced", (uint64_t)-1},

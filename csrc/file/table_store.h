@@ -13,6 +13,7 @@
 #define TAPE_TABLE_STORE_H
 
 #include "file/mapping.h"
+#include "format/table_keys.h"
 #include "tape.h"
 
 #define TAPE__MIN64 UINT64_C(0x8000000000000000)

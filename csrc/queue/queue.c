@@ -84,8 +84,7 @@ static int64_t or_none(int64_t cycle) { return cycle == TAPE__NO_CYCLE ? -1 : cy
 static int64_t holder_of(const tape_queue_t *q)
 {
     if (!q->site.has_table || !q->writer.lock.word) return 0;
-    uint64_t word = OBSERVE64(write_lock, q->writer.lock.word);
-    return word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF);
+    return tape__table_keys_holder(OBSERVE64(write_lock, q->writer.lock.word));
 }
 
 int tape_queue_refresh(tape_queue_t *q)

@@ -58,7 +58,7 @@ static int bind_words(tape_queue_t *q, const tape_queue_options_t *o)
 {
     if (!q->site.read_only) return tape__writer_bind(&q->writer, o);
     if (q->site.has_table)
-        q->writer.lock.word = tape__table_store_cell(&q->site.table, "chronicle.write.lock");
+        q->writer.lock.word = tape__table_store_cell(&q->site.table, TAPE__KEY_WRITE_LOCK);
     return TAPE_OK;
 }
 
