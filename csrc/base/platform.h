@@ -43,6 +43,9 @@ int tape__fault_hits(void);
 int tape__fault_due(tape__op_t op); /* for platform_wait.c: an errno, or 0 */
 #endif
 
+/* The smallest block of a file system, and page. */
+enum { TAPE__BLOCK = 4096 };
+
 /* Of a buffer for a path: a queue's directory (site.h), a name of 255 bytes, and a suffix. */
 enum { TAPE__PATH_SIZE = 1200 };
 

@@ -5,13 +5,15 @@
 #include "base/platform.h"
 #include "file/cycle_chain.h"
 
+enum { HEADER_READ = 1024 }; /* those of Java and of tape end before */
+
 /* The pair as it stands in the first bytes of the file; false when the two do not belong together,
  * are not among them, or the sequence is one for which there is no room before the position. */
 static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t size,
                     uint64_t *position, int64_t *sequence)
 {
     const int shift = s->sequence_shift;
-    if (!s->has_pair || s->write_position_at + 16 > size) return false;
+    if (!s->has_pair || s->write_position_at + TAPE__PAIR_SIZE > size) return false;
     *position = tape__get_u64(head + s->write_position_at);
     uint64_t word = tape__get_u64(head + s->write_position_at + 8);
     *sequence = tape__pair_sequence(shift, word);
@@ -42,7 +44,7 @@ static bool word_behind(const tape__cycle_store_t *s, int fd, uint64_t position,
  * message that the pair names proves that it was the last one. */
 static bool measure_finished(tape__cycle_store_t *s, int fd, tape__extent_t *out)
 {
-    uint8_t head[1024];
+    uint8_t head[HEADER_READ];
     uint64_t position, end;
     int64_t sequence;
     uint32_t word;

@@ -21,13 +21,14 @@ static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
                       const char *event, uint64_t *first)
 {
     if (position < s->first_document || (s->aligned && position % 4 != 0)) return TAPE__BEYOND_END;
-    int rc = tape__window_cover(w, &s->file, position, 4, tape__excerpt_index_bound(s));
+    const uint64_t bound = tape__excerpt_index_bound(s->index_count);
+    int rc = tape__window_cover(w, &s->file, position, 4, bound);
     if (rc != TAPE_OK) return rc;
     uint32_t word = tape__excerpt_observe(tape__window_at(w, position), s->aligned);
     uint64_t length = tape__word_length(word);
-    if (tape__word_kind(word) != TAPE__WORD_META || length > tape__excerpt_index_bound(s))
+    if (tape__word_kind(word) != TAPE__WORD_META || length > bound)
         return TAPE__BEYOND_END;
-    rc = tape__window_cover(w, &s->file, position, 4 + length, tape__excerpt_index_bound(s));
+    rc = tape__window_cover(w, &s->file, position, 4 + length, bound);
     if (rc != TAPE_OK) return rc;
     tape__wire_t in = {tape__window_at(w, position + 4), (size_t)length, 0, position + 4};
     tape__text_t name;
@@ -54,7 +55,7 @@ int tape__excerpt_index_open_outer(tape__cycle_store_t *s, uint64_t *first)
 /* Where index2index says that page `page` is; 0: there is none. */
 static uint64_t page_position(const tape__cycle_store_t *s, uint64_t outer, int64_t page)
 {
-    return OBSERVE64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8));
+    return OBSERVE64(index_entry, tape__excerpt_index_page_cell(s, outer, page));
 }
 
 /* Opens page `page`. */
@@ -111,7 +112,7 @@ static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, s
 {
     int64_t column = *entry & (s->index_count - 1);
     for (; column >= 0; column--, --*entry) {
-        uint64_t at = first + (uint64_t)column * 8;
+        uint64_t at = first + (uint64_t)column * TAPE__ENTRY_SIZE;
         /* order[index_entry]: the message before its entry. */
         *position = OBSERVE64(index_entry, tape__window_u64(&s->page, at));
         if (*position == 0) continue;
@@ -144,7 +145,7 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
         }
         if (search->code < 0) return search->code;
         if (rc == TAPE__BEYOND_END) {
-            may_go_on(search, outer + (uint64_t)page * 8);
+            may_go_on(search, outer + (uint64_t)page * TAPE__ENTRY_SIZE);
             rc = TAPE_OK;
         }
     }

@@ -40,15 +40,25 @@ int64_t tape__excerpt_index_next(const tape__cycle_store_t *s);
 
 /* ---- for who adds entries (write/index_write.h) ---- */
 
-/* Largest document that an index array of this file can be: event name, padding and counts. */
-static inline uint64_t tape__excerpt_index_bound(const tape__cycle_store_t *s)
+enum {
+    TAPE__ENTRY_SIZE = 8,
+    TAPE__ARRAY_HEAD_MAX = 64 /* of index2index and of a page: event name, padding and counts */
+};
+/* Largest document that an array of so many entries can be. */
+static inline uint64_t tape__excerpt_index_bound(int64_t index_count)
 {
-    return (uint64_t)s->index_count * 8 + 64;
+    return (uint64_t)index_count * TAPE__ENTRY_SIZE + TAPE__ARRAY_HEAD_MAX;
 }
 /* Open index2index and page number `page`; *first is the offset of the first element in the window
  * `outer` or `page` of the store, and `used` stands 8 bytes before it. TAPE_OK, TAPE__BEYOND_END
  * (there is none) or a code. */
 int tape__excerpt_index_open_outer(tape__cycle_store_t *s, uint64_t *first);
 int tape__excerpt_index_open_page(tape__cycle_store_t *s, int64_t page, uint64_t *first);
+/* In the open index2index, the word that leads to page number `page`. */
+static inline uint64_t *tape__excerpt_index_page_cell(const tape__cycle_store_t *s, uint64_t outer,
+                                                      int64_t page)
+{
+    return tape__window_u64(&s->outer, outer + (uint64_t)page * TAPE__ENTRY_SIZE);
+}
 
 #endif

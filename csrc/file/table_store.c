@@ -19,7 +19,10 @@
 
 enum {
     ENTRIES_END = 64 * 1024, /* Java adds none that begins later (format.md 5.2) */
-    KEY_MAX = 512
+    KEY_MAX = 512,
+    BODY_REST = 64,  /* of an entry but for its key: codes, padding, the cell */
+    CELL_SIZE = 8,
+    ZERO_BEHIND = 8  /* zeroed behind a new entry */
 };
 #define LOCK_BYTE UINT64_C(0x7FFFFFFFFFFFFFFE)
 #define CREATION_TIMEOUT_NS INT64_C(10000000000)
@@ -82,11 +85,13 @@ static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
 static bool entry_is_hidden(const tape__table_store_t *t, uint64_t at)
 {
     uint64_t rest = tape__min_u64(t->window.size, TAPE__TABLE_SIZE), cell;
-    if (at + 8 > rest) return false;
+    if (at + TAPE__WORD_SIZE + CELL_SIZE > rest) return false;
     tape__wire_t w = {tape__window_at(&t->window, at + 4), (size_t)(rest - at - 4), 0, at + 4};
     tape__text_t key;
     if (!tape__wire_name(&w, &key) || key.length == 0 || !tape__wire_bound(&w, &cell)) return false;
-    return cell + 12 <= rest && tape__get_u32(tape__window_at(&t->window, cell + 8)) != 0;
+    const uint64_t behind = cell + CELL_SIZE; /* where the next entry's header word stands */
+    return behind + TAPE__WORD_SIZE <= rest &&
+           tape__get_u32(tape__window_at(&t->window, behind)) != 0;
 }
 
 static bool being_added(const tape__table_store_t *t, uint64_t at)
@@ -253,7 +258,7 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
     for (;;) { /* Java may add `normalisedEOFsTo` without the byte lock: then the CLAIM fails */
         search_t s = search(t, key);
         if (s.cell) return s.cell;
-        uint8_t body[KEY_MAX + 64];
+        uint8_t body[KEY_MAX + BODY_REST];
         uint64_t cell;
         size_t length = tape__table_build_entry(body, sizeof body, s.end + 4, key, initial, &cell);
         if (s.end == 0) {
@@ -262,14 +267,14 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
             return NULL;
         }
         if (length == 0 || s.end >= ENTRIES_END ||
-            !tape__window_has(&t->window, s.end, 4 + length + 8)) {
+            !tape__window_has(&t->window, s.end, TAPE__WORD_SIZE + length + ZERO_BEHIND)) {
             tape__fail(TAPE_EIO, t->file.path, (int64_t)s.end, "%s: the table store is full",
                        t->file.path);
             return NULL;
         }
         memcpy(tape__window_at(&t->window, s.end + 4), body, length);
         /* The next word may hold what a process left that died over a longer entry. */
-        memset(tape__window_at(&t->window, s.end + 4 + length), 0, 8);
+        memset(tape__window_at(&t->window, s.end + 4 + length), 0, ZERO_BEHIND);
         /* order[table_entry]: key and value before the header word */
         if (CLAIM32(table_entry, tape__window_u32(&t->window, s.end), 0, (uint32_t)length))
             return tape__window_u64(&t->window, cell);

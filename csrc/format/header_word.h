@@ -23,6 +23,13 @@
 #define TAPE__END_OF_DATA 0xC0000000u
 #define TAPE__LENGTH_MAX 0x3FFFFFFFu
 
+enum {
+    TAPE__WORD_SIZE = 4,
+    /* What must be in the file behind a document: END_OF_DATA, and the sign that Java writes behind
+     * it (9.1). Until then it is 0. */
+    TAPE__END_ROOM = 8
+};
+
 typedef enum {
     TAPE__WORD_FREE,       /* 0 */
     TAPE__WORD_DATA,       /* a complete message */

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { TAPE__PAIR_SIZE = 16 };
+
 static inline int tape__pair_log2(int64_t power) { return 63 - __builtin_clzll((uint64_t)power); }
 
 /* How many low bits of [1] number the message: enough for all that the index can number, and 32 at

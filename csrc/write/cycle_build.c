@@ -19,6 +19,8 @@
 #include "format/wire.h"
 #include "write/index_write.h"
 
+enum { HEADER_ROOM = 1024, CACHE_LINE = 64, PADDING_MAX = 4 };
+
 /* Where the bound words of the new file are. */
 typedef struct {
     uint64_t pair, index2index, last_index, end;
@@ -47,7 +49,8 @@ static bool put_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *
     tape__wire_put_field(&o, "dataFormat");
     tape__wire_put_int(&o, 1);
     tape__wire_end_block(&o, store);
-    if ((o.origin + o.at) % 64 > 60) tape__wire_pad(&o, 64, 0); /* format.md 4.2, last paragraph */
+    const uint64_t in_line = (o.origin + o.at) % CACHE_LINE; /* format.md 4.2, last paragraph */
+    if (in_line > CACHE_LINE - TAPE__WORD_SIZE) tape__wire_pad(&o, CACHE_LINE, 0);
     tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
     p->end = tape__next_position(0, (uint32_t)o.at, true);
     return !o.overflow;
@@ -56,6 +59,7 @@ static bool put_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *
 static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
 {
     const tape_roll_cycle_t *r = n->roll_cycle;
+    const int shift = tape__pair_shift(r->index_count, r->index_spacing);
     places_t p;
     if (!put_header(file, capacity, r, &p)) return false;
     uint64_t outer_at = p.end, at = p.end;
@@ -63,12 +67,10 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     uint64_t page_at = at;
     uint64_t page = tape__index_write_put(file, capacity, &at, "index", r->index_count);
     uint32_t length = (uint32_t)(n->frame_size + n->size);
-    if (!outer || !page || at + 4 + length + 8 > capacity) return false;
+    if (!outer || !page || at + TAPE__WORD_SIZE + length + TAPE__END_ROOM > capacity) return false;
     tape__put_u32(file + at, length);
     memcpy(file + at + 4, n->frame, n->frame_size);
     memcpy(file + at + 4 + n->frame_size, n->data, n->size);
-    tape__cycle_store_t s = {.index_count = r->index_count, .index_spacing = r->index_spacing};
-    s.sequence_shift = tape__pair_shift(r->index_count, r->index_spacing);
     tape__put_u64(file + p.index2index, outer_at);
     tape__put_u64(file + outer, page_at);
     tape__put_u64(file + outer - 8, 1); /* used */
@@ -76,15 +78,15 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     tape__put_u64(file + page - 8, 1);
     tape__put_u64(file + p.last_index, (uint64_t)r->index_spacing);
     tape__put_u64(file + p.pair, at);
-    tape__put_u64(file + p.pair + 8, tape__cycle_store_pair_word(&s, at, 0));
+    tape__put_u64(file + p.pair + 8, tape__pair_word(shift, at, 0));
     return true;
 }
 
 int tape__cycle_build(const tape__new_file_t *n)
 {
     /* header, two arrays and the message, with room for paddings */
-    uint64_t used = 1024 + 2 * ((uint64_t)n->roll_cycle->index_count * 8 + 64) + n->frame_size +
-                    n->size + 16;
+    uint64_t used = HEADER_ROOM + 2 * tape__excerpt_index_bound(n->roll_cycle->index_count) +
+                    n->frame_size + n->size + TAPE__WORD_SIZE + TAPE__END_ROOM + PADDING_MAX;
     used = tape__align_up(used, tape__page_size());
     uint8_t *file = NULL;
     const char *doing = "creating a cycle file";

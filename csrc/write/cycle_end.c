@@ -148,7 +148,8 @@ tape__end_state_t tape__cycle_end_state(const tape__cycle_store_t *s, const tape
     case TAPE__WORD_INCOMPLETE: break;
     default: return TAPE__END_COMPLETE;
     }
-    bool fits = c->position + 4 + length + 8 <= s->file.size; /* nobody reserves more */
+    /* Nobody reserves more than is in the file. */
+    bool fits = c->position + TAPE__WORD_SIZE + length + TAPE__END_ROOM <= s->file.size;
     return fits && length > 0 && !(c->word & TAPE__META_DATA) ? TAPE__END_RESERVED : TAPE__END_OPEN;
 }
 
@@ -230,8 +231,8 @@ int tape__cycle_end_find_to_seal(tape__cycle_store_t *s, tape__window_t *w, tape
  * Where blocks cannot be reserved it is touched all the same. */
 static int reserve_mark(tape__cycle_store_t *s, uint64_t at)
 {
-    int rc = tape__file_reserve(s->file.fd, at, 8);
-    if (rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) rc = 0;
+    int rc = tape__file_reserve(s->file.fd, at, TAPE__END_ROOM);
+    if (rc == -EOPNOTSUPP) rc = 0;
     return rc < 0 ? tape__fail_errno(-rc, s->file.path, "making room for the end mark") : TAPE_OK;
 }
 
@@ -240,9 +241,10 @@ int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
     tape__window_t w = {0};
     int rc = tape__cycle_end_check_writable(s);
     if (rc != TAPE_OK) return rc;
-    rc = tape__mapping_enlarge(&s->file, end->position + 8); /* it may have been cut there */
+    rc = tape__mapping_enlarge(&s->file, end->position + TAPE__END_ROOM); /* it may be cut */
     if (rc == TAPE_OK) rc = reserve_mark(s, end->position);
-    if (rc == TAPE_OK) rc = tape__window_cover(&w, &s->file, end->position, 8, TAPE__WALK_WINDOW);
+    if (rc == TAPE_OK)
+        rc = tape__window_cover(&w, &s->file, end->position, TAPE__END_ROOM, TAPE__WALK_WINDOW);
     if (rc == TAPE__BEYOND_END)
         rc = tape__cycle_store_bad(s, end->position, "no room for the end mark");
     if (rc == TAPE_OK) {

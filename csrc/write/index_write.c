@@ -30,7 +30,7 @@ int tape__index_write_needs_page(tape__cycle_store_t *s, int64_t sequence)
     int rc = tape__excerpt_index_open_outer(s, &outer);
     if (rc == TAPE__BEYOND_END) return 0; /* no index at all: readers walk (6.2) */
     if (rc < 0) return rc;
-    return PEEK64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8)) == 0;
+    return PEEK64(index_entry, tape__excerpt_index_page_cell(s, outer, page)) == 0;
 }
 
 int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
@@ -41,11 +41,11 @@ int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
     if (rc == TAPE__BEYOND_END) {
         rc = tape__excerpt_index_open_outer(s, &outer);
         if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no index at all */
-        return tape__cycle_store_bad(s, outer + (uint64_t)page * 8,
+        return tape__cycle_store_bad(s, outer + (uint64_t)page * TAPE__ENTRY_SIZE,
                                      "an entry of index2index leads to no page");
     }
     if (rc < 0) return rc;
-    uint64_t at = first + (uint64_t)(entry % s->index_count) * 8;
+    uint64_t at = first + (uint64_t)(entry % s->index_count) * TAPE__ENTRY_SIZE;
     if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
     return tape__cycle_store_bad(s, at,
                                  "the index has an entry for a message that is not written yet");
@@ -57,11 +57,11 @@ int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
  * where the document stands. */
 uint32_t tape__index_write_page_length(const tape__cycle_store_t *s, uint64_t position)
 {
-    uint8_t head[64];
+    uint8_t head[TAPE__ARRAY_HEAD_MAX];
     tape__wire_out_t o = {head, sizeof head, 0, position + 4, false};
     tape__wire_put_event(&o, "index");
     tape__wire_put_array(&o, 0);
-    return (uint32_t)(o.at + (uint64_t)s->index_count * 8);
+    return (uint32_t)(o.at + (uint64_t)s->index_count * TAPE__ENTRY_SIZE);
 }
 
 /* Java's and our own readers never see these words shrink: a writer whose lock was broken just
@@ -114,7 +114,7 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
     if (rc != TAPE_OK) return rc;
     *position = tape__next_position(at, length, s->aligned);
     SYNC_POINT(page_published);
-    if (!CLAIM64(index_entry, tape__window_u64(&s->outer, outer + (uint64_t)page * 8), 0, at))
+    if (!CLAIM64(index_entry, tape__excerpt_index_page_cell(s, outer, page), 0, at))
         return taken(s, at);
     SYNC_POINT(page_linked);
     raise_word(tape__window_u64(&s->outer, outer - 8), (uint64_t)page + 1);
@@ -128,7 +128,7 @@ int tape__index_write_add(tape__cycle_store_t *s, int64_t sequence, uint64_t pos
     int rc = tape__excerpt_index_open_page(s, page, &first);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no page: a hole, over which readers walk */
     uint64_t column = (uint64_t)(entry % s->index_count);
-    uint64_t *cell = tape__window_u64(&s->page, first + column * 8);
+    uint64_t *cell = tape__window_u64(&s->page, first + column * TAPE__ENTRY_SIZE);
     /* order[index_entry]: the message was published before; the entry before `used`. Another writer
      * may have died before any of these steps, so each is looked at for itself. */
     (void)CLAIM64(index_entry, cell, 0, position);

@@ -10,6 +10,9 @@
 #include "write/pair_write.h"
 #include "write/roll.h"
 
+/* Messages of others that are passed one by one, before it is asked where the end is. */
+enum { WALKED_MAX = 64 };
+
 int tape__roll_index_the_rest(tape__writer_t *w, tape__cycle_store_t *s, tape__cursor_t end,
                               tape__add_entry_t *add)
 {
@@ -37,7 +40,7 @@ static int add_missing_page(tape__writer_t *w, int64_t sequence)
     int64_t page = sequence / w->store.index_spacing / w->store.index_count;
     uint32_t length = tape__index_write_page_length(&w->store, w->next.position);
     uint64_t behind = tape__next_position(w->next.position, length, w->store.aligned);
-    int rc = tape__roll_make_ready(w, behind + 8 - w->next.position);
+    int rc = tape__roll_make_ready(w, behind + TAPE__END_ROOM - w->next.position);
     if (rc == TAPE_OK &&
         tape__excerpt_observe(tape__window_at(&w->window, behind), w->store.aligned) != 0)
         rc = tape__roll_make_clean(w, behind);
@@ -154,12 +157,12 @@ int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step)
         if (end != TAPE__END_COMPLETE) return tape__roll_find_the_end(w, step); /* asks the table */
         tape__cycle_store_step(&w->store, &w->next);
         /* Others wrote a great deal: jump by the write position. */
-        if (w->next.sequence - before > 64) {
+        if (w->next.sequence - before > WALKED_MAX) {
             tape__chain_end_t found;
             rc = tape__cycle_chain_find_end(&w->store, &w->window, &found);
             if (rc != TAPE_OK) return rc;
             w->next = found.end;
-            before = INT64_MAX - 64;
+            before = INT64_MAX - WALKED_MAX;
         }
     }
     if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */

@@ -15,7 +15,7 @@ static int look_into(tape__cycle_store_t *s, tape__facts_t *facts)
     tape__cursor_t c = {s->first_document, 0, 0};
     int rc;
     facts->file = TAPE__FILE_READY;
-    while ((rc = tape__cycle_store_observe(s, &w, &c, 4096)) == TAPE_OK &&
+    while ((rc = tape__cycle_store_observe(s, &w, &c, TAPE__BLOCK)) == TAPE_OK &&
            tape__word_kind(c.word) == TAPE__WORD_META)
         tape__cycle_store_step(s, &c);
     tape__word_kind_t kind = tape__word_kind(c.word);
@@ -28,7 +28,7 @@ static int look_into(tape__cycle_store_t *s, tape__facts_t *facts)
 /* Whether the table says to write there. */
 static int outranks(tape__writer_t *w, int64_t cycle, tape__own_state_t own, bool *does)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     tape__facts_t facts = {.age = TAPE__AGE_NEWER, .own = own};
     unsigned actions;

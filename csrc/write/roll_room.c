@@ -21,12 +21,12 @@
 static int reserve_blocks(tape__writer_t *w, uint64_t end)
 {
     tape__file_t *f = &w->store.file;
-    uint64_t from = tape__max_u64(w->reserved_to, tape__align_down(w->next.position, 4096));
+    uint64_t from = tape__max_u64(w->reserved_to, tape__align_down(w->next.position, TAPE__BLOCK));
     if (end <= from) return TAPE_OK;
     uint64_t step = tape__min_u64(w->reserve_step, RESERVE_MAX);
     uint64_t to = tape__min_u64(tape__max_u64(end, from + step), f->size);
     int rc = tape__file_reserve(f->fd, from, to - from);
-    if (rc == -ENOSPC || rc == -EDQUOT) { /* then only what this message needs */
+    if (rc < 0 && tape__error_of_errno(-rc) == TAPE_ENOSPC) { /* then what this message needs */
         to = end;
         rc = tape__file_reserve(f->fd, from, to - from);
     }
@@ -90,8 +90,8 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
 static int find_clean(tape__writer_t *w, uint64_t *at)
 {
     for (;; *at += w->store.aligned ? 4 : 1) {
-        uint64_t need = *at + 8 - w->next.position;
-        if (*at + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need)) {
+        const uint64_t end = *at + TAPE__END_ROOM, need = end - w->next.position;
+        if (end > w->ready_to || !tape__window_has(&w->window, w->next.position, need)) {
             int rc = tape__roll_make_ready(w, need + POPULATE_STEP);
             if (rc != TAPE_OK) return rc;
         }

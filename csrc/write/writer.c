@@ -4,6 +4,9 @@
 #include "base/bytes.h"
 
 #define BLOCK_DEFAULT (INT64_C(64) << 20)
+#define BLOCK_LEAST (INT64_C(64) << 10)   /* files of smaller ones have no overlap of their own */
+#define OVERLAP_MAX (INT64_C(1) << 30)
+enum { FRAME_MAX = 64 }; /* what a body's length leaves of the header word's for a frame */
 
 void tape__writer_begin(tape__writer_t *w, tape__site_t *site)
 {
@@ -32,9 +35,9 @@ void tape__writer_close(tape__writer_t *w)
 
 static int64_t overlap_of(int64_t block)
 {
-    if (block < 64 << 10) return block;
-    if (block < 256 << 10) return 64 << 10;
-    return block / 4 < INT64_C(1) << 30 ? block / 4 : INT64_C(1) << 30;
+    if (block < BLOCK_LEAST) return block;
+    if (block < 4 * BLOCK_LEAST) return BLOCK_LEAST;
+    return block / 4 < OVERLAP_MAX ? block / 4 : OVERLAP_MAX;
 }
 
 uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed)
@@ -47,9 +50,9 @@ uint64_t tape__writer_file_size(const tape__writer_t *w, uint64_t needed)
 void tape__writer_set_block_size(tape__writer_t *w, int64_t wish, const tape_roll_cycle_t *r)
 {
     int64_t least = 32 * (int64_t)r->index_count;
-    if (least < 64 << 10) least = 64 << 10;
+    if (least < BLOCK_LEAST) least = BLOCK_LEAST;
     int64_t block = wish > 0 ? wish : BLOCK_DEFAULT;
-    block = (int64_t)tape__align_up((uint64_t)block, 4096);
+    block = (int64_t)tape__align_up((uint64_t)block, TAPE__BLOCK);
     w->block_size = block < least ? least : block;
-    w->body_max = tape__min_u64((uint64_t)overlap_of(w->block_size), UINT64_C(0x3FFFFFFF) - 64);
+    w->body_max = tape__min_u64((uint64_t)overlap_of(w->block_size), TAPE__LENGTH_MAX - FRAME_MAX);
 }
