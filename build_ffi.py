@@ -26,6 +26,19 @@ def _files(pattern: str) -> list[str]:
 SOURCES = _files("*/*.c")
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
+# Beside the library the extension has a clock in Python, and the functions that tape._fast calls.
+BESIDE = """
+extern "Python" int64_t tape_python_clock(void *user);
+extern "Python" int tape_python_interrupted(void *user);
+const void *tape_fast_table(void);
+"""
+SOURCE = """
+#include "tape.h"
+#include "table.h"
+static const tape_fast_table_t fast_table = TAPE_FAST_TABLE;
+static const void *tape_fast_table(void) { return &fast_table; }
+"""
+
 STUB_HEAD = '''\
 # Generated from csrc/tape.h by `python build_ffi.py --stub`; do not edit.
 from typing import Any, Final
@@ -45,8 +58,7 @@ def cdef(header: str) -> str:
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = text.replace("TAPE_API ", "")
     text = re.sub(r"(?m)^#define (\w+) .*$", r"#define \1 ...", text)
-    return text + '\nextern "Python" int64_t tape_python_clock(void *user);\n' \
-        'extern "Python" int tape_python_interrupted(void *user);\n'
+    return text + BESIDE
 
 
 def _stub_type(c_type: str) -> str:
@@ -84,10 +96,10 @@ def make() -> FFI:
     builder.cdef(cdef((ROOT / "csrc" / "tape.h").read_text()))
     builder.set_source(
         "tape._native",
-        '#include "tape.h"\n',
+        SOURCE,
         sources=SOURCES,
-        include_dirs=["csrc"],
-        depends=[*_files("*.h"), *_files("*/*.h")],
+        include_dirs=["csrc", "tape/c"],
+        depends=[*_files("*.h"), *_files("*/*.h"), "tape/c/table.h"],
         extra_compile_args=FLAGS,
         libraries=["pthread"],
     )

@@ -1,15 +1,18 @@
-"""Only what pyproject.toml cannot say: the two extensions and the wheel's tag.
+"""Only what pyproject.toml cannot say: the three extensions and the wheel's tag.
 
 ``tape._native`` (cffi) has the stable ABI: one file for CPython 3.10 and later. Fressian's C codec
-is built for the one Python at hand, because the limited API would cost it speed, so the wheel is
-that Python's. ``TAPE_ABI3=1`` leaves the C codec out and gives a ``cp310-abi3`` wheel; the codec in
-Python then does the same work, slower.
+and the lanes (``tape._fast``) are built for the one Python at hand, because the limited API would
+cost them speed, so the wheel is that Python's. ``TAPE_ABI3=1`` leaves both out and gives a
+``cp310-abi3`` wheel; what is written in Python then does the same work, slower.
 """
 
 import importlib.util
 import os
+import sys
+import sysconfig
+from glob import glob
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 
 def speed():
@@ -21,10 +24,22 @@ def speed():
     return module.extension()
 
 
+def fast():
+    """The lanes; not for PyPy, nor for a Python without the GIL, which they rely on."""
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return []
+    return [Extension("tape._fast", sorted(glob("tape/c/*.c")), include_dirs=["csrc", "tape/c"],
+                      depends=[*glob("tape/c/*.h"), "csrc/tape.h",
+                               "tape/codecs/fressian/c/lane.h"],
+                      extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra", "-flto",
+                                          "-fvisibility=hidden", "-Wno-missing-field-initializers"],
+                      extra_link_args=["-flto"], optional=True)]
+
+
 abi3 = os.environ.get("TAPE_ABI3") == "1"
 
 setup(
     cffi_modules=["build_ffi.py:ffibuilder"],
-    ext_modules=[] if abi3 else [speed()],
+    ext_modules=[] if abi3 else [speed(), *fast()],
     options={"bdist_wheel": {"py_limited_api": "cp310"}} if abi3 else {},
 )

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+
 from ._ffi import ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["Batch"]
+__all__ = ["UNSHARED", "Batch", "references"]
 
 _next_many = lib.tape_tailer_next_many
+
+
+# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
+# of its view would later read memory that has moved away.
+references = getattr(sys, "getrefcount", lambda mapped: 0)
+
+
+def _count_unshared() -> int:
+    mapped = ffi.buffer(ffi.new("char[1]"), 1)
+    return int(references(mapped))
+
+
+UNSHARED = _count_unshared()
 
 
 class Batch:

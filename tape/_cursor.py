@@ -8,14 +8,14 @@ back to C. *One loop for gaps*, whoever asks for what is behind them. Whose turn
 from __future__ import annotations
 
 import os
-import sys
 import time
 from _weakrefset import WeakSet
 
 from ._arguments import deadline_of, name_of, not_negative
-from ._batch import Batch
+from ._batch import UNSHARED, Batch, references
 from ._ffi import check, error_of, ffi, lib
-from ._framing import FRAMINGS, errors_of, framing_of
+from ._framing import FRAMINGS, errors_of, framing_of, is_raw
+from ._lanes import KEPT, NOTHING, fressian
 from ._turn import Turn
 from .errors import DecodeError, Empty, Error, Gap, InvalidArgument, QueueClosed, StateError
 
@@ -28,24 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["NOTHING", "Cursor"]
 
-NOTHING: Any = object()  # there is no message now; any value may be one
 ALONE = 2  # so many are read one by one before a loop reads ahead: it may end soon
 
 _next = lib.tape_tailer_next
 _buffer = ffi.buffer
 _EGAP = lib.TAPE_EGAP
-
-# How often an object is referred to, where that can be told (CPython): a codec that keeps a slice
-# of its view would later read memory that has moved away.
-_references = getattr(sys, "getrefcount", lambda mapped: 0)
-
-
-def _count_unshared() -> int:
-    mapped = _buffer(ffi.new("char[1]"), 1)
-    return int(_references(mapped))
-
-
-_UNSHARED = _count_unshared()
 
 
 def _gap_in_doubt(handle: Any) -> bool:
@@ -115,17 +102,26 @@ class Cursor(Turn):
         place = ffi.new("tape_tailer_t **")
         check(lib.tape_tailer_open(queue_handle, options, place))
         self._handle = ffi.gc(place[0], lib.tape_tailer_close)
+        if not auto_commit and not metadata:
+            fressian()
+            self._arm(self._outs, self._out, codec, self._decode, is_raw(self._decode),
+                      self._framing, self._poison)
 
     # ---- one message ----
 
-    def read(self, default: Any, timeout: float | None = 0, as_entry: bool = False) -> Any:
-        """The next message; ``default``, or :class:`tape.Empty` for ``NOTHING``, if none came."""
+    def read(self, default: Any, timeout: float | None = 0, as_entry: bool = False,
+             begun: list[Any] | None = None) -> Any:
+        """The next message; ``default``, or :class:`tape.Empty` for ``NOTHING``, if none came.
+
+        ``begun``: a lane has the turn and has read already; see :meth:`_next_value`.
+        """
         out, value = None, NOTHING
         deadline = None if timeout == 0 else deadline_of(timeout)
         try:
             while True:
-                out = self._take()
-                value = self._next_value(out, as_entry)
+                out = self._take() if begun is None else self._take_over()
+                value = self._next_value(out, as_entry, begun)
+                begun = None
                 if value is not NOTHING:
                     break
                 self._outs[:] = (out,)
@@ -137,6 +133,19 @@ class Cursor(Turn):
                     return default
             if self.auto_commit:
                 check(lib.tape_tailer_commit(self._handle))
+            out.index = -1
+            self._outs[:] = (out,)
+            return value
+        except BaseException as error:
+            self._give_up(out, value is not NOTHING, error)
+            raise
+
+    def one(self, begun: list[Any] | None = None) -> Any:
+        """One step of a loop that a lane makes; ``NOTHING`` ends it."""
+        out, value = None, NOTHING
+        try:
+            out = self._take() if begun is None else self._take_over()
+            value = self._next_value(out, False, begun)
             out.index = -1
             self._outs[:] = (out,)
             return value
@@ -243,13 +252,19 @@ class Cursor(Turn):
             self.call(lib.tape_tailer_commit)
         self._unstored = False
 
-    def _next_value(self, out: Any, as_entry: bool) -> Any:
-        """The next message that can be had, decoded; ``NOTHING``: none now."""
+    def _next_value(self, out: Any, as_entry: bool, begun: list[Any] | None = None) -> Any:
+        """The next message that can be had, decoded; ``NOTHING``: none now.
+
+        ``begun``: what C answered to a lane is its last element; before it, if that was a message
+        that the codec could not have, what decode() raised or KEPT. A list, which is emptied: an
+        exception that a frame refers to would keep the frame.
+        """
         # The handle is referred to all the while: if the queue is closed meanwhile, the mapping
         # goes with the last reference.
         handle = self._handle
         while True:
-            if (code := _next(handle, out)) != 1:
+            code = begun.pop() if begun else _next(handle, out)
+            if code != 1:
                 if code == _EGAP:
                     code = self._behind_gap(_next, handle, out)
                 if code < 0:
@@ -263,7 +278,12 @@ class Cursor(Turn):
                     raise DecodeError(
                         f"the document is not framed as the codec {self.codec.name!r} expects",
                         hint="read it with a codec of the other framing, or skip()")
-                value = self._decode(view)
+                if not begun:
+                    value = self._decode(view)
+                elif begun[0] is KEPT:
+                    value = view
+                else:
+                    raise begun.pop()
             except self._poison as error:
                 poison = self._poisoned(out, handle, error)
                 if self._on_error is None:
@@ -274,7 +294,7 @@ class Cursor(Turn):
                 continue
             try:
                 view.release()
-                kept = value is view or _references(mapped) != _UNSHARED  # by a slice of the view
+                kept = value is view or references(mapped) != UNSHARED  # by a slice of the view
             except BufferError:
                 kept = True
             if kept:
@@ -304,14 +324,20 @@ class Cursor(Turn):
 
     # ---- many ----
 
-    def read_many(self, n: int, timeout: float | None) -> list[Any]:
-        """Up to ``n`` messages; an error behind the first one is left to the next call."""
+    def read_many(self, n: int, timeout: float | None,
+                  begun: tuple[list[Any], int] | None = None) -> list[Any]:
+        """Up to ``n`` messages; an error behind the first one is left to the next call.
+
+        ``begun``: a lane has the turn, and these messages from the index beside them on; the next
+        one cannot be had as they were.
+        """
         out, first = None, -1
-        messages: list[Any] = []
+        messages: list[Any] = [] if begun is None else begun[0]
         deadline = None if timeout == 0 else deadline_of(timeout)
         try:
             while not_negative(n):
-                out = self._take()
+                out = self._take() if begun is None else self._take_over(begun[1])
+                begun = None
                 self._fill(messages, n, out)
                 if messages:
                     first = self._first
@@ -377,7 +403,7 @@ class Cursor(Turn):
         data, ends, framings = batch.contents(got)
         values: list[Any] = []
         poison: tuple[type[Exception], ...] = (*self._poison, BufferError)
-        begin, framing, decode, alone = 0, self._framing, self._decode, _references(data)
+        begin, framing, decode, alone = 0, self._framing, self._decode, references(data)
         piece: Any
         value: Any
         view: Any = memoryview(data)
@@ -395,12 +421,14 @@ class Cursor(Turn):
         except poison:
             piece = None  # reading it by itself will tell
         value = piece = view = None
-        if _references(data) != alone:
+        if references(data) != alone:
             values.clear()  # the codec kept a slice: likewise
         if len(values) < got:
             self._check(lib.tape_tailer_unread_many(handle, len(values)))
         if not values:
-            batch.indexes[0] = self._first = -1
+            if self._first == batch.indexes[0]:  # else an earlier call of C gave messages
+                self._first = -1
+            batch.indexes[0] = -1
         return values
 
     def skip(self, n: int) -> int:

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["BAD_INPUT", "FRAMINGS", "errors_of", "framing_of"]
+__all__ = ["BAD_INPUT", "FRAMINGS", "errors_of", "framing_of", "is_raw"]
 
 FRAMINGS = {"bytes": lib.TAPE_FRAMING_BYTES, "document": lib.TAPE_FRAMING_DOCUMENT}
 
@@ -46,3 +46,13 @@ def errors_of(codec: Any) -> tuple[type[Exception], ...]:
         raise InvalidArgument(f"codec {codec.name!r} has errors {errors!r}",
                               hint="a tuple of classes of exceptions")
     return errors if DecodeError in errors else (*errors, DecodeError)
+
+
+def is_raw(function: Any) -> bool:
+    """Whether it is an ``encode`` or ``decode`` that gives bytes as they are."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return False
+    home = function.__globals__.get("__name__")  # a wrapper has that of its own module
+    return (home == "tape.codecs.raw" and code.co_name in ("encode", "decode")
+            or home == "tape.codecs.document" and code.co_name == "decode")

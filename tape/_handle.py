@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Closable", "Handle"]
+__all__ = ["Closable", "Handle", "Owner"]
 
 
 class Closable:
@@ -38,14 +38,14 @@ class Closable:
                         "open the queue again where it is needed")
 
 
-class Handle(Closable):
-    """Owns a C handle.
+class Owner(Closable):
+    """Owns a C handle, whose place ``_handle`` is in a class beside or below this one.
 
     Closing replaces the handle by NULL, which C refuses; the memory goes when the last call that
     still uses the old one has returned. So no thread can meet freed memory.
     """
 
-    __slots__ = ("__weakref__", "_closed_by", "_handle")
+    __slots__ = ()
 
     KIND: ClassVar[str] = ""  # the public name of what was closed
 
@@ -78,3 +78,9 @@ class Handle(Closable):
         if code < 0:
             self._fail(code)
         return code
+
+
+class Handle(Owner):
+    """An owner with the place for its handle."""
+
+    __slots__ = ("__weakref__", "_closed_by", "_handle")

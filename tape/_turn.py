@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from ._handle import Handle
+from ._handle import Owner
+from ._lanes import CursorLane
 from .errors import TailerBusy
 
 TYPE_CHECKING = False
@@ -24,10 +25,10 @@ __all__ = ["Turn"]
 FUNCTION = 1  # inspect.CO_OPTIMIZED; the locals of other code are its globals themselves
 
 
-class Turn(Handle):
+class Turn(CursorLane, Owner):
     """A handle with one token, which is also the place for what C reads."""
 
-    __slots__ = ("_ahead", "_out", "_outs")
+    __slots__ = ("__weakref__", "_closed_by", "_out", "_outs")
 
     _ahead: list[int] | None  # messages were copied before they are asked for; so many given
 
@@ -50,7 +51,8 @@ class Turn(Handle):
 
     def _take_lost(self) -> Any:
         """The token that is not there: somebody is using the tailer, or it was lost."""
-        if "greenlet" in sys.modules or self._is_in_use(sys._getframe(2)):  # greenlets are unseen
+        # Lanes have no frames, and greenlets are unseen.
+        if self._busy or "greenlet" in sys.modules or self._is_in_use(sys._getframe(2)):
             raise TailerBusy("another thread, or a handler of its own, is using this tailer",
                              hint="use one tailer per thread, and another in handlers")
         self._take_back()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ._ffi import check, error_of, ffi, lib
-from ._framing import FRAMINGS, framing_of
-from ._handle import Handle
+from ._framing import FRAMINGS, framing_of, is_raw
+from ._handle import Owner
+from ._lanes import AppenderLane, adopt, fressian
 from ._signals import take_interrupt
 from .errors import EncodeError
 
@@ -21,7 +22,7 @@ __all__ = ["Appender"]
 _write = lib.tape_appender_write
 
 
-class Appender(Handle):
+class Appender(AppenderLane, Owner):
     """Writes messages; made by :meth:`tape.Queue.appender`.
 
     Any thread may use it; writes are serialised in C. A failed write leaves no trace in the file.
@@ -30,7 +31,7 @@ class Appender(Handle):
     document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are.
     """
 
-    __slots__ = ("_encode", "_watch", "codec", "framing", "queue")
+    __slots__ = ("__weakref__", "_closed_by", "_encode", "codec", "framing", "queue")
 
     KIND = "Appender"
 
@@ -51,6 +52,8 @@ class Appender(Handle):
         handle = queue._open_handle()
         check(lib.tape_appender_open(handle, options, out))
         self._handle = ffi.gc(out[0], lib.tape_appender_close)
+        fressian()
+        self._arm(codec, self._encode, is_raw(self._encode))
 
     def write(self, obj: Any) -> int:
         """Appends one message.
@@ -79,17 +82,30 @@ class Appender(Handle):
         if type(data) is bytes:
             index = _write(self._handle, data, len(data))
         else:
-            try:
-                view = memoryview(data)
-            except TypeError:
-                raise EncodeError(f"codec {self.codec.name!r} encoded it as {type(data).__name__}",
-                                  hint="encode() must return bytes") from None
-            index = _write(self._handle, ffi.from_buffer(view), view.nbytes)
+            return self._write_view(data)
         if index < 0:
             self._fail_to_write(index)
         if self._watch or not index & 1023:
-            self._watch = self.queue._warn_of_clock()
+            self._look_at_clock(4)
         return index
+
+    def _write_view(self, data: Any) -> int:
+        """Writes what an encode() gave that is not bytes."""
+        try:
+            view = memoryview(data)
+        except TypeError:
+            raise EncodeError(f"codec {self.codec.name!r} encoded it as {type(data).__name__}",
+                              hint="encode() must return bytes") from None
+        index = int(_write(self._handle, ffi.from_buffer(view), view.nbytes))
+        if index < 0:
+            self._fail_to_write(index)
+        if self._watch or not index & 1023:
+            self._look_at_clock(4)
+        return index
+
+    def _look_at_clock(self, level: int = 3) -> None:
+        """After some writes, and after each while it is going wrong. ``level``: of the caller."""
+        self._watch = self.queue._warn_of_clock(level)
 
     def _fail_to_write(self, code: int) -> NoReturn:
         """What a signal handler raised while C waited for the lock comes out as it is; a clock that
@@ -130,3 +146,6 @@ class Appender(Handle):
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
         return f"Appender({self.queue.path!r}, codec={self.codec.name}, {state})"
+
+
+adopt(Appender)

@@ -87,7 +87,7 @@ class Queue(Handle):
         failures = {} if self._clock is None else self._clock.failures
         return failures.pop(get_ident(), None)
 
-    def _warn_of_clock(self) -> bool:
+    def _warn_of_clock(self, level: int) -> bool:
         """Warns, once, that the clock is behind the newest cycle; whether to look after each
         message: a clock of the user's is looked after closely, as it may stand or jump."""
         if self._warned_of_clock:
@@ -99,7 +99,7 @@ class Queue(Handle):
 
             from .errors import ClockWentBack
             warn(ClockWentBack(f"the clock shows an older cycle than the newest of {self.path}: "
-                               "messages go to the newest"), stacklevel=3)
+                               "messages go to the newest"), stacklevel=level)
         return self._clock is not None and not self._warned_of_clock
 
     def _info(self) -> Any:

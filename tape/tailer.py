@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ._cursor import NOTHING, Cursor
+from ._cursor import Cursor
 from ._ffi import ffi, lib
 from ._handle import Closable
+from ._lanes import NOTHING, TailerLane, adopt
 from .errors import IndexNotFound, InvalidArgument, TailerBusy
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
     return cycles[place].first_index + number - (ends[place - 1] if place else 0)
 
 
-class Tailer(Closable):
+class Tailer(TailerLane, Closable):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
     Iterating drains what is there and stops; :meth:`follow` goes on. A message that cannot be
@@ -56,7 +57,7 @@ class Tailer(Closable):
     (['a', 'b'], None, True, 'b')
     """
 
-    __slots__ = ("__weakref__", "_cursor", "id", "queue")
+    __slots__ = ("__weakref__", "id", "queue")
 
     queue: Queue
     id: str | None
@@ -390,3 +391,6 @@ class Tailer(Closable):
         state = "closed" if self.closed else "open"
         name = "" if self.id is None else f"id={self.id!r}, "
         return f"Tailer({self.queue.path!r}, {name}codec={self.codec.name}, {state})"
+
+
+adopt(Tailer)

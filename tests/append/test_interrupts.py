@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import tape
+from tape._lanes import have_lanes
 from tape.codecs import raw
 from tests.kit.interrupts import Interrupt, SoftLimit, at_every_step
 
@@ -97,5 +98,6 @@ def test_after_an_interrupt_last_index_tells_whether_the_message_was_written(
             written += 1
             last[0] = a.last_index
 
-        assert at_every_step(lambda: a.write(b"%d" % written), judge, kind=Interrupt) > 5
+        steps = at_every_step(lambda: a.write(b"%d" % written), judge, kind=Interrupt)
+        assert steps > 5 or have_lanes  # which have steps of Python at every 1024th message only
         assert list(q.tailer()) == [b"first", *(b"%d" % n for n in range(written))]

@@ -27,7 +27,6 @@ EXCEPTIONS = {
     "tests/mutate/mutate.c: ": "one driver, built alone with guard pages around every mapping",
     "tape/codecs/fressian/_reader.py: _byte": "called by its tag",
     "tape/codecs/fressian/_reader.py: _ratio": "called by its tag",
-    "tape/codecs/fressian/c/lane.h: nobody reads field version": "for who takes the capsule",
     "csrc/base/platform_wait.h: nobody reads field address": "the kernel does",
     "csrc/base/platform.c: nobody calls tape__file_sync": "waits for a durability that syncs",
 }

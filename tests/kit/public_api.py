@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
+from tape._lanes import BEHIND
 from tests.kit.sources import CSRC
 
 MODULES = ["tape", "tape.errors", "tape.codecs", "tape.codecs.raw", "tape.codecs.document",
@@ -49,6 +50,7 @@ def members(name: str, thing: type) -> Iterator[str]:
         if member.isupper() or member == "code":
             continue
         found = inspect.getattr_static(thing, member)
+        found = BEHIND.get(found, found) if callable(found) else found
         call = found.__func__ if isinstance(found, classmethod | staticmethod) else found
         yield f"{name}.{member}" + (signature(call) if callable(call) else "")
 

@@ -1,0 +1,160 @@
+/* appender.c - AppenderLane: write(), without bytes between the codec and the mapping. */
+#include "fast.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *handle;
+    tape_appender_t *appender;
+    PyObject *encode;
+    void *fressian;
+    fressian_lane_buffer_t buffer;
+    uint8_t kind;
+    bool armed, watch;
+    bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
+} appender_t;
+
+/* The index, or what Appender._fail_to_write() raises. */
+static PyObject *write_bytes(appender_t *a, const void *data, size_t size)
+{
+    PyObject *keep = Py_NewRef(a->handle); /* somebody may close it meanwhile */
+    tape_appender_t *appender = a->appender;
+    int64_t index;
+    Py_BEGIN_ALLOW_THREADS
+    index = fast_c->write(appender, data, size);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(keep);
+    if (index >= 0) {
+        if (a->watch || (index & 1023) == 0) {
+            PyObject *looked = PyObject_CallMethod((PyObject *)a, "_look_at_clock", NULL);
+            if (looked == NULL) return NULL; /* a warning that is an error */
+            Py_DECREF(looked);
+        }
+        return PyLong_FromLongLong(index);
+    }
+    return PyObject_CallMethod((PyObject *)a, "_fail_to_write", "L", (long long)index);
+}
+
+static PyObject *write_fressian(appender_t *a, PyObject *value)
+{
+    PyObject *index = NULL;
+    a->buffer_busy = true;
+    if (fast_fressian->encode(a->fressian, value, &a->buffer) == 0)
+        index = write_bytes(a, a->buffer.data, a->buffer.size);
+    a->buffer_busy = false;
+    return index;
+}
+
+static PyObject *write_other(appender_t *a, PyObject *value)
+{
+    PyObject *data = PyObject_CallOneArg(a->encode, value), *index;
+    if (data == NULL) return NULL;
+    if (PyBytes_CheckExact(data))
+        index = write_bytes(a, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+    else
+        index = PyObject_CallMethod((PyObject *)a, "_write_view", "O", data);
+    Py_DECREF(data);
+    return index;
+}
+
+PyObject *appender_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    appender_t *a = (appender_t *)self;
+    if (n != 1 || names != NULL || !a->armed || a->appender == NULL)
+        return fast_slowly(SLOW_WRITE, self, args, n, names);
+    if (a->kind == KIND_RAW && PyBytes_CheckExact(args[0]))
+        return write_bytes(a, PyBytes_AS_STRING(args[0]), (size_t)PyBytes_GET_SIZE(args[0]));
+    if (a->kind == KIND_FRESSIAN && !a->buffer_busy) return write_fressian(a, args[0]);
+    return write_other(a, args[0]);
+}
+
+/* ---- the type ---- */
+
+/* _arm(codec, encode, raw): from here on the lane is used. */
+static PyObject *arm(PyObject *self, PyObject *args)
+{
+    appender_t *a = (appender_t *)self;
+    PyObject *codec, *encode;
+    int raw;
+    if (!PyArg_ParseTuple(args, "OOp", &codec, &encode, &raw)) return NULL;
+    if (a->armed) return PyErr_Format(PyExc_RuntimeError, "it is armed");
+    if (fast_fressian != NULL && !raw) a->fressian = fast_fressian->state_of(codec);
+    if (PyErr_Occurred()) return NULL;
+    a->kind = raw ? KIND_RAW : a->fressian != NULL ? KIND_FRESSIAN : KIND_OTHER;
+    a->encode = Py_NewRef(encode);
+    a->armed = true;
+    Py_RETURN_NONE;
+}
+
+static PyObject *get_handle(PyObject *self, void *unused)
+{
+    PyObject *handle = ((appender_t *)self)->handle;
+    (void)unused;
+    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
+    return Py_XNewRef(handle);
+}
+
+static int set_handle(PyObject *self, PyObject *value, void *unused)
+{
+    appender_t *a = (appender_t *)self;
+    (void)unused;
+    return fast_set_handle(&a->handle, (void **)&a->appender, value);
+}
+
+static int traverse(PyObject *self, visitproc visit, void *arg)
+{
+    appender_t *a = (appender_t *)self;
+    Py_VISIT(a->handle);
+    Py_VISIT(a->encode);
+    Py_VISIT((PyObject *)a->fressian);
+    return 0;
+}
+
+static int clear(PyObject *self)
+{
+    appender_t *a = (appender_t *)self;
+    PyObject *state = a->fressian;
+    a->armed = false;
+    a->appender = NULL;
+    a->fressian = NULL;
+    Py_XDECREF(state);
+    Py_CLEAR(a->encode);
+    Py_CLEAR(a->handle);
+    return 0;
+}
+
+static void dealloc(PyObject *self)
+{
+    PyObject_GC_UnTrack(self);
+    (void)clear(self);
+    PyMem_Free(((appender_t *)self)->buffer.data);
+    Py_TYPE(self)->tp_free(self);
+}
+
+static PyMethodDef methods[] = {
+    {"_arm", arm, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef properties[] = {
+    {"_handle", get_handle, set_handle, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"_watch", T_BOOL, offsetof(appender_t, watch), 0, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyTypeObject appender_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "tape._fast.AppenderLane",
+    .tp_basicsize = sizeof(appender_t),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .tp_new = PyType_GenericNew,
+    .tp_dealloc = dealloc,
+    .tp_traverse = traverse,
+    .tp_clear = clear,
+    .tp_methods = methods,
+    .tp_getset = properties,
+    .tp_members = members,
+};
