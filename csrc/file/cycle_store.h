@@ -46,6 +46,7 @@ typedef struct {
     int sequence_shift;        /* of the sequence word, by the stored values (4.3) */
     /* index2index as last opened: offset of its first entry; 0: not yet */
     uint64_t outer_first;
+    int64_t page_reserved;     /* the index page, plus 1, that is known to have its blocks */
     int64_t page_number;       /* the index page that `page` shows, when page_first is not 0 */
     uint64_t page_first;
 } tape__cycle_store_t;

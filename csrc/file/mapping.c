@@ -89,6 +89,13 @@ int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
     return rc;
 }
 
+int tape__mapping_reserve(tape__file_t *file, uint64_t at, uint64_t size)
+{
+    int rc = tape__file_reserve(file->fd, at, size);
+    if (rc == 0 || rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) return TAPE_OK;
+    return tape__fail_errno(-rc, file->path, "reserving blocks in a hole");
+}
+
 void tape__window_close(tape__window_t *w)
 {
     if (!w->borrowed) tape__unmap(w->base, (size_t)w->size);

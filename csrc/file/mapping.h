@@ -47,6 +47,10 @@ int tape__mapping_has_its_name(const tape__file_t *file);
  * otherwise. TAPE_OK or a code. */
 int tape__mapping_enlarge(tape__file_t *file, uint64_t size);
 
+/* Reserves the blocks of a range that may be a hole, before it is written to: a full disk is an
+ * error here, and a signal at the first touch. Where blocks cannot be reserved, TAPE_OK. */
+int tape__mapping_reserve(tape__file_t *file, uint64_t at, uint64_t size);
+
 /* Slow half of tape__window_cover(): moves the window. */
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
                       uint64_t prefer);

@@ -268,10 +268,15 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
         }
         if (length == 0 || s.end >= ENTRIES_END ||
             !tape__window_has(&t->window, s.end, TAPE__WORD_SIZE + length + ZERO_BEHIND)) {
-            tape__fail(TAPE_EIO, t->file.path, (int64_t)s.end, "%s: the table store is full",
-                       t->file.path);
+            tape__fail(TAPE_EIO, t->file.path, (int64_t)s.end,
+                       "%s: the table store is full, and names are never removed from it: use a "
+                       "tailer's name again instead of a new one for each run, or begin a new "
+                       "queue", t->file.path);
             return NULL;
         }
+        /* Java leaves most of the file a hole. */
+        if (tape__mapping_reserve(&t->file, s.end, TAPE__WORD_SIZE + length + ZERO_BEHIND) < 0)
+            return NULL;
         memcpy(tape__window_at(&t->window, s.end + 4), body, length);
         /* The next word may hold what a process left that died over a longer entry. */
         memset(tape__window_at(&t->window, s.end + 4 + length), 0, ZERO_BEHIND);

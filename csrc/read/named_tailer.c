@@ -20,7 +20,7 @@
 #include "file/side_file.h"
 #include "read/tailer.h"
 
-enum { KEY_SIZE = 512 };
+enum { LOOK_EVERY_MS = 100, KEY_SIZE = 512 };
 
 static bool is_replicated(const char *id) { return strncasecmp(id, "replicated:", 11) == 0; }
 
@@ -150,6 +150,28 @@ static int nameless(const tape_tailer_t *t)
     return tape__fail(TAPE_ESTATE, t->site->path, -1, "the tailer has no name");
 }
 
+/* A position in a table store that nobody else will ever open is not stored. Asked when others
+ * moved the listing, and ten times a second at most. */
+static int check_table(tape_tailer_t *t)
+{
+    const int64_t now = tape__now_coarse_ms();
+    const uint64_t pulse = tape__listing_pulse(&t->site->listing);
+    tape__name_t *n = &t->name;
+    if (pulse == n->pulse && now >= n->looked_ms && now < n->looked_ms + LOOK_EVERY_MS)
+        return TAPE_OK;
+    const tape__file_t *file = &t->site->table.file;
+    int named = tape__mapping_has_its_name(file);
+    if (named == 0)
+        return tape__fail(TAPE_ENOTFOUND, file->path, -1,
+                          "%s was deleted or replaced while the queue was open; close the queue "
+                          "and open it again", file->path);
+    if (named == 1) {
+        n->looked_ms = now;
+        n->pulse = pulse;
+    }
+    return named < 0 ? named : TAPE_OK;
+}
+
 /* -1: nothing yet, because it stood nowhere so far. */
 static int store(tape_tailer_t *t, int64_t index)
 {
@@ -157,8 +179,9 @@ static int store(tape_tailer_t *t, int64_t index)
     if (t->site->read_only || is_replicated(t->name.id))
         return tape__fail(TAPE_EREADONLY, t->site->path, -1,
                           "the position of \"%s\" is only read here", t->name.id);
-    if (index >= 0) tape__table_store_set(t->name.cell, index);
-    return TAPE_OK;
+    int rc = check_table(t);
+    if (rc == TAPE_OK && index >= 0) tape__table_store_set(t->name.cell, index);
+    return rc;
 }
 
 int tape_tailer_commit(tape_tailer_t *t)

@@ -27,6 +27,8 @@
 typedef struct {
     char *id;              /* NULL: it has no name */
     uint64_t *cell;        /* `index.<id>` in the table store */
+    int64_t looked_ms;     /* when the table store was last seen to have its name */
+    uint64_t pulse;        /* listing.modCount then */
     bool ours;             /* this process has marked the name as in use */
 } tape__name_t;
 

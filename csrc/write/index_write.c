@@ -22,6 +22,19 @@ uint64_t tape__index_write_put(uint8_t *file, size_t capacity, uint64_t *at, con
     return first;
 }
 
+/* An index page and index2index of a file that Java made are holes for the most part; who writes
+ * there needs their blocks first. Once a page. */
+static int reserve(tape__cycle_store_t *s, int64_t page, uint64_t first)
+{
+    uint64_t outer;
+    if (s->page_reserved == page + 1) return TAPE_OK;
+    int rc = tape__mapping_reserve(&s->file, first - 8, 8 + (uint64_t)s->index_count * 8);
+    if (rc == TAPE_OK && tape__excerpt_index_open_outer(s, &outer) == TAPE_OK)
+        rc = tape__mapping_reserve(&s->file, outer - 8, 8 + (uint64_t)s->index_count * 8);
+    if (rc == TAPE_OK) s->page_reserved = page + 1;
+    return rc;
+}
+
 int tape__index_write_needs_page(tape__cycle_store_t *s, int64_t sequence)
 {
     uint64_t outer;
@@ -44,6 +57,7 @@ int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
         return tape__cycle_store_bad(s, outer + (uint64_t)page * TAPE__ENTRY_SIZE,
                                      "an entry of index2index leads to no page");
     }
+    if (rc == TAPE_OK) rc = reserve(s, page, first); /* before the message is written */
     if (rc < 0) return rc;
     uint64_t at = first + (uint64_t)(entry % s->index_count) * TAPE__ENTRY_SIZE;
     if (PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0) return TAPE_OK;
@@ -107,6 +121,8 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
 {
     uint64_t outer;
     int rc = tape__excerpt_index_open_outer(s, &outer);
+    if (rc == TAPE_OK)
+        rc = tape__mapping_reserve(&s->file, outer - 8, 8 + (uint64_t)s->index_count * 8);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
     const uint64_t at = *position;
     const uint32_t length = tape__index_write_page_length(s, at);
@@ -126,6 +142,7 @@ int tape__index_write_add(tape__cycle_store_t *s, int64_t sequence, uint64_t pos
     uint64_t first, outer;
     int64_t entry = sequence / s->index_spacing, page = entry / s->index_count;
     int rc = tape__excerpt_index_open_page(s, page, &first);
+    if (rc == TAPE_OK) rc = reserve(s, page, first);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK; /* no page: a hole, over which readers walk */
     uint64_t column = (uint64_t)(entry % s->index_count);
     uint64_t *cell = tape__window_u64(&s->page, first + column * TAPE__ENTRY_SIZE);
