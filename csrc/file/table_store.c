@@ -168,10 +168,37 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
     }
 }
 
-/* Files from before 5.20.110 have 64 KiB; Java enlarges them on opening, and so do we. */
+/* What tape__table_store_cell() found out on its way. */
+typedef struct {
+    uint64_t *cell;
+    uint64_t end; /* position of the zero word; 0 when the chain is damaged */
+} search_t;
+
+static search_t search(tape__table_store_t *t, const char *key)
+{
+    search_t s = {NULL, 0};
+    uint64_t at = t->first_entry;
+    const size_t length = strlen(key);
+    entry_t e;
+    int rc;
+    while ((rc = next_entry(t, &at, &e)) == 1) {
+        if (!e.cell || e.key.length != length) continue;
+        if (strncasecmp((const char *)e.key.text, key, length) != 0) continue;
+        s.cell = e.cell;
+        return s;
+    }
+    if (rc == 0) s.end = at;
+    return s;
+}
+
+/* Files from before 5.20.110 have 64 KiB. Java enlarges them on opening; here only one that is
+ * nearly full, since no new name begins behind 64 KiB anyway. */
+enum { ENLARGE_BELOW = 8 * 1024 }; /* bytes left */
+
 static int enlarge(tape__table_store_t *t)
 {
     if (!t->file.writable || t->file.size >= TAPE__TABLE_SIZE) return TAPE_OK;
+    if (search(t, "").end + ENLARGE_BELOW < t->file.size) return TAPE_OK;
     int rc = tape__mapping_enlarge(&t->file, TAPE__TABLE_SIZE);
     if (rc != TAPE_OK) return rc;
     tape__window_close(&t->window);
@@ -201,29 +228,6 @@ void tape__table_store_close(tape__table_store_t *table)
 }
 
 /* ---- cells ---- */
-
-/* What tape__table_store_cell() found out on its way. */
-typedef struct {
-    uint64_t *cell;
-    uint64_t end; /* position of the zero word; 0 when the chain is damaged */
-} search_t;
-
-static search_t search(tape__table_store_t *t, const char *key)
-{
-    search_t s = {NULL, 0};
-    uint64_t at = t->first_entry;
-    const size_t length = strlen(key);
-    entry_t e;
-    int rc;
-    while ((rc = next_entry(t, &at, &e)) == 1) {
-        if (!e.cell || e.key.length != length) continue;
-        if (strncasecmp((const char *)e.key.text, key, length) != 0) continue;
-        s.cell = e.cell;
-        return s;
-    }
-    if (rc == 0) s.end = at;
-    return s;
-}
 
 int64_t tape__table_store_value(const uint64_t *cell)
 {

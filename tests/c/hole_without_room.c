@@ -1,7 +1,7 @@
 /* Description: what Java left as holes is given its blocks before it is written to: with no room, a
  * new name in the table store and an entry in an index page are TAPE_ENOSPC, nothing of the message
  * is there, and all goes on when there is room. A position is not stored in a table store that was
- * deleted or replaced. A limit on the size of files is an error, and no signal. */
+ * deleted or replaced, and the table store does not grow without need. A limit on the size of files is an error, and no signal. */
 #include <errno.h>
 #include <sys/resource.h>
 
@@ -72,6 +72,24 @@ static void positions(void)
     t_close_writer(w);
 }
 
+/* 64 KiB, as before 5.20.110, are enough for a new name. */
+static void small_table_stays_small(void)
+{
+    tape_tailer_t *t;
+    size_t size;
+    tape_tailer_options_t o = {.struct_size = sizeof o, .id = "name"};
+    directory = t_directory();
+    t_close_writer(writer());
+    CHECK(truncate(t_path(directory, "metadata.cq4t"), 64 << 10) == 0);
+    t_writer_t w = writer();
+    CHECK_OK(tape_tailer_open(w.queue, &o, &t));
+    CHECK_OK(tape_tailer_close(t));
+    CHECK_OK(tape_appender_write(w.appender, "x", 1));
+    t_close_writer(w);
+    free(t_read_file(t_path(directory, "metadata.cq4t"), &size));
+    CHECK_EQ(size, 64 << 10);
+}
+
 static void limits(void)
 {
     directory = t_directory();
@@ -96,6 +114,7 @@ int main(void)
     index_pages();
     names();
     positions();
+    small_table_stays_small();
     limits();
     return 0;
 }
