@@ -7,6 +7,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/atomics.h"
+#include "file/table_store.h"
+
 enum { DIRECTORIES = 64 };
 static char made[DIRECTORIES][128];
 static int count;
@@ -104,6 +107,13 @@ int t_mappings(const char *directory)
     return n;
 }
 
+void t_seed(int argc, char **argv)
+{
+    unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : (unsigned)t_now_ns();
+    fprintf(stderr, "seed %u\n", seed);
+    srand(seed);
+}
+
 int64_t t_now_ns(void)
 {
     struct timespec t;
@@ -136,4 +146,32 @@ void t_close_writer(t_writer_t w)
 {
     CHECK_OK(tape_appender_close(w.appender));
     CHECK_OK(tape_queue_close(w.queue));
+}
+
+tape_tailer_t *t_open_tailer(tape_queue_t *q, int64_t poll_ns)
+{
+    tape_tailer_options_t o = {.struct_size = sizeof o, .poll_interval_ns = poll_ns};
+    tape_tailer_t *t;
+    CHECK_OK(tape_tailer_open(q, &o, &t));
+    return t;
+}
+
+pid_t t_lock_holder(const char *directory)
+{
+    int ready[2];
+    char byte;
+    CHECK(pipe(ready) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        tape__table_store_t table;
+        if (tape__table_store_open(&table, directory, true) != TAPE_OK) _exit(1);
+        uint64_t *word = tape__table_store_cell(&table, TAPE__KEY_WRITE_LOCK);
+        if (!CLAIM64(write_lock, word, TAPE__LOCK_FREE, (uint64_t)getpid())) _exit(2);
+        if (write(ready[1], "x", 1) != 1) _exit(3);
+        for (;;) pause();
+    }
+    CHECK(read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    close(ready[1]);
+    return child;
 }

@@ -27,6 +27,9 @@ int t_mappings(const char *directory);
 
 int64_t t_now_ns(void);
 
+/* Begins a random test: the seed is the program's argument or the time, and is printed. */
+void t_seed(int argc, char **argv);
+
 /* A clock that a test sets: pass &ms as clock_user. */
 int64_t t_clock(void *ms);
 
@@ -41,5 +44,9 @@ typedef struct {
 
 t_writer_t t_open_writer(const char *directory, const tape_queue_options_t *options);
 void t_close_writer(t_writer_t w);
+/* A tailer that looks by itself so often. */
+tape_tailer_t *t_open_tailer(tape_queue_t *q, int64_t poll_ns);
+/* A process that has the table store mapped and the write lock, until it is killed. */
+pid_t t_lock_holder(const char *directory);
 
 #endif

@@ -154,9 +154,7 @@ static void places_are_told_apart(void)
 
 int main(int argc, char **argv)
 {
-    unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : (unsigned)t_now_ns();
-    fprintf(stderr, "seed %u\n", seed);
-    srand(seed);
+    t_seed(argc, argv);
     int64_t ms = 1000;
     tape_queue_options_t o = t_options("FAST_DAILY", &ms);
     places_are_told_apart();

@@ -105,9 +105,7 @@ static void misuse(tape_queue_t *q)
 
 int main(int argc, char **argv)
 {
-    unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : (unsigned)t_now_ns();
-    fprintf(stderr, "seed %u\n", seed);
-    srand(seed);
+    t_seed(argc, argv);
     int64_t ms = 1000;
     tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
     o.block_size = 1 << 20;

@@ -14,14 +14,6 @@
 #define MS INT64_C(1000000)
 #define NEVER_POLL (3600 * INT64_C(1000000000))
 
-static tape_tailer_t *open_tailer(tape_queue_t *q, int64_t poll_ns)
-{
-    tape_tailer_options_t o = {.struct_size = sizeof o, .poll_interval_ns = poll_ns};
-    tape_tailer_t *t;
-    CHECK_OK(tape_tailer_open(q, &o, &t));
-    return t;
-}
-
 static tape_waiter_t *open_waiter(void)
 {
     tape_waiter_t *w;
@@ -67,7 +59,7 @@ static void each_ready_tailer_is_told_once(void)
     uint64_t tokens[4];
     for (int i = 0; i < N; i++) {
         writers[i] = t_open_writer(t_directory(), &o);
-        tailers[i] = open_tailer(writers[i].queue, NEVER_POLL);
+        tailers[i] = t_open_tailer(writers[i].queue, NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i + 100), TAPE_OK);
     }
     CHECK_EQ(threads(), 2);
@@ -115,7 +107,7 @@ static void foreign_writers_are_found(int fault)
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t silent = t_open_writer(directory, &o), reader = t_open_writer(directory, &o);
     tape_waiter_t *w = open_waiter();
-    tape_tailer_t *t = open_tailer(reader.queue, 20 * MS);
+    tape_tailer_t *t = t_open_tailer(reader.queue, 20 * MS);
     tape_excerpt_t e;
     if (fault) tape__fault_arm(TAPE__OP_WAIT, 1, fault, true);
     for (int i = 0; i < 20; i++) {
@@ -137,7 +129,7 @@ static void a_descriptor_of_its_own(void)
 {
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(t_directory(), &o);
-    tape_tailer_t *t = open_tailer(w.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(w.queue, NEVER_POLL);
     tape_excerpt_t e;
     int fd = tape_tailer_fd(t);
     CHECK_OK(fd);
@@ -177,7 +169,7 @@ static void many_queues(void)
     static tape_tailer_t *tailers[N];
     for (int i = 0; i < N; i++) {
         CHECK_OK(tape_queue_open(directory, &o, &queues[i]));
-        tailers[i] = open_tailer(queues[i], NEVER_POLL);
+        tailers[i] = t_open_tailer(queues[i], NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i), TAPE_OK);
     }
     CHECK_EQ(threads(), 4); /* 127 for each */
@@ -205,7 +197,7 @@ static void a_forked_child_is_told(void)
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     const char *directory = t_directory();
     t_writer_t w = t_open_writer(directory, &o);
-    tape_tailer_t *t = open_tailer(w.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(w.queue, NEVER_POLL);
     tape_waiter_t *waiter = open_waiter();
     CHECK_EQ(tape_waiter_add(waiter, t, 1), TAPE_OK);
     pid_t child = fork();
@@ -219,7 +211,7 @@ static void a_forked_child_is_told(void)
         CHECK_OK(tape_tailer_close(t));
         CHECK_OK(tape_waiter_close(waiter));
         t_writer_t own = t_open_writer(directory, &o); /* opened again, all is well */
-        t = open_tailer(own.queue, NEVER_POLL);
+        t = t_open_tailer(own.queue, NEVER_POLL);
         waiter = open_waiter();
         CHECK_EQ(tape_waiter_add(waiter, t, 2), TAPE_OK);
         CHECK_EQ(threads(), 2);

@@ -15,14 +15,6 @@
 #define MS INT64_C(1000000)
 #define NEVER_POLL (3600 * INT64_C(1000000000))
 
-static tape_tailer_t *open_tailer(tape_queue_t *q, int64_t poll_ns)
-{
-    tape_tailer_options_t o = {.struct_size = sizeof o, .poll_interval_ns = poll_ns};
-    tape_tailer_t *t;
-    CHECK_OK(tape_tailer_open(q, &o, &t));
-    return t;
-}
-
 /* A child that waits a little, then does `what` with a writer of its own. */
 static pid_t later(const char *directory, tape_queue_options_t o, void (*what)(t_writer_t))
 {
@@ -59,7 +51,7 @@ static void a_message_wakes(void)
     const char *directory = t_directory();
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(directory, &o);
-    tape_tailer_t *t = open_tailer(w.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(w.queue, NEVER_POLL);
     tape_excerpt_t e;
     CHECK_EQ(tape_tailer_wait(t, 0), TAPE_WAIT_TIMED_OUT);
     CHECK(wait_ms(t, 20, TAPE_WAIT_TIMED_OUT) >= 19);
@@ -80,7 +72,7 @@ static void a_message_that_nobody_tells_of_is_found(void)
     const char *directory = t_directory();
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(directory, &o);
-    tape_tailer_t *t = open_tailer(w.queue, 20 * MS);
+    tape_tailer_t *t = t_open_tailer(w.queue, 20 * MS);
     tape_excerpt_t e;
     for (int i = 0; i < 3; i++) {
         pid_t child = later(directory, o, write_silently);
@@ -101,7 +93,7 @@ static void a_roll_wakes(void)
     clock_ms = INT64_C(1700000000000);
     tape_queue_options_t o = t_options("FAST_HOURLY", &clock_ms);
     t_writer_t w = t_open_writer(directory, &o);
-    tape_tailer_t *t = open_tailer(w.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(w.queue, NEVER_POLL);
     tape_excerpt_t e;
     write_one(w);
     CHECK_EQ(tape_tailer_next(t, &e), 1);
@@ -128,7 +120,7 @@ static void a_queue_that_is_deleted_ends_it(void)
     const char *directory = t_path(t_directory(), "queue");
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(directory, &o);
-    tape_tailer_t *t = open_tailer(w.queue, 20 * MS);
+    tape_tailer_t *t = t_open_tailer(w.queue, 20 * MS);
     write_one(w);
     tape_excerpt_t e;
     CHECK_EQ(tape_tailer_next(t, &e), 1);
@@ -163,7 +155,7 @@ static void closing_wakes(bool read_only, bool whole_queue)
     unlink(t_path(directory, TAPE__SIDE_NAME));
     tape_queue_t *q;
     CHECK_OK(tape_queue_open(directory, &o, &q));
-    sleeper_t s = {open_tailer(q, NEVER_POLL), 0, 0};
+    sleeper_t s = {t_open_tailer(q, NEVER_POLL), 0, 0};
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, sleeps, &s) == 0);
     usleep(30000);
@@ -184,7 +176,7 @@ static void signals_interrupt(void)
 {
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(t_directory(), &o);
-    tape_tailer_t *t = open_tailer(w.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(w.queue, NEVER_POLL);
     struct sigaction action = {.sa_handler = handler};
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
     pid_t parent = getpid(), child = fork();
@@ -210,7 +202,7 @@ static void the_mark_of_a_dead_waiter_goes(int how)
     pid_t child = fork();
     if (child == 0) {
         t_writer_t own = t_open_writer(directory, &o);
-        tape_tailer_t *t = open_tailer(own.queue, NEVER_POLL);
+        tape_tailer_t *t = t_open_tailer(own.queue, NEVER_POLL);
         tape_excerpt_t e;
         CHECK_EQ(tape_tailer_next(t, &e), 1);
         tape_tailer_wait(t, -1);
@@ -235,7 +227,7 @@ static void bad_arguments(void)
 {
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     t_writer_t w = t_open_writer(t_directory(), &o);
-    tape_tailer_t *t = open_tailer(w.queue, 0);
+    tape_tailer_t *t = t_open_tailer(w.queue, 0);
     CHECK_EQ(t->wait.poll_ns, 50 * MS);
     CHECK_EQ(tape_tailer_wait(t, -2), TAPE_EINVAL);
     CHECK_EQ(tape_tailer_wait(NULL, 0), TAPE_EINVAL);

@@ -10,30 +10,9 @@
 #include "file/table_store.h"
 #include "helpers.h"
 
-/* A process that has the table store mapped and holds the lock until it is killed. */
-static pid_t holder(const char *directory)
-{
-    int ready[2];
-    char byte;
-    CHECK(pipe(ready) == 0);
-    pid_t child = fork();
-    if (child == 0) {
-        tape__table_store_t table;
-        if (tape__table_store_open(&table, directory, true) != TAPE_OK) _exit(1);
-        uint64_t *word = tape__table_store_cell(&table, "chronicle.write.lock");
-        if (!CLAIM64(write_lock, word, TAPE__MIN64, (uint64_t)getpid())) _exit(2);
-        if (write(ready[1], "x", 1) != 1) _exit(3);
-        for (;;) pause();
-    }
-    CHECK(read(ready[0], &byte, 1) == 1);
-    close(ready[0]);
-    close(ready[1]);
-    return child;
-}
-
 static void write_while_held(t_writer_t w, const char *directory)
 {
-    pid_t child = holder(directory);
+    pid_t child = t_lock_holder(directory);
     CHECK_EQ(tape_appender_write(w.appender, "x", 1), TAPE_ELOCKED);
     kill(child, SIGKILL);
     CHECK_EQ(t_wait(child), 128 + SIGKILL);

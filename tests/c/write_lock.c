@@ -67,22 +67,9 @@ static void free_lock(void)
 static void held_by_the_living(void)
 {
     int64_t ns;
-    int ready[2];
     tape_error_facts_t facts;
     fresh_queue();
-    CHECK(pipe(ready) == 0);
-    pid_t child = fork();
-    if (child == 0) {
-        tape__table_store_t mine;
-        if (tape__table_store_open(&mine, directory, true) != TAPE_OK) _exit(1);
-        uint64_t *cell = tape__table_store_cell(&mine, "chronicle.write.lock");
-        if (!CLAIM64(write_lock, cell, TAPE__MIN64, (uint64_t)getpid())) _exit(2);
-        if (write(ready[1], "x", 1) != 1) _exit(3);
-        pause();
-        _exit(0);
-    }
-    char byte;
-    CHECK(read(ready[0], &byte, 1) == 1);
+    pid_t child = t_lock_holder(directory);
     CHECK_EQ(append_once(300 * MS, 50 * MS, 0, &ns, NULL), TAPE_ELOCKED);
     CHECK(ns >= 300 * MS && ns < 2000 * MS);
     tape_error_last(&facts);
@@ -93,8 +80,6 @@ static void held_by_the_living(void)
     CHECK_EQ(*word, child);
     kill(child, SIGKILL);
     CHECK_EQ(t_wait(child), 128 + SIGKILL);
-    close(ready[0]);
-    close(ready[1]);
     CHECK_OK(append_once(5000 * MS, 200 * MS, 0, &ns, NULL)); /* dead, without a slot */
     CHECK(ns >= 150 * MS);
     CHECK_EQ(*word, TAPE__MIN64);

@@ -8,6 +8,20 @@ from typing import Any
 
 from tape.codecs import json, msgpack, text, wire
 
+
+
+class Bytes:
+    """A codec to derive from: bytes as they are, unless its ``decode`` says otherwise."""
+
+    name = "bytes"
+
+    def encode(self, obj: bytes) -> bytes:
+        return obj
+
+    def decode(self, view: memoryview) -> Any:
+        return bytes(view)
+
+
 READERS = [wire, text, json, msgpack]
 
 

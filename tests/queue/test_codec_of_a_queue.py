@@ -10,6 +10,8 @@ import pytest
 import tape
 from tape.codecs import raw
 
+from tests.kit.codecs import Bytes
+
 
 class Nameless:
     """Half a codec."""
@@ -37,14 +39,11 @@ def test_an_appender_or_tailer_may_have_a_codec_of_its_own(q: tape.Queue) -> Non
         assert make(codec=None).codec is raw
 
 
-class Keeper:
+class Keeper(Bytes):
     """A codec that keeps what it must not."""
 
     name = "keeper"
     kept: list[memoryview] = []
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
 
     def decode(self, view: memoryview) -> bytes:
         self.kept.append(view[:1])
@@ -66,12 +65,9 @@ def test_a_codec_that_keeps_its_view_loses_no_message(q: tape.Queue) -> None:
 
 def test_a_codec_must_not_keep_the_view(tmp_path: Path) -> None:
     """decode() must not keep mapped memory: the next read could move it away."""
-    class Keeper:
+    class Keeper(Bytes):
         name = "keeper"
         kept: list[memoryview] = []
-
-        def encode(self, obj: bytes) -> bytes:
-            return obj
 
         def decode(self, view: memoryview) -> memoryview:
             self.kept.append(view[1:])
@@ -85,11 +81,8 @@ def test_a_codec_must_not_keep_the_view(tmp_path: Path) -> None:
 
 def test_a_codec_cannot_write_through_its_view(tmp_path: Path) -> None:
     """A codec cannot write into the queue through the view it is given."""
-    class Vandal:
+    class Vandal(Bytes):
         name = "vandal"
-
-        def encode(self, obj: bytes) -> bytes:
-            return obj
 
         def decode(self, view: memoryview) -> bool:
             return view.readonly

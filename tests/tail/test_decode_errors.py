@@ -8,6 +8,7 @@ import pytest
 
 import tape
 
+from tests.kit.codecs import Bytes
 from tests.kit.queues import Filled
 
 
@@ -24,11 +25,8 @@ def test_decode_errors_do_not_move_a_name(filled: Filled) -> None:
 
 def test_on_error_skips_or_is_told_and_may_raise(filled: Filled) -> None:
     """"skip" passes what cannot be decoded; a callable is told, and may raise."""
-    class Picky:
+    class Picky(Bytes):
         name = "picky"
-
-        def encode(self, obj: bytes) -> bytes:
-            return obj
 
         def decode(self, view: memoryview) -> bytes:
             if view[0:1] != b"5":

@@ -15,6 +15,7 @@ import tape
 from tape._batch import Batch
 from tape._lanes import have_lanes
 from tape.codecs import raw
+from tests.kit.codecs import Bytes
 from tests.kit.interrupts import Interrupt, SoftLimit, at_every_step, interrupted_at
 
 MESSAGES = [b"%d" % n for n in range(5)]
@@ -223,16 +224,13 @@ def test_a_handler_that_uses_the_tailer_it_interrupts_is_told(q: tape.Queue) -> 
     assert list(t) == MESSAGES
 
 
-class Faulty:
+class Faulty(Bytes):
     """Raises once what it is told to, at the third message."""
 
     name = "faulty"
 
     def __init__(self, fault: BaseException) -> None:
         self.fault: BaseException | None = fault
-
-    def encode(self, obj: bytes) -> bytes:
-        return obj
 
     def decode(self, view: memoryview) -> bytes:
         fault, body = self.fault, bytes(view)
