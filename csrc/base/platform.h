@@ -1,11 +1,13 @@
-/* platform.h - the operating system: the only system calls of libtape, and its only malloc.
+/* platform.h - the operating system: with platform_wait.h all system calls of libtape, and its only
+ * malloc.
  *
  * Functions that can fail return 0 (or a value) or a negative errno; callers turn that into a code
  * with tape__fail_errno(-rc, file, doing).
  *
  * Fault shim: in a build with TAPE_FAULTS the wrappers of the operations in tape__op_t can be made
  * to fail; a test arms "the Nth call of this operation, with that errno, once or for ever". Those
- * that no operation names (unlocking, closing, asking about processes and clocks) cannot.
+ * that no operation names cannot: giving back (closing, unlocking, unmapping), and asking for free
+ * space, rights, the current directory, locks of others, processes and clocks.
  */
 #ifndef TAPE_PLATFORM_H
 #define TAPE_PLATFORM_H
