@@ -310,7 +310,8 @@ TAPE_API int tape_appender_info(tape_appender_t *appender, tape_appender_info_t 
 /* ---- tailer --------------------------------------------------------------------------------- */
 
 /* Flags of tape_tailer_options_t. */
-#define TAPE_TAILER_STEAL 1  /* take the name even if a live tailer on this host has it */
+#define TAPE_TAILER_STEAL 1  /* take the name even if a live tailer on this host has it: that one
+                              * gets TAPE_EBUSY from then on, but for calls that only tell */
 #define TAPE_TAILER_DOCUMENTS 2 /* give whole documents, also those that look like a frame */
 #define TAPE_TAILER_METADATA 4  /* forward, give metadata, too: headers, index pages, users' */
 #define TAPE_TAILER_TELL_GAPS 8 /* answer a gap with TAPE_EGAP, once */

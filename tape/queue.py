@@ -154,7 +154,8 @@ class Queue(Handle):
             max_mapped: bytes of a cycle file that it keeps mapped at a time, by default 16 MiB, at
                 least 64 KiB; a larger message is mapped whole while it is read. Of cycles that it
                 left nothing stays mapped or open.
-            steal: take the name although a live tailer on this host has it.
+            steal: take the name although a live tailer on this host has it. That one gets
+                :class:`tape.TailerBusy` at its next read or commit, and stores nothing any more.
             on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
                 next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
                 raise; when it returns, the message is skipped).

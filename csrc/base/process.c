@@ -8,17 +8,13 @@
 #include "base/atomics.h"
 #include "base/platform.h"
 
-typedef struct name {
-    uint64_t hash;
-    struct name *next;
-} name_t;
-
 struct tape__process_entry {
     uint64_t device, inode, generation;
     int references;
     tape__side_t side;
     pthread_mutex_t guard;
-    name_t *names;
+    tape__held_name_t *names;
+    tape__thefts_place_t thefts;
     tape__process_entry_t *next;
 };
 
@@ -85,6 +81,8 @@ void tape__process_release(tape__process_entry_t *entry)
     pthread_mutex_unlock(&registry_lock);
     if (!last) return;
     tape__close_file(entry->side.fd);
+    if (entry->thefts.mapped) tape__unmap((uint8_t *)entry->thefts.all, sizeof(tape__thefts_t));
+    else tape__free(entry->thefts.all);
     /* A child's copy of a guard that a thread of the parent held must not be destroyed. */
     if (entry->generation == tape__process_generation()) pthread_mutex_destroy(&entry->guard);
     tape__free(entry);
@@ -122,27 +120,9 @@ void tape__process_unlock(void) { pthread_mutex_unlock(&registry_lock); }
 
 tape__side_t *tape__process_side(tape__process_entry_t *entry) { return &entry->side; }
 
-int tape__process_claim_name(tape__process_entry_t *entry, uint64_t name)
-{
-    for (const name_t *n = entry->names; n; n = n->next)
-        if (n->hash == name) return 0;
-    name_t *n = tape__alloc(sizeof *n);
-    if (!n) return -1;
-    *n = (name_t){name, entry->names};
-    entry->names = n;
-    return 1;
-}
+tape__held_name_t **tape__process_names(tape__process_entry_t *entry) { return &entry->names; }
 
-void tape__process_give_name(tape__process_entry_t *entry, uint64_t name)
-{
-    for (name_t **at = &entry->names; *at; at = &(*at)->next)
-        if ((*at)->hash == name) {
-            name_t *n = *at;
-            *at = n->next;
-            tape__free(n);
-            return;
-        }
-}
+tape__thefts_place_t *tape__process_thefts(tape__process_entry_t *entry) { return &entry->thefts; }
 
 void **tape__process_services(void)
 {

@@ -41,9 +41,27 @@ void tape__process_unguard(tape__process_entry_t *entry);
 void tape__process_lock(void);
 void tape__process_unlock(void);
 
-/* Names of tailers that are in use in this process, by hash. 1 taken, 0 in use, -1 no memory. */
-int tape__process_claim_name(tape__process_entry_t *entry, uint64_t name);
-void tape__process_give_name(tape__process_entry_t *entry, uint64_t name);
+/* Names of tailers that are in use in this process, by hash (file/tailer_names.h). */
+typedef struct tape__held_name {
+    uint64_t hash;
+    const void *owner; /* the tailer that has it now */
+    int place;         /* which of the name's bytes in the side file is locked; -1: none */
+    struct tape__held_name *next;
+} tape__held_name_t;
+tape__held_name_t **tape__process_names(tape__process_entry_t *entry);
+
+/* Which names were taken from a tailer that had them, the newest ones; one page. */
+enum { TAPE__THEFTS_KEPT = 511 };
+typedef struct {
+    uint64_t count;                    /* of all that there ever were */
+    uint64_t names[TAPE__THEFTS_KEPT]; /* number n is at n % TAPE__THEFTS_KEPT */
+} tape__thefts_t;
+/* Where the entry has them; NULL: not yet. `mapped`: in the side file. */
+typedef struct {
+    tape__thefts_t *all;
+    bool mapped;
+} tape__thefts_place_t;
+tape__thefts_place_t *tape__process_thefts(tape__process_entry_t *entry);
 
 /* What side_file.c knows, kept here because it is one per process. */
 typedef struct {

@@ -14,9 +14,8 @@
 enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32, NOTICE_AT = 32 };
 #define WRITERS_AT (UINT64_C(1) << 40)
 #define OWNERS_AT (WRITERS_AT + (UINT64_C(1) << 20))
-#define NAMES_AT (UINT64_C(1) << 41)
 #define JUDGE_AT (UINT64_C(1) << 42)
-#define SIDE_SIZE (SLOTS_AT + (uint64_t)SLOTS * SLOT_SIZE)
+#define SIDE_SIZE ((uint64_t)TAPE__SIDE_HOLDERS + TAPE__SIDE_PAGE)
 
 typedef struct {
     int64_t pid;
@@ -27,6 +26,8 @@ typedef struct {
     uint64_t unused[3];
 } slot_t;
 _Static_assert(sizeof(slot_t) == SLOT_SIZE, "slots are numbered by their place in the file");
+_Static_assert(SLOTS_AT + SLOTS * SLOT_SIZE <= TAPE__SIDE_THEFTS, "pages lie behind the slots");
+_Static_assert(sizeof(tape__thefts_t) == TAPE__SIDE_PAGE, "the list is a page of the file");
 
 static uint64_t slot_at(int slot) { return SLOTS_AT + (uint64_t)slot * SLOT_SIZE; }
 
@@ -68,18 +69,29 @@ static int open_side(const char *directory)
     return -1;
 }
 
-/* The page has its block, since its magic was written; that is asked for again, because on a full
- * disk touching a page without one kills. The descriptor is not kept: a mapping needs none. Closing
- * it drops no lock of ours, since locks belong to the open file description that took them. */
-uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page)
+/* On a full disk touching a page without a block kills, so blocks are asked for. The descriptor is
+ * not kept: a mapping needs none. Closing it drops no lock of ours, since locks belong to the open
+ * file description that took them. */
+static uint8_t *map_page(const char *directory, uint64_t offset)
 {
+    uint8_t *page;
     int fd = open_side(directory);
     if (fd < 0) return NULL;
-    int rc = tape__file_reserve(fd, 0, TAPE__NOTICE_PAGE);
-    bool full = rc < 0 && tape__error_of_errno(-rc) == TAPE_ENOSPC;
-    if (!full) rc = tape__map(fd, 0, TAPE__NOTICE_PAGE, true, page);
+    int rc = tape__file_reserve(fd, offset, TAPE__SIDE_PAGE) == -ENOSPC ? -ENOSPC : 0;
+    if (rc == 0) rc = tape__map(fd, offset, TAPE__SIDE_PAGE, true, &page);
     tape__close_file(fd);
-    return rc < 0 ? NULL : (uint32_t *)(void *)(*page + NOTICE_AT);
+    return rc < 0 ? NULL : page;
+}
+
+uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page)
+{
+    *page = map_page(directory, 0);
+    return *page ? (uint32_t *)(void *)(*page + NOTICE_AT) : NULL;
+}
+
+uint8_t *tape__side_file_map_thefts(const char *directory)
+{
+    return map_page(directory, TAPE__SIDE_THEFTS);
 }
 
 /* Takes both locks of a slot whose owner is dead. */
@@ -217,20 +229,4 @@ void tape__side_file_end_judging(tape__process_entry_t *entry)
 {
     const tape__side_t side = side_of(entry);
     if (side.fd >= 0) tape__unlock_range(side.fd, JUDGE_AT, 1);
-}
-
-/* ---- names of tailers ---- */
-
-static uint64_t byte_of_name(uint64_t name) { return NAMES_AT + (name & (NAMES_AT - 1)); }
-
-bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name)
-{
-    const tape__side_t *side = tape__process_side(entry);
-    return side->fd < 0 || tape__lock_range(side->fd, byte_of_name(name), 1, true) != -EAGAIN;
-}
-
-void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name)
-{
-    const tape__side_t *side = tape__process_side(entry);
-    if (side->fd >= 0) tape__unlock_range(side->fd, byte_of_name(name), 1);
 }

@@ -4,13 +4,16 @@
  *     0020  notice: u32, see notice.h        who waits for messages, and how often it was told
  *     0040  slots of 64 bytes: pid, start time of the process, pid namespace, 1 for a writer, boot
  *           (five i64, rest 0)
+ *     11000 thefts of names of tailers: how many, and 511 names (u64 each), see tailer_names.h
+ *     12000 which process got a name last: 256 of (name, pid) (u64 each)
  *
  * Kernel locks, which are dropped when their process dies, however it dies:
  *
  *     2^40 + n          the owner of slot n lives, and may hold the write lock
  *     2^40 + 2^20 + n   it lives, and has the queue open
- *     2^41 + hash       the name of a tailer is in use
+ *     2^41 + 8 x hash   the name of a tailer is in use (eight bytes a name, see tailer_names.h)
  *     2^42              somebody judges a holder, and takes the lock over if it is dead
+ *     2^42 + 1          somebody adds to the thefts
  *
  * Writers: a process takes a slot when it opens the queue for writing, and the first of these locks
  * before it first takes the write lock; it never touches a slot whose locks it does not hold.
@@ -50,10 +53,11 @@ tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
 bool tape__side_file_begin_judging(tape__process_entry_t *entry);
 void tape__side_file_end_judging(tape__process_entry_t *entry);
 
-/* Marks the name of a tailer (by hash) as in use on this host, until it is given back or the
- * process dies. False when another live process has it. Without a side file every claim
- * succeeds. With tape__process_lock() held. */
-bool tape__side_file_claim_name(tape__process_entry_t *entry, uint64_t name);
-void tape__side_file_give_name(tape__process_entry_t *entry, uint64_t name);
+/* For tailer_names.c: what it locks, and where its pages are. */
+#define TAPE__SIDE_NAMES (UINT64_C(1) << 41)
+#define TAPE__SIDE_THEFT ((UINT64_C(1) << 42) + 1)
+enum { TAPE__SIDE_PAGE = 4096, TAPE__SIDE_THEFTS = 0x11000, TAPE__SIDE_HOLDERS = 0x12000 };
+/* Maps the page of thefts, or gives NULL. */
+uint8_t *tape__side_file_map_thefts(const char *directory);
 
 #endif

@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/cycle_chain.h"
-#include "file/side_file.h"
+#include "file/tailer_names.h"
 #include "read/tailer.h"
 
 enum { LOOK_EVERY_MS = 100, KEY_SIZE = 512 };
@@ -36,37 +36,48 @@ static uint64_t hash_of(const char *id)
     return hash;
 }
 
+/* For tailers without a name, and those that store nothing: nobody takes it from them. */
+static const uint64_t no_thefts;
+
 /* The process has its slot in the side file since the queue was opened, if it can have one. */
 static int mark_in_use(tape_tailer_t *t, bool steal)
 {
     tape__site_t *site = t->site;
-    const uint64_t name = hash_of(t->name.id);
-    tape__process_lock();
-    int mine = tape__process_claim_name(site->entry, name);
-    if (mine == 1 && !tape__side_file_claim_name(site->entry, name)) {
-        tape__process_give_name(site->entry, name);
-        mine = 0;
+    tape__name_claim_t got;
+    int rc = tape__name_claim(site->entry, site->path, t->name.hash, t, steal, &got);
+    if (rc == TAPE_ENOMEM) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
+    if (rc == TAPE_OK) {
+        t->name.thefts = got.thefts;
+        t->name.seen = got.seen;
+        t->name.marked = true;
+        return TAPE_OK;
     }
-    tape__process_unlock();
-    t->name.ours = mine == 1;
-    if (mine < 0) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
-    if (mine == 1 || steal) return TAPE_OK;
-    return tape__fail(TAPE_EBUSY, site->path, -1, "a live tailer has the name \"%s\"", t->name.id);
+    char who[64] = "";
+    if (got.holder == tape__pid()) snprintf(who, sizeof who, " in this process");
+    else if (got.holder) snprintf(who, sizeof who, " in process %" PRId64, got.holder);
+    return tape__fail(TAPE_EBUSY, site->path, -1, "a live tailer%s has the name \"%s\"", who,
+                      t->name.id);
 }
+
+void tape__tailer_be_nameless(tape_tailer_t *t) { t->name = (tape__name_t){.thefts = &no_thefts}; }
 
 void tape__tailer_unbind(tape_tailer_t *t)
 {
     tape__site_t *site = t->site;
-    if (t->name.ours && site->generation == tape__process_generation()) {
-        tape__process_lock();
-        tape__side_file_give_name(site->entry, hash_of(t->name.id));
-        tape__process_give_name(site->entry, hash_of(t->name.id));
-        tape__process_unlock();
-    }
+    if (t->name.marked && site->generation == tape__process_generation())
+        tape__name_give(site->entry, t->name.hash, t);
     tape__free(t->name.id);
-    t->name.id = NULL;
-    t->name.cell = NULL;
-    t->name.ours = false;
+    tape__tailer_be_nameless(t);
+}
+
+/* Cold: the count of thefts has moved. */
+int tape__tailer_check_name(tape_tailer_t *t)
+{
+    if (!t->name.taken)
+        t->name.taken = tape__name_was_taken(t->name.thefts, t->name.hash, &t->name.seen);
+    if (!t->name.taken) return TAPE_OK;
+    return tape__fail(TAPE_EBUSY, t->site->path, -1,
+                      "the name \"%s\" was taken over by another tailer", t->name.id);
 }
 
 static int find_cell(tape_tailer_t *t)
@@ -138,6 +149,7 @@ int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)
     t->name.id = tape__alloc(strlen(id) + 1);
     if (!t->name.id) return tape__fail(TAPE_ENOMEM, t->site->path, -1, "out of memory");
     memcpy(t->name.id, id, strlen(id) + 1);
+    t->name.hash = hash_of(id);
     int rc = find_cell(t);
     if (rc == TAPE_OK && !t->site->read_only) rc = mark_in_use(t, steal);
     if (rc == TAPE_OK) rc = go_to_stored(t);
@@ -206,7 +218,7 @@ int tape_tailer_commit_at(tape_tailer_t *t, int64_t index)
 
 int64_t tape_tailer_committed(tape_tailer_t *t)
 {
-    int64_t result = tape__tailer_enter(t);
+    int64_t result = tape__tailer_enter_to_tell(t);
     if (result != TAPE_OK) return result;
     if (!t->name.cell) result = nameless(t);
     else result = tape__table_store_value(t->name.cell);

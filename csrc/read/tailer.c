@@ -26,7 +26,7 @@ static int begin(tape_tailer_t *t)
 }
 
 /* order[busy]: what the last thread left in the tailer is seen by the next one. */
-int tape__tailer_enter(tape_tailer_t *t)
+int tape__tailer_enter_to_tell(tape_tailer_t *t)
 {
     if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
     int rc = tape__site_check(t->site);
@@ -37,6 +37,21 @@ int tape__tailer_enter(tape_tailer_t *t)
         return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
     }
     return begin(t);
+}
+
+/* From inside: a tailer whose name was taken over neither reads nor stores. Leaves it then. */
+static int begin_to_read(tape_tailer_t *t)
+{
+    if (tape__tailer_has_its_name(t)) return TAPE_OK;
+    int rc = tape__tailer_check_name(t);
+    if (rc != TAPE_OK) tape__tailer_leave_unchanged(t);
+    return rc;
+}
+
+int tape__tailer_enter(tape_tailer_t *t)
+{
+    int rc = tape__tailer_enter_to_tell(t);
+    return rc == TAPE_OK ? begin_to_read(t) : rc;
 }
 
 void tape__tailer_leave_unchanged(tape_tailer_t *t)
@@ -129,11 +144,12 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
         int rc = out ? tape__tailer_enter(t) : no_place(); /* tells what is wrong */
         return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
     }
-    if (t->quick && next_quickly(t, out)) {
+    if (t->quick && tape__tailer_has_its_name(t) && next_quickly(t, out)) {
         tape__tailer_leave(t);
         return 1;
     }
     int rc = begin(t);
+    if (rc == TAPE_OK) rc = begin_to_read(t);
     return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
 }
 
@@ -156,7 +172,7 @@ int tape_tailer_unread(tape_tailer_t *t)
 
 int64_t tape_tailer_index(tape_tailer_t *t)
 {
-    int64_t index = tape__tailer_enter(t);
+    int64_t index = tape__tailer_enter_to_tell(t);
     if (index != TAPE_OK) return index;
     int rc = tape__tailer_stand_at_start(t);
     index = rc < 0 ? rc : 0;
@@ -167,7 +183,7 @@ int64_t tape_tailer_index(tape_tailer_t *t)
 
 int64_t tape_tailer_last_read(tape_tailer_t *t)
 {
-    int64_t index = tape__tailer_enter(t);
+    int64_t index = tape__tailer_enter_to_tell(t);
     if (index != TAPE_OK) return index;
     index = t->last_read;
     tape__tailer_leave_unchanged(t);
@@ -240,7 +256,7 @@ int tape_tailer_set_direction(tape_tailer_t *t, int direction)
 
 int tape_tailer_direction(tape_tailer_t *t)
 {
-    int rc = tape__tailer_enter(t);
+    int rc = tape__tailer_enter_to_tell(t);
     if (rc != TAPE_OK) return rc;
     rc = t->backward ? TAPE_BACKWARD : TAPE_FORWARD;
     tape__tailer_leave_unchanged(t);
@@ -251,7 +267,7 @@ int tape_tailer_direction(tape_tailer_t *t)
 
 int tape_tailer_gap(tape_tailer_t *t, int64_t *first_gone, int64_t *next)
 {
-    int rc = first_gone && next ? tape__tailer_enter(t)
+    int rc = first_gone && next ? tape__tailer_enter_to_tell(t)
                                 : tape__fail(TAPE_EINVAL, NULL, -1, "no place for the gap");
     if (rc != TAPE_OK) return rc;
     if (t->gap.unasked) {

@@ -29,7 +29,11 @@ typedef struct {
     uint64_t *cell;        /* `index.<id>` in the table store */
     int64_t looked_ms;     /* when the table store was last seen to have its name */
     uint64_t pulse;        /* listing.modCount then */
-    bool ours;             /* this process has marked the name as in use */
+    uint64_t hash;
+    bool marked;           /* the name is marked as in use */
+    bool taken;            /* and somebody took it over */
+    const uint64_t *thefts; /* how many names were taken over, ... */
+    uint64_t seen;         /* ... and so many it was when this was not among them */
 } tape__name_t;
 
 /* Messages that the tailer had yet to read and that are gone. */
@@ -119,6 +123,8 @@ int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options,
 
 /* Begins and ends a call: one thread at a time. */
 int tape__tailer_enter(tape_tailer_t *t);
+/* The same for calls that only tell, which a tailer whose name was taken over still does. */
+int tape__tailer_enter_to_tell(tape_tailer_t *t);
 /* Only who is inside changes a 1, so no CLAIM is needed, which would cost as much as reading. */
 static inline void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->busy, 0); }
 /* Ends one that only told: what the call before it gave can still be taken back. */
@@ -223,5 +229,13 @@ static inline int64_t tape__tailer_next_index(const tape_tailer_t *t)
 /* named_tailer.c: finds the stored position and goes there. */
 int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal);
 void tape__tailer_unbind(tape_tailer_t *t);
+void tape__tailer_be_nameless(tape_tailer_t *t);
+/* Whether nobody took any name over: one load. Else the second one tells whether it was this one's:
+ * TAPE_OK or TAPE_EBUSY. */
+static inline bool tape__tailer_has_its_name(const tape_tailer_t *t)
+{
+    return OBSERVE64(thefts, t->name.thefts) == t->name.seen;
+}
+int tape__tailer_check_name(tape_tailer_t *t);
 
 #endif

@@ -102,7 +102,7 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
 int tape_tailer_info(tape_tailer_t *t, tape_tailer_info_t *out)
 {
     if (!out) return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the facts");
-    int rc = tape__tailer_enter(t);
+    int rc = tape__tailer_enter_to_tell(t);
     if (rc != TAPE_OK) return rc;
     rc = fill(t, out);
     tape__tailer_leave_unchanged(t);

@@ -63,6 +63,7 @@ int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options, 
     tape_tailer_t *t = tape__alloc(sizeof *t);
     if (t) {
         t->site = site;
+        tape__tailer_be_nameless(t);
         t->child.shut = shut;
         t->window_size = (uint64_t)o.window_size;
         t->bounded = bounded;
