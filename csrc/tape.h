@@ -489,6 +489,9 @@ TAPE_API int tape_tailer_info(tape_tailer_t *tailer, tape_tailer_info_t *out);
 #define TAPE_WAIT_READY 1
 #define TAPE_WAIT_INTERRUPTED 2
 TAPE_API int tape_tailer_wait(tape_tailer_t *tailer, int64_t timeout_ns);
+/* Sets the longest pause between looks, in place of the option's; 0: 50 ms. TAPE_OK, TAPE_EINVAL
+ * when it is negative, or as of tape_tailer_next(). */
+TAPE_API int tape_tailer_set_poll_interval(tape_tailer_t *tailer, int64_t interval_ns);
 
 /* A waiter waits for many tailers, of one or many queues, with one descriptor for event loops. One
  * thread of libtape sleeps for all waiters of a process (and one more for every 127 queues); it is
@@ -503,8 +506,8 @@ TAPE_API int tape_waiter_close(tape_waiter_t *waiter);
 TAPE_API int tape_waiter_fd(tape_waiter_t *waiter);
 
 /* Waits for the tailer, once: when its next read would give something, or it is shut, `token` is
- * there for tape_waiter_take(). Any other call on the tailer ends the waiting. For the tailer this
- * is a call like reading: one thread at a time.
+ * there for tape_waiter_take(). Any other call on the tailer ends the waiting, and that is told in
+ * the same way. For the tailer this is a call like reading: one thread at a time.
  * TAPE_WAIT_READY (there is something at once, and nothing is waited for), TAPE_OK, or a code:
  * TAPE_ESTATE (tape_tailer_fd() has it), TAPE_EIO (no thread could be made), TAPE_ENOMEM, or as of
  * tape_tailer_wait(). */

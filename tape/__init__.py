@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._protocols import Clock
+    from .aio import merge
     from .codecs import Codec
     from .deletion import delete
     from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
@@ -36,10 +37,10 @@ __version__ = _text(_lib.tape_version())
 
 __all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Lag", "Location",
            "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs",
-           "delete", "open", *_errors]
+           "delete", "merge", "open", *_errors]
 
 # What is not needed for reading and writing is imported when it is asked for.
-_LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion",
+_LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge": "aio",
           **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",
                            "MetadataEntry", "QueueInfo", "TailerInfo"), "info")}
 

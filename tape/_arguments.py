@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from _thread import get_ident
 
 from .errors import InvalidArgument
 
@@ -10,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["deadline_of", "name_of", "not_negative"]
+__all__ = ["deadline_of", "main_thread_id", "name_of", "not_negative", "poll_ns"]
 
 
 def deadline_of(timeout: float | None) -> float | None:
@@ -20,6 +22,19 @@ def deadline_of(timeout: float | None) -> float | None:
     if not timeout >= 0:
         raise InvalidArgument("timeout is negative", hint="seconds, 0 for no waiting, or None")
     return time.monotonic() + timeout
+
+
+def main_thread_id() -> int:
+    """The thread that hears signals; the calling one as long as nobody made others."""
+    threading = sys.modules.get("threading")
+    return get_ident() if threading is None else int(threading.main_thread().ident or 0)
+
+
+def poll_ns(seconds: float) -> int:
+    """A poll interval as C takes it; 0 is as short as C makes it."""
+    if not 0 <= seconds <= 3600:
+        raise InvalidArgument("poll_interval is out of range", hint="0 to 3600 seconds")
+    return max(int(seconds * 1e9), 1)
 
 
 def not_negative(count: int) -> int:

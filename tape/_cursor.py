@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import time
+from _thread import get_ident
 from _weakrefset import WeakSet
 
-from ._arguments import deadline_of, name_of, not_negative
+from ._arguments import deadline_of, main_thread_id, name_of, not_negative, poll_ns
 from ._batch import UNSHARED, Batch, references
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, errors_of, framing_of, is_raw
@@ -30,7 +31,11 @@ __all__ = ["NOTHING", "Cursor"]
 
 ALONE = 2  # so many are read one by one before a loop reads ahead: it may end soon
 
+LISTEN = 0.05  # seconds that the main thread sleeps at a time
+FOR_EVER = float("inf")
+
 _next = lib.tape_tailer_next
+_wait = lib.tape_tailer_wait
 _buffer = ffi.buffer
 _EGAP = lib.TAPE_EGAP
 
@@ -93,6 +98,7 @@ class Cursor(Turn):
         options = ffi.new("tape_tailer_options_t *")
         options.struct_size = ffi.sizeof("tape_tailer_options_t")
         options.window_size = max_mapped
+        options.poll_interval_ns = poll_ns(poll_interval)
         for flag, wanted in ((lib.TAPE_TAILER_STEAL, steal), (lib.TAPE_TAILER_METADATA, metadata),
                              (lib.TAPE_TAILER_DOCUMENTS, documents),
                              (lib.TAPE_TAILER_TELL_GAPS, tell_gaps)):
@@ -245,6 +251,11 @@ class Cursor(Turn):
     def _mark_closed(self, by: str) -> Any:
         self._ahead = None
         return super()._mark_closed(by)
+
+    def done(self) -> None:
+        """Whoever got the last message is done with it: its position is stored."""
+        if self._unstored:
+            self._store()
 
     def _store(self) -> None:
         """The loop's body is done with what it was given: now its position may be stored."""
@@ -532,12 +543,19 @@ class Cursor(Turn):
             self._batch.indexes[0] = -1
 
     def _pause(self, deadline: float | None) -> bool:
-        """Waits a little for messages; false when it is time to give up."""
-        pause = self.poll_interval
+        """Sleeps until there may be something to read; false when it is time to give up. C
+        sleeps without the GIL, and wakes for messages, signals and closing. A signal that comes
+        just before C goes to sleep wakes nobody, so the thread that hears them looks up."""
+        most = LISTEN if get_ident() == main_thread_id() else FOR_EVER
         if deadline is not None:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            pause = min(pause, left)
-        time.sleep(pause)
+            most = min(most, left)
+        self._check(_wait(self._handle, -1 if most == FOR_EVER else int(most * 1e9)))
         return True
+
+    def set_poll_interval(self, seconds: float) -> None:
+        """The longest pause between looks for what nobody tells of."""
+        self.call(lib.tape_tailer_set_poll_interval, poll_ns(seconds))
+        self.poll_interval = seconds

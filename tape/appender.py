@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+    from .aio import Sink
     from .codecs import Codec
     from .info import AppenderInfo
     from .queue import Queue
@@ -88,6 +89,24 @@ class Appender(AppenderLane, Owner):
         if self._watch or not index & 1023:
             self._look_at_clock(4)
         return index
+
+    def sink(self, maxsize: int = 1024) -> Sink:
+        """Writes from asyncio: :class:`tape.aio.Sink`, for ``async with``.
+
+        Args:
+            maxsize: so many messages may be on their way before a put waits.
+
+        >>> import asyncio, tape, tempfile
+        >>> async def some():
+        ...     async with tape.open(tempfile.mkdtemp()) as q:
+        ...         async with q.appender().sink() as put:
+        ...             index = await put("hello")
+        ...         return index == q.last_index
+        >>> asyncio.run(some())
+        True
+        """
+        from .aio import Sink
+        return Sink(self, maxsize)
 
     def _write_view(self, data: Any) -> int:
         """Writes what an encode() gave that is not bytes."""

@@ -7,6 +7,8 @@ This module imports nothing of tape, so that codecs may raise :class:`EncodeErro
 
 from __future__ import annotations
 
+import sys
+
 try:
     from _queue import Empty as _Empty  # what queue.Empty is, without what else queue imports
 except ImportError:
@@ -89,9 +91,41 @@ class OutOfMemory(Error, MemoryError):
 
 
 class QueueClosed(Error, ValueError):
-    """The queue, appender or tailer was closed; the message says by what and when."""
+    """The queue, appender or tailer was closed; the message says by what and when.
+
+    Where Python has them (3.13), an instance is also a ``queue.ShutDown`` and an
+    ``asyncio.QueueShutDown``, as far as somebody has imported these modules, and so can catch them.
+
+    >>> import asyncio, queue
+    >>> isinstance(QueueClosed(), getattr(queue, "ShutDown", ValueError))
+    True
+    """
 
     code = "TAPE_ECLOSED"
+
+    def __new__(cls, *arguments: Any, **more: Any) -> QueueClosed:
+        others = _shutdowns() if cls is QueueClosed else ()
+        return super().__new__(_closed_class(others) if others else cls)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (QueueClosed, dict(self.__dict__), None))
+
+
+def _shutdowns() -> tuple[type[Exception], ...]:
+    """The classes of others that say the same, of modules that were imported."""
+    found = (getattr(sys.modules.get(module), name, None)
+             for module, name in (("queue", "ShutDown"), ("asyncio", "QueueShutDown")))
+    return tuple(cls for cls in found if cls is not None)
+
+
+_CLOSED: dict[tuple[type[Exception], ...], type[QueueClosed]] = {}
+
+
+def _closed_class(others: tuple[type[Exception], ...]) -> type[QueueClosed]:
+    if others not in _CLOSED:
+        _CLOSED[others] = type("QueueClosed", (QueueClosed, *others),
+                               {"__module__": __name__, "__doc__": QueueClosed.__doc__})
+    return _CLOSED[others]
 
 
 class QueueNotFound(Error, FileNotFoundError):

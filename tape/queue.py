@@ -385,6 +385,14 @@ class Queue(Handle):
             child._mark_closed("Queue.close()")
         check(lib.tape_queue_shutdown(handle))
 
+    async def __aenter__(self) -> Queue:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Closes it in a thread: another thread that is inside a call may keep it waiting."""
+        from .aio import in_thread
+        await in_thread(self.close)
+
     def __repr__(self) -> str:
         state = "closed" if self.closed else "read-only" if self.read_only else "open"
         return (f"Queue({self.path!r}, roll_cycle={self.roll_cycle.name}, "

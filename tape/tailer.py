@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from .aio import Stream
     from .codecs import Codec
     from .info import CycleFile, Entry, Lag, TailerInfo
     from .queue import Queue
@@ -82,7 +83,7 @@ class Tailer(TailerLane, Closable):
 
     @poll_interval.setter
     def poll_interval(self, seconds: float) -> None:
-        self._cursor.poll_interval = seconds
+        self._cursor.set_poll_interval(seconds)
 
     @property
     def closed(self) -> bool:
@@ -156,6 +157,44 @@ class Tailer(TailerLane, Closable):
     def follow(self, timeout: float | None = None) -> Iterator[Any]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
         return self._cursor.messages(wait=True, timeout=timeout)
+
+    def stream(self) -> Stream:
+        """Messages as they come, for ``async for``: :class:`tape.aio.Stream`.
+
+        As :meth:`follow` it ends when the queue is closed, and a named tailer's position is stored
+        when the next message is asked for. Whatever ends it - ``break``, cancelling, an error -
+        the first message that was not delivered is the next one.
+
+        >>> import asyncio, tape, tempfile
+        >>> async def first():
+        ...     async with tape.open(tempfile.mkdtemp()) as q:
+        ...         q.appender().write("hello")
+        ...         async with q.tailer().stream() as messages:
+        ...             async for message in messages:
+        ...                 return message
+        >>> asyncio.run(first())
+        'hello'
+        """
+        from .aio import Stream
+        return Stream(self)
+
+    def __aiter__(self) -> Stream:
+        return self.stream()
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there may be something to read, for ``select``, trio
+        and other loops. Read until there is nothing more: then it is readable no longer, until
+        something comes. It is closed with the tailer.
+
+        >>> import select, tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     t = q.tailer()
+        ...     before = select.select([t], [], [], 0)[0] == [t]
+        ...     i = q.appender().write("hello")
+        ...     before, select.select([t], [], [], 5)[0] == [t], t.read()
+        (False, True, 'hello')
+        """
+        return self._cursor.call(lib.tape_tailer_fd)
 
     def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.

@@ -16,7 +16,7 @@ static int begin(tape_tailer_t *t)
     t->call_before = t->last_call;
     t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     t->quick = false;
-    if (t->watch) t->hooks->disturb(t, false);
+    if (t->watch) t->hooks->disturb(t);
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;

@@ -64,12 +64,13 @@ typedef struct {
  * so each call on the tailer disturbs that first. */
 typedef struct tape__watch tape__watch_t;
 typedef struct {
-    void (*disturb)(tape_tailer_t *t, bool shut); /* a call begins, or the tailer is shut */
-    void (*nothing)(tape_tailer_t *t);            /* a read found nothing */
-    void (*release)(tape_tailer_t *t);            /* the tailer goes */
+    void (*disturb)(tape_tailer_t *t); /* a call begins, or the tailer is shut */
+    void (*nothing)(tape_tailer_t *t); /* a read found nothing */
+    void (*release)(tape_tailer_t *t); /* the tailer goes */
 } tape__watch_hooks_t;
 
 /* For tape_tailer_wait(). */
+#define TAPE__POLL_INTERVAL INT64_C(50000000) /* unless another is wished */
 typedef struct {
     int64_t poll_ns;       /* the longest pause between looks for what nobody tells of */
     int64_t foreign_ns;    /* when a message was found last of which nobody had told; 0: never */

@@ -8,7 +8,6 @@
 #include "read/tailer.h"
 
 #define WINDOW_DEFAULT (INT64_C(16) << 20)
-#define POLL_INTERVAL_DEFAULT INT64_C(50000000)
 enum { ID_MAX = 256, CLOSE_TRIES = 20000 };
 
 static int busy(const tape_tailer_t *t)
@@ -21,7 +20,7 @@ static void give_back(tape_tailer_t *t, bool all)
 {
     t->shut = true;
     t->quick = false;
-    if (t->watch) t->hooks->disturb(t, true);
+    if (t->watch) t->hooks->disturb(t);
     tape__tailer_unbind(t);
     if (all || !t->delivered) tape__tailer_leave_cycle(t);
 }
@@ -44,7 +43,7 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
         return tape__fail(TAPE_EINVAL, site->path, -1, "window_size is negative");
     if (o->poll_interval_ns < 0)
         return tape__fail(TAPE_EINVAL, site->path, -1, "poll_interval_ns is negative");
-    if (o->poll_interval_ns == 0) o->poll_interval_ns = POLL_INTERVAL_DEFAULT;
+    if (o->poll_interval_ns == 0) o->poll_interval_ns = TAPE__POLL_INTERVAL;
     if (o->id && strlen(o->id) > ID_MAX)
         return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
     *bounded = o->window_size != 0;

@@ -30,7 +30,6 @@ static void link_out(tape__site_bell_t *bell, tape__watch_t *w, int64_t now)
     if (w->next) w->next->link = w->link;
     w->next = NULL;
     if (!bell->armed) bell->idle_ns = now;
-    PUBLISH32(watch, &w->state, TAPE__WATCH_IDLE);
 }
 
 int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *w)
@@ -50,8 +49,10 @@ int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *w)
 void tape__bell_disarm(tape__site_bell_t *bell, tape__watch_t *w)
 {
     pthread_mutex_lock(&bell->lock);
-    if (OBSERVE32(watch, &w->state) == TAPE__WATCH_ARMED)
+    if (OBSERVE32(watch, &w->state) == TAPE__WATCH_ARMED) {
         link_out(bell, w, tape__monotonic_ns());
+        PUBLISH32(watch, &w->state, TAPE__WATCH_IDLE);
+    }
     pthread_mutex_unlock(&bell->lock);
 }
 
@@ -63,7 +64,7 @@ static bool look_at_all(tape__site_bell_t *bell, bool rung, int64_t now)
         next = w->next;
         if ((rung ? tape__look(w->tailer, now) : tape__look_quickly(w->tailer, now)) == 0) continue;
         link_out(bell, w, now);
-        tape__waiter_ready(w);
+        tape__waiter_ready(w); /* from armed to ready: its owner waits for our lock so far */
         found = true;
     }
     return found;

@@ -42,6 +42,7 @@ struct tape__watch {
     bool sticky;               /* tape_tailer_fd() */
     tape__watch_t *next, **link; /* among the armed ones of its bell */
     tape__watch_t *next_ready;
+    bool orphan;               /* its tailer is gone; its token is still to be told */
 };
 
 typedef struct tape__service tape__service_t;
@@ -75,6 +76,9 @@ void tape__waiter_ready(tape__watch_t *watch);
 /* Takes it off the list, when it is about to go or to be armed again. */
 void tape__waiter_forget(tape_waiter_t *w, tape__watch_t *gone);
 void tape__waiter_clear(tape_waiter_t *w); /* not readable until something is ready */
+/* Its tailer goes: it is freed now, or when its token was taken. Then the waiter has one reference
+ * less, too. */
+void tape__waiter_release(tape__watch_t *watch);
 /* One reference less; frees with the last one. */
 void tape__waiter_drop(tape_waiter_t *w);
 /* TAPE_OK, TAPE_EINVAL, TAPE_EFORKED. */

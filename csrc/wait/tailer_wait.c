@@ -57,6 +57,16 @@ static int sleep_for_it(tape_tailer_t *t, tape__notice_t *notice, int64_t until)
     }
 }
 
+int tape_tailer_set_poll_interval(tape_tailer_t *t, int64_t interval_ns)
+{
+    if (interval_ns < 0) return tape__fail(TAPE_EINVAL, NULL, -1, "a negative poll interval");
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    t->wait.poll_ns = interval_ns ? interval_ns : TAPE__POLL_INTERVAL;
+    tape__tailer_leave_unchanged(t);
+    return TAPE_OK;
+}
+
 static int64_t deadline(int64_t timeout_ns)
 {
     int64_t now = tape__monotonic_ns();

@@ -45,7 +45,9 @@ void tape__waiter_ready(tape__watch_t *watch)
 {
     tape_waiter_t *w = watch->waiter;
     pthread_mutex_lock(&w->lock);
-    if (!watch->sticky) {
+    if (watch->sticky) {
+        PUBLISH32(watch, &watch->state, TAPE__WATCH_IDLE);
+    } else {
         PUBLISH32(watch, &watch->state, TAPE__WATCH_READY);
         watch->next_ready = NULL;
         if (w->last) w->last->next_ready = watch;
@@ -56,14 +58,35 @@ void tape__waiter_ready(tape__watch_t *watch)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Takes the first off the list. */
-static tape__watch_t *pop(tape_waiter_t *w)
+/* Takes the first off the list; its token. */
+static uint64_t pop(tape_waiter_t *w)
 {
     tape__watch_t *watch = w->first;
+    const uint64_t token = watch->token;
     w->first = watch->next_ready;
     if (!w->first) w->last = NULL;
-    PUBLISH32(watch, &watch->state, TAPE__WATCH_IDLE);
-    return watch;
+    if (watch->orphan) {
+        w->references--; /* not the last one: the caller has one */
+        tape__free(watch);
+    } else {
+        PUBLISH32(watch, &watch->state, TAPE__WATCH_IDLE);
+    }
+    return token;
+}
+
+void tape__waiter_release(tape__watch_t *watch)
+{
+    tape_waiter_t *w = watch->waiter;
+    if (tape__waiter_is_ours(w)) {
+        pthread_mutex_lock(&w->lock);
+        watch->orphan = !w->closed && OBSERVE32(watch, &watch->state) == TAPE__WATCH_READY;
+        bool later = watch->orphan;
+        pthread_mutex_unlock(&w->lock);
+        if (later) return;
+        tape__waiter_forget(w, watch);
+    }
+    tape__free(watch);
+    tape__waiter_drop(w);
 }
 
 void tape__waiter_forget(tape_waiter_t *w, tape__watch_t *gone)
@@ -106,6 +129,8 @@ int tape_waiter_close(tape_waiter_t *w)
     if (!w) return TAPE_OK;
     if (tape__waiter_is_ours(w)) pthread_mutex_lock(&w->lock);
     w->closed = true;
+    if (tape__waiter_is_ours(w))
+        while (w->first) (void)pop(w);
     tape__close_file(w->fd);
     w->fd = -1;
     if (tape__waiter_is_ours(w)) pthread_mutex_unlock(&w->lock);
@@ -134,7 +159,7 @@ int64_t tape_waiter_take(tape_waiter_t *w, uint64_t *tokens, size_t count)
     if (rc != TAPE_OK) return rc;
     size_t n = 0;
     pthread_mutex_lock(&w->lock);
-    while (n < count && w->first) tokens[n++] = pop(w)->token;
+    while (n < count && w->first) tokens[n++] = pop(w);
     if (!w->first) clear_it(w);
     pthread_mutex_unlock(&w->lock);
     return (int64_t)n;

@@ -5,15 +5,16 @@
 #include "base/platform.h"
 #include "wait/bell.h"
 
-static void disturb(tape_tailer_t *t, bool shut)
+static void disturb(tape_tailer_t *t)
 {
     tape__watch_t *w = t->watch;
     uint32_t state = OBSERVE32(watch, &w->state);
     if (!tape__waiter_is_ours(w->waiter)) return;
     if (state == TAPE__WATCH_ARMED) {
         tape__bell_disarm((tape__site_bell_t *)(void *)t->site->bell, w);
-        /* Between our look and now it may have become ready, and be told. */
-        if (shut && OBSERVE32(watch, &w->state) == TAPE__WATCH_IDLE) tape__waiter_ready(w);
+        /* Who waits is told, to look again: what the call leaves, nobody knows here. Between our
+         * look and now it may have become ready, and be told already. */
+        if (OBSERVE32(watch, &w->state) == TAPE__WATCH_IDLE) tape__waiter_ready(w);
     }
     if (w->sticky) tape__waiter_ready(w); /* there may be something: nobody looks any more */
 }
@@ -38,10 +39,8 @@ static void release(tape_tailer_t *t)
 {
     tape__watch_t *w = t->watch;
     t->watch = NULL;
-    if (tape__waiter_is_ours(w->waiter)) tape__waiter_forget(w->waiter, w);
     if (w->sticky) tape_waiter_close(w->waiter);
-    tape__waiter_drop(w->waiter);
-    tape__free(w);
+    tape__waiter_release(w);
 }
 
 static const tape__watch_hooks_t hooks = {disturb, nothing, release};

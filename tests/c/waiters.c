@@ -74,7 +74,8 @@ static void each_ready_tailer_is_told_once(void)
         CHECK_EQ(tape_tailer_next(tailers[i], &e), 1);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i + 100), TAPE_OK);
     }
-    CHECK_EQ(tape_tailer_next(tailers[0], &e), 0); /* that ends the waiting for it */
+    CHECK_EQ(tape_tailer_next(tailers[0], &e), 0); /* that ends the waiting for it, and is told */
+    expect_token(w, 100);
     write_one(writers[0]);
     CHECK_EQ(tape_waiter_wait(w, 20 * MS), TAPE_WAIT_TIMED_OUT);
     CHECK_OK(tape_queue_shutdown(writers[1].queue)); /* closing is told, too */
@@ -92,6 +93,20 @@ static void each_ready_tailer_is_told_once(void)
         CHECK(n < 2000);
         usleep(1000);
     }
+}
+
+/* Also when the tailer itself is gone by then, as with bindings that close by a finalizer. */
+static void closing_is_told_though_the_tailer_is_gone(bool take)
+{
+    tape_queue_options_t o = t_options("FAST_DAILY", NULL);
+    tape_waiter_t *w = open_waiter();
+    t_writer_t writer = t_open_writer(t_directory(), &o);
+    tape_tailer_t *t = open_tailer(writer.queue, NEVER_POLL);
+    CHECK_EQ(tape_waiter_add(w, t, 9), TAPE_OK);
+    CHECK_OK(tape_tailer_close(t));
+    if (take) expect_token(w, 9);
+    CHECK_OK(tape_waiter_close(w));
+    t_close_writer(writer);
 }
 
 static void silent_write(t_writer_t *w)
@@ -247,6 +262,8 @@ static void bad_arguments(void)
 int main(void)
 {
     each_ready_tailer_is_told_once();
+    closing_is_told_though_the_tailer_is_gone(true);
+    closing_is_told_though_the_tailer_is_gone(false);
     foreign_writers_are_found(0);
     foreign_writers_are_found(ENOSYS);
     a_descriptor_of_its_own();

@@ -1,0 +1,122 @@
+"""What asyncio and trio need to know of waiting: one descriptor for all tailers of a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from weakref import WeakKeyDictionary
+
+from ._ffi import check, ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ._cursor import Cursor
+
+__all__ = ["in_thread", "in_trio", "let_others_run", "wait_for"]
+
+TAKEN_AT_ONCE = 256
+
+
+def in_trio() -> bool:
+    """Whether trio runs the calling task (and not asyncio)."""
+    trio = sys.modules.get("trio")
+    if trio is None:
+        return False
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
+
+
+class LoopWaiter:
+    """All tailers of one loop that wait: a waiter of C, whose descriptor the loop watches."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        place = ffi.new("tape_waiter_t **")
+        check(lib.tape_waiter_open(place))
+        self._handle = ffi.gc(place[0], lib.tape_waiter_close)
+        self._tokens = ffi.new("uint64_t[]", TAKEN_AT_ONCE)
+        self._sleepers: dict[int, list[asyncio.Future[None]]] = {}  # by tailer
+        self.pid = os.getpid()
+        self._descriptor = check(lib.tape_waiter_fd(self._handle))
+        loop.add_reader(self._descriptor, self._wake)
+
+    def _wake(self) -> None:
+        while True:
+            got = check(lib.tape_waiter_take(self._handle, self._tokens, TAKEN_AT_ONCE))
+            for number in self._tokens[0:got]:
+                for sleeper in self._sleepers.pop(number, ()):
+                    if not sleeper.done():
+                        sleeper.set_result(None)
+            if got < TAKEN_AT_ONCE:
+                return
+
+    async def wait(self, cursor: Cursor, loop: asyncio.AbstractEventLoop) -> None:
+        """Until the tailer may have something, or was closed, or another call used it."""
+        number = id(cursor)
+        if cursor.call(_add_with, self._handle, number) == lib.TAPE_WAIT_READY:
+            return
+        sleeper = loop.create_future()
+        sleepers = self._sleepers.setdefault(number, [])
+        sleepers.append(sleeper)
+        try:
+            await sleeper
+        finally:
+            sleepers.remove(sleeper)
+            if not sleepers and self._sleepers.get(number) is sleepers:
+                del self._sleepers[number]
+
+    def forget(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In a forked child: the descriptor is the parent's, too."""
+        loop.remove_reader(self._descriptor)
+
+
+def _add_with(tailer: Any, waiter: Any, number: int) -> int:
+    return int(lib.tape_waiter_add(waiter, tailer, number))
+
+
+_WAITERS: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopWaiter] = WeakKeyDictionary()
+
+
+def _waiter_of(loop: asyncio.AbstractEventLoop) -> LoopWaiter:
+    waiter = _WAITERS.get(loop)
+    if waiter is not None and waiter.pid != os.getpid():
+        waiter.forget(loop)
+        waiter = None
+    if waiter is None:
+        waiter = _WAITERS[loop] = LoopWaiter(loop)
+    return waiter
+
+
+async def wait_for(cursor: Cursor) -> None:
+    """Until the tailer may have something. Whoever is cancelled here has taken nothing."""
+    if in_trio():
+        await sys.modules["trio"].lowlevel.wait_readable(cursor.call(lib.tape_tailer_fd))
+    else:
+        loop = asyncio.get_running_loop()
+        await _waiter_of(loop).wait(cursor, loop)
+
+
+async def let_others_run() -> None:
+    """A place where others run and cancelling is heard, although nothing is waited for."""
+    if in_trio():
+        await sys.modules["trio"].lowlevel.checkpoint()
+    else:
+        await asyncio.sleep(0)
+
+
+async def in_thread(function: Callable[[], Any]) -> Any:
+    """Calls it in a thread; a loop that cancels us waits for its end all the same."""
+    if in_trio():
+        return await sys.modules["trio"].to_thread.run_sync(function)
+    work = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
