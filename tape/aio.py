@@ -9,7 +9,7 @@ import time
 
 from ._arguments import deadline_of
 from ._ffi import check, ffi, lib
-from ._loop import in_thread, let_others_run, wait_for
+from ._loop import let_others_run, wait_for
 from ._sink import Sink
 from .errors import InvalidArgument, QueueClosed
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._cursor import Cursor
     from .tailer import Tailer
 
-__all__ = ["Merge", "Sink", "Stream", "in_thread", "merge"]
+__all__ = ["Merge", "Sink", "Stream", "merge"]
 
 SHARE = 256  # so many messages are given before others may run
 _NONE: Any = object()

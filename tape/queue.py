@@ -390,7 +390,7 @@ class Queue(Handle):
 
     async def __aexit__(self, *error: object) -> None:
         """Closes it in a thread: another thread that is inside a call may keep it waiting."""
-        from .aio import in_thread
+        from ._loop import in_thread
         await in_thread(self.close)
 
     def __repr__(self) -> str:

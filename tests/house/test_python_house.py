@@ -15,9 +15,10 @@ from tests.kit.sources import ROOT
 PACKAGE = ROOT / "tape"
 MODULES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
            for path in sorted(PACKAGE.rglob("*.py"))}
-# An appender and a tailer tell which queue made them, and a queue makes them: their types name each
-# other, their code does not.
-TYPES_UPWARD = {("tape.appender", "tape.queue"), ("tape.tailer", "tape.queue")}
+# An appender and a tailer tell which queue made them, and a queue makes them; a stream has its
+# tailer, a sink its appender: their types name each other, their code does not.
+TYPES_UPWARD = {("tape.appender", "tape.queue"), ("tape.tailer", "tape.queue"),
+                ("tape.aio", "tape.tailer"), ("tape._sink", "tape.appender")}
 
 
 def imports(path: Path) -> set[str]:

@@ -1,0 +1,181 @@
+"""Sinks: a put gives the index or raises, nothing holds the loop up, and a cancelled put is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tape
+from tests.wait.loops import LOOPS, run
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def loop(request: pytest.FixtureRequest) -> Any:
+    return LOOPS[request.param]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[tape.Queue]:
+    with tape.open(tmp_path / "q") as q:
+        yield q
+
+
+class SlowClock:
+    """Asked with the write lock held, it takes its time: so is a lock that is held elsewhere."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def now_ms(self) -> int:
+        time.sleep(self.seconds)
+        return time.time_ns() // 1_000_000
+
+
+def test_a_put_gives_the_index(queue: tape.Queue, loop: Any) -> None:
+    """In the order of the puts; nil and false, too."""
+    messages = [*range(500), None, False, "end"]
+
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            first = await put("first")
+            indexes = await asyncio.gather(*[put(m) for m in messages])
+            assert indexes == list(range(first + 1, first + 1 + len(messages)))
+            assert put.last_index == indexes[-1]
+    run(loop, work())
+    assert list(queue.tailer()) == ["first", *messages]
+
+
+def test_an_error_is_raised_at_the_put_that_caused_it(queue: tape.Queue, loop: Any) -> None:
+    """What cannot be encoded, what is too large, a queue that was closed."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            with pytest.raises(tape.EncodeError):
+                await put(object())
+            with pytest.raises(tape.MessageTooLarge):
+                await put("x" * (20 << 20))
+            assert await put("good") == queue.last_index
+            queue.close()
+            with pytest.raises(tape.QueueClosed):
+                await put("late")
+            with pytest.raises(tape.QueueClosed):
+                await put("later")
+    run(loop, work())
+
+
+def test_leaving_flushes_and_raises_what_nobody_saw(queue: tape.Queue, loop: Any) -> None:
+    """put_nowait() has no other way to tell; an error of the body goes first."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            for number in range(300):
+                put.put_nowait(number)
+        assert list(queue.tailer()) == list(range(300))
+        with pytest.raises(tape.MessageTooLarge):
+            async with queue.appender().sink() as put:
+                put.put_nowait("x" * (20 << 20))
+                put.put_nowait("after it")
+        assert len(put.errors) == 0 and put.last_index == queue.last_index
+        with pytest.raises(KeyError):
+            async with queue.appender().sink() as put:
+                put.put_nowait("x" * (20 << 20))
+                raise KeyError
+        assert [type(e) for e in put.errors] == [tape.MessageTooLarge]
+    run(loop, work())
+
+
+def test_so_many_may_be_on_their_way(tmp_path: Path, loop: Any) -> None:
+    """put_nowait() raises QueueFull, a put waits; cancelled waiters give their room on."""
+    async def work() -> None:
+        with tape.open(tmp_path / "slow", clock=SlowClock(0.02)) as q:
+            async with q.appender().sink(maxsize=2) as put:
+                put.put_nowait(0)
+                put.put_nowait(1)
+                with pytest.raises(asyncio.QueueFull):
+                    put.put_nowait(2)
+                waiting = [asyncio.ensure_future(put(n)) for n in range(2, 8)]
+                await asyncio.sleep(0)
+                waiting[0].cancel()
+                waiting[2].cancel()
+                results = await asyncio.gather(*waiting, return_exceptions=True)
+            read = list(q.tailer())
+            assert [r for r in read if r not in (2, 4)] == [0, 1, 3, 5, 6, 7]
+            for number, result in zip(range(2, 8), results):
+                if isinstance(result, int):
+                    assert read[result - (q.first_index or 0)] == number
+    run(loop, work())
+
+
+def test_a_lock_that_is_held_elsewhere_does_not_hold_up_the_loop(tmp_path: Path,
+                                                                 loop: Any) -> None:
+    """Other tasks run meanwhile, with pauses far below that of the write."""
+    async def work() -> float:
+        with tape.open(tmp_path / "slow", clock=SlowClock(0.5)) as q:
+            longest, done = 0.0, []
+
+            async def ticks() -> None:
+                nonlocal longest
+                before = time.monotonic()
+                while not done:
+                    await asyncio.sleep(0.005)
+                    longest, before = max(longest, time.monotonic() - before), time.monotonic()
+            task = asyncio.ensure_future(ticks())
+            async with q.appender().sink() as put:
+                await put("slowly")
+            done.append(1)
+            await task
+            return longest
+    assert run(loop, work()) < 0.4
+
+
+@pytest.mark.parametrize("delay", [0, 0.001, 0.005, 0.02, 0.05])
+def test_a_cancelled_put_wrote_and_its_index_is_told_or_did_not(tmp_path: Path, loop: Any,
+                                                               delay: float) -> None:
+    """Whatever the moment: what is in the queue is what was told."""
+    async def work() -> None:
+        with tape.open(tmp_path / "slow", clock=SlowClock(0.01)) as q:
+            async with q.appender().sink() as put:
+                tasks = [asyncio.ensure_future(put(n)) for n in range(8)]
+                await asyncio.sleep(delay)
+                for task in tasks:
+                    task.cancel()
+                told = [r for r in await asyncio.gather(*tasks, return_exceptions=True)
+                        if isinstance(r, int)]
+            there = [e.index for e in q.tailer().entries()]
+            assert sorted(told + put.unclaimed) == there
+    run(loop, work())
+
+
+def test_wrong_use_is_refused(queue: tape.Queue, loop: Any) -> None:
+    """No room at all, put outside, entered twice, from another loop."""
+    with pytest.raises(ValueError):
+        queue.appender().sink(0)
+
+    async def work() -> None:
+        sink = queue.appender().sink()
+        with pytest.raises(tape.StateError):
+            await sink("before")
+        async with sink as put:
+            with pytest.raises(tape.StateError):
+                await sink.__aenter__()
+        with pytest.raises(tape.StateError):
+            await put("after")
+        with pytest.raises(tape.StateError):
+            put.put_nowait("after")
+    run(loop, work())
+
+
+def test_opening_is_an_async_context_manager(tmp_path: Path, loop: Any) -> None:
+    """It is closed in the end, also by an error."""
+    async def work() -> None:
+        async with tape.open(tmp_path / "a") as q:
+            q.appender().write(1)
+        assert q.closed
+        with pytest.raises(KeyError):
+            async with tape.open(tmp_path / "a") as q:
+                raise KeyError
+        assert q.closed
+    run(loop, work())
