@@ -101,7 +101,7 @@ static void closing_is_told_though_the_tailer_is_gone(bool take)
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
     tape_waiter_t *w = open_waiter();
     t_writer_t writer = t_open_writer(t_directory(), &o);
-    tape_tailer_t *t = open_tailer(writer.queue, NEVER_POLL);
+    tape_tailer_t *t = t_open_tailer(writer.queue, NEVER_POLL);
     CHECK_EQ(tape_waiter_add(w, t, 9), TAPE_OK);
     CHECK_OK(tape_tailer_close(t));
     if (take) expect_token(w, 9);
