@@ -84,7 +84,9 @@ typedef enum tape_code {
     TAPE_EMISMATCH = -20022,
     TAPE_ETIMEOUT = -20023,    /* another process did not finish creating a file in time */
     TAPE_EINTERNAL = -20024,   /* a defect of libtape itself */
-    TAPE_EGAP = -20025         /* messages that the tailer had yet to read are gone */
+    TAPE_EGAP = -20025,        /* messages that the tailer had yet to read are gone */
+    TAPE_ECONFLICT = -20026,   /* the message would have got another index than expected */
+    TAPE_EAGAIN = -20027       /* it would have to wait, or to ask the operating system */
 } tape_code_t;
 
 /* One line of text for a code, and what to do about it; never NULL, also for unknown codes. */
@@ -296,6 +298,50 @@ TAPE_API int tape_appender_close(tape_appender_t *appender);
  * TAPE_EIO, TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
 TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data, size_t size);
 
+/* The same, if the message gets index `expect`, which is compared under the lock; otherwise
+ * TAPE_ECONFLICT, and tape_error_last() tells as `index` the one that it would have had. For those
+ * who have read all there is and decide by it: `expect` is then tape_tailer_index(). */
+TAPE_API int64_t tape_appender_write_expect(tape_appender_t *appender, const void *data,
+                                            size_t size, int64_t expect);
+
+/* The same, if that takes no waiting and no call of the operating system: nobody holds the lock,
+ * the cycle goes on, and there is room in memory at hand. Otherwise TAPE_EAGAIN, with nothing in
+ * the trail, and tape_appender_write() does it. */
+TAPE_API int64_t tape_appender_try_write(tape_appender_t *appender, const void *data, size_t size);
+
+/* Bytes of the caller's or, read, of a mapped file. */
+typedef struct tape_span {
+    const void *data;
+    size_t size;
+} tape_span_t;
+
+/* Appends `count` messages under one lock, with indexes that follow one another, all in the cycle
+ * that the clock shows at the first. Returns the index of the first one, or a code as for
+ * tape_appender_write() when not even that was written. *written tells how many were: fewer than
+ * `count` when something failed behind the first (tape_error_last() says what, and so does the next
+ * call for the rest). A reader may see some of them before the others. TAPE_EINVAL also when
+ * `count` is 0; a message that is too large is TAPE_ETOOBIG before any is written. */
+TAPE_API int64_t tape_appender_write_many(tape_appender_t *appender, const tape_span_t *spans,
+                                          size_t count, size_t *written);
+
+/* Writing in place: tape_appender_reserve() gives a buffer of `size` bytes in the file, where the
+ * message is then made, and tape_appender_publish() appends what is there, cut to `size` bytes.
+ * Between the two the write lock is held: calls of this process that would wait for it give
+ * TAPE_EBUSY, and other processes wait, so be quick. The buffer holds anything at first. Where a
+ * new file must be made it is memory of the library's instead, and is copied.
+ *
+ *     rc = tape_appender_reserve(appender, 64, &buffer);
+ *     if (rc == TAPE_OK) index = tape_appender_publish(appender, make_message(buffer, 64));
+ *
+ * reserve: TAPE_OK, or as for tape_appender_write(). publish: the index, or TAPE_ESTATE (nothing is
+ * reserved), TAPE_EINVAL (`size` is larger than what was reserved: it still is), TAPE_ETAKEN (the
+ * lock was broken meanwhile: nothing was written, reserve again), or as for tape_appender_write().
+ * abandon gives the lock back, and nothing was written: TAPE_OK or TAPE_ESTATE. Closing the
+ * appender abandons, too. */
+TAPE_API int tape_appender_reserve(tape_appender_t *appender, size_t size, void **buffer);
+TAPE_API int64_t tape_appender_publish(tape_appender_t *appender, size_t size);
+TAPE_API int tape_appender_abandon(tape_appender_t *appender);
+
 /* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
 TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);
 
@@ -373,12 +419,6 @@ typedef struct tape_batch {
  * the buffer (then tape_tailer_next() gives it). All are of one cycle. A failure behind the first
  * message ends the batch, and the next call gives its code. Metadata documents are passed over. */
 TAPE_API int64_t tape_tailer_next_many(tape_tailer_t *tailer, const tape_batch_t *batch);
-
-/* Bytes of the caller's or, read, of a mapped file. */
-typedef struct tape_span {
-    const void *data;
-    size_t size;
-} tape_span_t;
 
 /* What tape_tailer_next_spans() says of its messages. */
 typedef struct tape_run {

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
 __all__ = [
-    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CorruptQueue",
+    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "Conflict", "CorruptQueue",
     "CycleFull", "DecodeError", "DiskFull", "DurabilityReduced", "Empty", "EncodeError",
     "Error", "Forked", "Gap", "IndexNotFound", "InvalidArgument", "LockLost", "LockTimeout",
     "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed", "QueueNotFound", "ReadFailed",
     "ReadOnlyQueue", "RollCycleMismatch", "StateError", "StorageError", "TailerBusy",
-    "UnsupportedFilesystem", "UnsupportedQueue", "WriteFailed",
+    "UnsupportedFilesystem", "UnsupportedQueue", "WouldBlock", "WriteFailed",
 ]
 
 
@@ -224,6 +224,21 @@ class DiskFull(WriteFailed, OSError):
     """The file system has no room for the message; nothing of it was written."""
 
     code = "TAPE_ENOSPC"
+
+
+class Conflict(WriteFailed):
+    """The message would have got another index than ``expect``: somebody else wrote.
+
+    Nothing was written. ``index`` is the one that it would have had.
+    """
+
+    code = "TAPE_ECONFLICT"
+
+
+class WouldBlock(WriteFailed):
+    """It would have to wait. :meth:`Appender.try_write` gives ``None`` instead."""
+
+    code = "TAPE_EAGAIN"
 
 
 class CycleFull(WriteFailed):

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* For the few functions that make up a hot path and are used at several places in it. */
+#define TAPE__INLINE inline __attribute__((always_inline))
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,

@@ -109,6 +109,12 @@ static code_row_t code_row(tape_code_t code)
     case TAPE_EINTERNAL:
         return (code_row_t){"TAPE_EINTERNAL", "a defect of tape itself",
                             "please report it with the text of this error"};
+    case TAPE_ECONFLICT:
+        return (code_row_t){"TAPE_ECONFLICT", "the message would have got another index",
+                            "somebody else wrote: read on to the end, and decide anew"};
+    case TAPE_EAGAIN:
+        return (code_row_t){"TAPE_EAGAIN", "it would have to wait or to ask the operating system",
+                            "write() does both"};
     case TAPE_EGAP:
         return (code_row_t){"TAPE_EGAP", "messages that were yet to be read are gone",
                             "read again to go on behind the gap; let nobody delete cycles that a "

@@ -18,6 +18,12 @@ int tape__futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns);
 extern _Thread_local int64_t tape__futex_sleeps; /* how often this thread slept and was woken */
 #endif
 void tape__futex_wake_all(uint32_t *word);
+void tape__futex_wake_one(uint32_t *word);
+
+/* A full barrier in every thread of this process, wherever it is. To be registered for once; the
+ * first gives 0 or a negative errno where the kernel refuses. */
+int tape__barrier_register(void);
+void tape__barrier_everywhere(void);
 
 /* As the kernel wants them. */
 typedef struct {

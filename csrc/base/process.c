@@ -9,10 +9,11 @@
 #include "base/platform.h"
 
 struct tape__process_entry {
-    uint64_t device, inode, generation;
+    uint64_t device, inode;
     int references;
     tape__side_t side;
-    pthread_mutex_t guard;
+    tape__guard_t guard;
+    uint32_t in_place; /* a thread of ours holds the guard until its message is made */
     tape__held_name_t *names;
     tape__thefts_place_t thefts;
     tape__process_entry_t *next;
@@ -43,6 +44,7 @@ static void after_fork_in_child(void)
 
 static void start_registry(void)
 {
+    tape__guard_begin();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
@@ -57,10 +59,8 @@ tape__process_entry_t *tape__process_acquire(uint64_t device, uint64_t inode)
     } else if ((e = tape__alloc(sizeof *e)) != NULL) {
         e->device = device;
         e->inode = inode;
-        e->generation = tape__process_generation();
         e->references = 1;
         e->side = (tape__side_t){-1, -1, false};
-        pthread_mutex_init(&e->guard, NULL);
         e->next = registry;
         registry = e;
     }
@@ -83,37 +83,31 @@ void tape__process_release(tape__process_entry_t *entry)
     tape__close_file(entry->side.fd);
     if (entry->thefts.mapped) tape__unmap((uint8_t *)entry->thefts.all, sizeof(tape__thefts_t));
     else tape__free(entry->thefts.all);
-    /* A child's copy of a guard that a thread of the parent held must not be destroyed. */
-    if (entry->generation == tape__process_generation()) pthread_mutex_destroy(&entry->guard);
     tape__free(entry);
 }
 
-/* In slices: pthread_mutex_timedlock() goes by a clock that can be set. */
+tape__guard_t *tape__process_guard_of(tape__process_entry_t *entry) { return &entry->guard; }
+
 bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended)
 {
-    const int64_t slice = 50000000;
     *contended = false;
-    if (pthread_mutex_trylock(&entry->guard) == 0) return true;
+    if (tape__guard_try(&entry->guard)) return true;
     *contended = true;
-    for (int64_t start = tape__monotonic_ns();;) {
-        int64_t left = slice;
-        if (timeout_ns >= 0) {
-            left = timeout_ns - (tape__monotonic_ns() - start);
-            if (left <= 0) return false;
-            if (left > slice) left = slice;
-        }
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += (long)left;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-        if (pthread_mutex_timedlock(&entry->guard, &until) == 0) return true;
-    }
+    return tape__guard_wait(&entry->guard, timeout_ns);
 }
 
-void tape__process_unguard(tape__process_entry_t *entry) { pthread_mutex_unlock(&entry->guard); }
+void tape__process_unguard(tape__process_entry_t *entry) { tape__guard_leave(&entry->guard); }
+
+/* order[in_place]: it only decides whether to wait; the guard is what is held. */
+void tape__process_set_in_place(tape__process_entry_t *entry, bool held)
+{
+    PUBLISH32(in_place, &entry->in_place, held);
+}
+
+bool tape__process_is_in_place(const tape__process_entry_t *entry)
+{
+    return OBSERVE32(in_place, &entry->in_place) != 0;
+}
 
 void tape__process_lock(void) { pthread_mutex_lock(&registry_lock); }
 void tape__process_unlock(void) { pthread_mutex_unlock(&registry_lock); }

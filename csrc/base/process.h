@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/atomics.h"
+#include "base/guard.h"
 
 typedef struct tape__process_entry tape__process_entry_t;
 
@@ -32,8 +32,13 @@ void tape__process_release(tape__process_entry_t *entry);
 
 /* The guard: one thread of this process at a time. timeout_ns -1: for ever. False: timed out.
  * *contended is set when it was not free at once. */
+tape__guard_t *tape__process_guard_of(tape__process_entry_t *entry);
 bool tape__process_guard(tape__process_entry_t *entry, int64_t timeout_ns, bool *contended);
 void tape__process_unguard(tape__process_entry_t *entry);
+/* While a message is made in place its maker, who may be the caller, holds the guard: then it is
+ * not waited for. */
+void tape__process_set_in_place(tape__process_entry_t *entry, bool held);
+bool tape__process_is_in_place(const tape__process_entry_t *entry);
 
 /* What is below is guarded by this lock, which is held for a few system calls at most, never while
  * one waits for somebody; and fork() waits for it, so that no child is born with a descriptor that

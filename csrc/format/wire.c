@@ -454,16 +454,10 @@ uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity)
     return position;
 }
 
-size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size)
+size_t tape__wire_frame_long(uint8_t out[TAPE__FRAME_MAX], size_t size)
 {
     size_t length = size + 1; /* the U8_ARRAY code counts */
     out[0] = CODE_FIELD_NAME0;
-    if (length <= 0xFF) {
-        out[1] = CODE_BLOCK8;
-        out[2] = (uint8_t)length;
-        out[3] = CODE_U8_ARRAY;
-        return 4;
-    }
     if (length <= 0xFFFF) {
         out[1] = CODE_BLOCK16;
         tape__put_u16(out + 2, (uint16_t)length);
@@ -474,4 +468,12 @@ size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size)
     tape__put_u32(out + 2, (uint32_t)length);
     out[6] = CODE_U8_ARRAY;
     return 7;
+}
+
+void tape__wire_shrink_frame(uint8_t *frame, size_t frame_size, size_t size)
+{
+    const size_t length = size + 1;
+    if (frame_size == 4) frame[2] = (uint8_t)length;
+    else if (frame_size == 5) tape__put_u16(frame + 2, (uint16_t)length);
+    else if (frame_size == 7) tape__put_u32(frame + 2, (uint32_t)length);
 }

@@ -98,6 +98,21 @@ uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity);
 
 /* The frame of 13.1: writes at most 7 bytes before the data; returns how many. */
 enum { TAPE__FRAME_MAX = 7 };
-size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size);
+size_t tape__wire_frame_long(uint8_t out[TAPE__FRAME_MAX], size_t size);
+static inline size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size)
+{
+    if (size > 0xFE) return tape__wire_frame_long(out, size);
+    out[0] = 0xC0;
+    out[1] = 0x80;
+    out[2] = (uint8_t)(size + 1); /* the array's code counts */
+    out[3] = 0x8A;
+    return 4;
+}
+static inline size_t tape__wire_frame_size(size_t size)
+{
+    return size <= 0xFE ? 4 : size <= 0xFFFE ? 5 : TAPE__FRAME_MAX;
+}
+/* The same frame, `frame_size` bytes long, around fewer bytes than it was made for. */
+void tape__wire_shrink_frame(uint8_t *frame, size_t frame_size, size_t size);
 
 #endif

@@ -21,6 +21,8 @@ void tape__queue_leave(tape_queue_t *q) { tape__site_leave(&q->site); }
 
 /* ---- closing, from above: first the children, then the wing, then the site ---- */
 
+#define GUARD_SLICE_NS INT64_C(20000000)
+
 void tape__queue_destroy(tape__site_t *site)
 {
     tape_queue_t *q = (tape_queue_t *)site;
@@ -29,14 +31,28 @@ void tape__queue_destroy(tape__site_t *site)
     tape__free(q);
 }
 
+/* False while a message is made in place, which its maker, perhaps the caller, must finish. */
+static bool guard_wing(const tape_queue_t *q, tape__process_entry_t *entry)
+{
+    bool contended;
+    while (!tape__process_guard(entry, GUARD_SLICE_NS, &contended))
+        if (tape__process_is_in_place(entry)) {
+            tape__fail(TAPE_EBUSY, q->site.path, -1,
+                       "%s: a message is being made in place: publish or abandon it first",
+                       q->site.path);
+            return false;
+        }
+    return true;
+}
+
 int tape_queue_shutdown(tape_queue_t *q)
 {
     int rc;
-    bool contended;
     if (!q) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue");
     if (!tape__site_shut(&q->site, &rc)) return TAPE_OK;
-    tape__process_entry_t *entry = q->site.entry;
-    if (entry && !tape__process_guard(entry, -1, &contended)) return rc;
+    /* Without children nobody can be inside the wing of writers any more. */
+    tape__process_entry_t *entry = tape__site_children(&q->site) > 0 ? q->site.entry : NULL;
+    if (entry && !guard_wing(q, entry)) return TAPE_EBUSY;
     if (rc == TAPE_OK) {
         tape__writer_close(&q->writer);
         tape__site_close(&q->site);

@@ -70,16 +70,6 @@ void tape__tailer_unbind(tape_tailer_t *t)
     tape__tailer_be_nameless(t);
 }
 
-/* Cold: the count of thefts has moved. */
-int tape__tailer_check_name(tape_tailer_t *t)
-{
-    if (!t->name.taken)
-        t->name.taken = tape__name_was_taken(t->name.thefts, t->name.hash, &t->name.seen);
-    if (!t->name.taken) return TAPE_OK;
-    return tape__fail(TAPE_EBUSY, t->site->path, -1,
-                      "the name \"%s\" was taken over by another tailer", t->name.id);
-}
-
 static int find_cell(tape_tailer_t *t)
 {
     tape__site_t *site = t->site;

@@ -6,6 +6,7 @@
 #include "read/tailer.h"
 #include "base/atomics.h"
 #include "base/error.h"
+#include "file/tailer_names.h"
 #include "base/platform.h"
 
 /* ---- one thread at a time ---- */
@@ -39,11 +40,21 @@ int tape__tailer_enter_to_tell(tape_tailer_t *t)
     return begin(t);
 }
 
+/* Cold: the count of thefts has moved. */
+static int check_name(tape_tailer_t *t)
+{
+    if (!t->name.taken)
+        t->name.taken = tape__name_was_taken(t->name.thefts, t->name.hash, &t->name.seen);
+    if (!t->name.taken) return TAPE_OK;
+    return tape__fail(TAPE_EBUSY, t->site->path, -1,
+                      "the name \"%s\" was taken over by another tailer", t->name.id);
+}
+
 /* From inside: a tailer whose name was taken over neither reads nor stores. Leaves it then. */
 static int begin_to_read(tape_tailer_t *t)
 {
     if (tape__tailer_has_its_name(t)) return TAPE_OK;
-    int rc = tape__tailer_check_name(t);
+    int rc = check_name(t);
     if (rc != TAPE_OK) tape__tailer_leave_unchanged(t);
     return rc;
 }

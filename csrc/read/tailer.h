@@ -237,6 +237,5 @@ static inline bool tape__tailer_has_its_name(const tape_tailer_t *t)
 {
     return OBSERVE64(thefts, t->name.thefts) == t->name.seen;
 }
-int tape__tailer_check_name(tape_tailer_t *t);
 
 #endif

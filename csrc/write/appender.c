@@ -5,73 +5,18 @@
 #include "base/atomics.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "base/options.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
-#include "file/excerpt.h"
 #include "format/wire.h"
 #include "write/appender.h"
-#include "write/index_write.h"
-#include "write/pair_write.h"
-#include "write/roll.h"
+#include "write/put.h"
 
-struct tape_appender {
-    tape__child_t child; /* with nothing to shut: the writer's state is the queue's */
-    tape__writer_t *writer;
-    uint32_t framing;
-    int64_t last_index; /* TAPE_ENOINDEX before the first */
-    int64_t messages, bytes;
+enum {
+    ROBBED_MAX = 100,  /* so often a message is begun anew */
+    CATCH_UP_MAX = 256 /* messages of others, without waiting */
 };
 
-/* A document cannot be empty: Java puts one byte of padding instead (2.4). */
-static const uint8_t empty_body[] = {0x8F};
-
-enum { ROBBED_MAX = 100 }; /* so often a message is begun anew */
-
-static int writable(const tape__site_t *site)
-{
-    const char *table = site->table.file.path;
-    if (site->read_only)
-        return tape__fail(TAPE_EREADONLY, site->path, -1, "%s was opened read-only", site->path);
-    if (site->settings.other_roll_time)
-        return tape__fail(TAPE_EUNSUPPORTED, table, -1,
-                          "%s: rolls at another time than midnight in UTC; such a queue is only "
-                          "read", table);
-    return TAPE_OK;
-}
-
-int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *options,
-                        tape_appender_t **out)
-{
-    tape__site_t *site = w->site;
-    tape_appender_options_t o;
-    int rc = tape__options_copy(&o, sizeof o, options, site->path);
-    if (rc == TAPE_OK && o.framing > TAPE_FRAMING_DOCUMENT)
-        rc = tape__fail(TAPE_EINVAL, site->path, -1, "%u is no framing", o.framing);
-    if (rc == TAPE_OK) rc = tape__site_enter(site);
-    if (rc != TAPE_OK) return rc;
-    rc = writable(site);
-    tape_appender_t *a = rc == TAPE_OK ? tape__alloc(sizeof *a) : NULL;
-    if (a) {
-        a->writer = w;
-        a->framing = o.framing;
-        a->last_index = TAPE_ENOINDEX;
-        tape__site_add_child(site, &a->child);
-        *out = a;
-    } else if (rc == TAPE_OK) {
-        rc = tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
-    }
-    tape__site_leave(site);
-    return rc;
-}
-
-int tape_appender_close(tape_appender_t *a)
-{
-    if (!a) return TAPE_OK;
-    tape__site_remove_child(a->writer->site, &a->child);
-    tape__free(a);
-    return TAPE_OK;
-}
+const uint8_t tape__empty_body[] = {0x8F};
 
 int64_t tape_appender_last_index(tape_appender_t *a)
 {
@@ -90,125 +35,10 @@ int tape_appender_info(tape_appender_t *a, tape_appender_info_t *out)
 
 /* ---- with the write lock held ---- */
 
-static void count(tape_appender_t *a, int64_t index, size_t size)
-{
-    PUBLISH64(last_index, (uint64_t *)&a->last_index, (uint64_t)index);
-    COUNT64(counters, &a->messages, 1);
-    COUNT64(counters, &a->bytes, (int64_t)size);
-}
-
-static int cycle_full(const tape__writer_t *w)
-{
-    return tape__fail(TAPE_ECYCLEFULL, w->store.file.path, -1,
-                      "%s: cycle %" PRId64 " holds %" PRId64 " messages, as many as %s can number",
-                      w->store.file.path, w->store.cycle, w->next.sequence,
-                      w->site->settings.roll_cycle->name);
-}
-
-static bool is_clean(const tape__writer_t *w, uint64_t at)
-{
-    return tape__excerpt_observe(tape__window_at(&w->window, at), w->store.aligned) == 0;
-}
-
-/* The slow half of make_room(), and that for an index page behind the message, with the word behind
- * that. */
-static int make_more_room(tape__writer_t *w, uint64_t behind, bool wants_page)
-{
-    uint64_t end = behind;
-    if (wants_page)
-        end = tape__next_position(behind, tape__index_write_page_length(&w->store, behind),
-                                  w->store.aligned);
-    const uint64_t need = end + 8 - w->next.position;
-    int rc = TAPE_OK;
-    if (end + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need))
-        rc = tape__roll_make_ready(w, need);
-    if (rc == TAPE_OK && !is_clean(w, behind)) rc = tape__roll_make_clean(w, behind);
-    if (rc == TAPE_OK && wants_page && !is_clean(w, end)) rc = tape__roll_make_clean(w, end);
-    return rc;
-}
-
-/* Room for the message and for the word behind it, at `behind`, which must be 0 before the message
- * is published (2.2). */
-static inline int make_room(tape__writer_t *w, uint64_t behind, bool wants_page)
-{
-    const uint64_t position = w->next.position;
-    if (!wants_page && behind + 8 <= w->ready_to &&
-        tape__window_has(&w->window, position, behind + 8 - position) && is_clean(w, behind))
-        return TAPE_OK;
-    return make_more_room(w, behind, wants_page);
-}
-
-/* All that can take long or fail, before anything can be seen. */
-static int prepare(tape__writer_t *w, uint64_t behind, bool *wants_page)
-{
-    int64_t sequence = w->next.sequence;
-    *wants_page = false;
-    if (sequence >= w->site->settings.roll_cycle->max_messages) return cycle_full(w);
-    if (tape__excerpt_index_wants(&w->store, sequence)) {
-        if (tape__excerpt_index_full(&w->store, sequence)) return cycle_full(w);
-        int rc = tape__index_write_needs_page(&w->store, sequence);
-        *wants_page = rc == 1;
-        if (rc == 0) rc = tape__index_write_check_free(&w->store, sequence);
-        if (rc < 0) return rc;
-    }
-    return make_room(w, behind, *wants_page);
-}
-
-/* The message is published; the entry may be missing for a while without harm (6.2): the next
- * append looks at the end again and fills it in. */
-static void index_message(tape__writer_t *w, uint64_t position, int64_t sequence, bool wants_page)
-{
-    int rc = TAPE_OK;
-    if (wants_page) {
-        int64_t page = sequence / w->store.index_spacing / w->store.index_count;
-        rc = tape__index_write_add_page(&w->store, &w->window, &w->lock, page, &w->next.position);
-    }
-    if (rc == TAPE_OK) rc = tape__index_write_add(&w->store, sequence, position);
-    if (rc != TAPE_OK) w->doubtful = true;
-}
-
-static int taken(tape__writer_t *w)
-{
-    w->doubtful = true;
-    return tape__fail(TAPE_ETAKEN, w->store.file.path, (int64_t)w->next.position,
-                      "%s at offset %" PRIu64 ": the lock was broken while a message was written, "
-                      "again and again", w->store.file.path, w->next.position);
-}
-
-/* Reserve, copy, publish: nothing here can block, allocate or fault; nothing is stored but in the
- * room that was reserved, and into words by CLAIM. So whoever breaks our lock, at any instruction,
- * writes behind us or before us, and loses nothing (excerpt.h). */
-static int put(tape__writer_t *w, const tape__message_t *m, uint64_t behind, bool wants_page)
-{
-    const uint64_t position = w->next.position;
-    const int64_t sequence = w->next.sequence;
-    const uint32_t length = (uint32_t)(m->frame_size + m->size);
-    uint8_t *header = tape__window_at(&w->window, position);
-    if (!tape__excerpt_reserve(header, length)) return taken(w);
-    /* A JVM that broke our lock before may be writing here, with the header word still 0. */
-    if (!tape__write_lock_is_ours(&w->lock)) {
-        tape__excerpt_abandon(header, length);
-        return taken(w);
-    }
-    SYNC_POINT(header_reserved);
-    tape__excerpt_fill(header, w->store.aligned, m->frame, m->frame_size, m->data, m->size);
-    SYNC_POINT(body_written);
-    if (!tape__excerpt_publish(header, length, 0)) return taken(w);
-    SYNC_POINT(published);
-    tape__pair_raise(&w->store, position, sequence);
-    SYNC_POINT(pair_set);
-    w->next.position = behind;
-    w->next.sequence = sequence + 1;
-    if (tape__excerpt_index_wants(&w->store, sequence)) {
-        index_message(w, position, sequence, wants_page);
-        SYNC_POINT(indexed);
-    }
-    return TAPE_OK;
-}
-
-/* TAPE_OK and the index, or *step is TAPE__STEP_WAIT; or a code. */
-static int write_locked(tape__writer_t *w, const tape__message_t *m, int64_t *index,
-                        tape__step_t *step)
+/* TAPE_OK and the index, or *step is another than READY and WRITTEN; or a code. Without a message
+ * only the place for one of `length` bytes is made ready: *index is what it would get. */
+static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t length,
+                        int64_t *index, tape__step_t *step, bool *wants_page)
 {
     *step = TAPE__STEP_READY;
     if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64)
@@ -225,20 +55,44 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, int64_t *in
         if (rc != TAPE_OK || *step != TAPE__STEP_READY) return rc;
     }
     if (w->next.word != 0 || !tape__window_has(&w->window, w->next.position, 4) ||
-        !is_clean(w, w->next.position)) {
+        !tape__put_is_clean(w, w->next.position)) {
         rc = tape__roll_catch_up(w, step);
         if (rc != TAPE_OK || *step != TAPE__STEP_READY) return rc;
     }
-    const uint64_t behind = tape__next_position(
-        w->next.position, (uint32_t)(m->frame_size + m->size), w->store.aligned);
-    bool wants_page;
-    rc = prepare(w, behind, &wants_page);
+    if (m) rc = tape__roll_check_expected(w, m, w->store.cycle, w->next.sequence);
+    if (rc == TAPE_OK) rc = tape__put_prepare(w, tape__put_behind(w, length), wants_page);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(prepared);
-    const int64_t sequence = w->next.sequence;
-    rc = put(w, m, behind, wants_page);
-    if (rc == TAPE_OK) *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, sequence);
-    return rc;
+    *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
+    return m ? tape__put(w, m, *wants_page) : TAPE_OK;
+}
+
+/* The messages behind the first, into the same cycle, as many as there are or as go well. The write
+ * position is set at the last, and wherever there is an index entry: from an earlier one a reader
+ * walks on. */
+static void write_more(tape_appender_t *a, tape__job_t *job)
+{
+    tape__writer_t *w = a->writer;
+    tape__message_t m;
+    bool wants_page = false, unled = false;
+    uint64_t position = 0;
+    for (; job->done < job->count && w->open && !w->doubtful; job->done++) {
+        tape__appender_frame(a, job->spans[job->done].data, job->spans[job->done].size, &m);
+        const uint64_t behind = tape__put_behind(w, m.frame_size + m.size);
+        wants_page = false;
+        if (!tape__put_is_at_hand(w, behind) &&
+            tape__put_prepare(w, behind, &wants_page) != TAPE_OK)
+            break;
+        position = w->next.position;
+        if (!tape__put_message(w, &m)) {
+            tape__put_taken(w);
+            break;
+        }
+        job->size += job->spans[job->done].size;
+        unled = !tape__excerpt_index_wants(&w->store, w->next.sequence - 1);
+        if (!unled) tape__put_lead(w, position, wants_page);
+    }
+    if (unled) tape__put_lead(w, position, false);
 }
 
 /* Lets the clock move on: the cycle was ended although our clock is still in it (9.7). */
@@ -254,51 +108,183 @@ static int await_clock(const tape__writer_t *w, int64_t *started)
     return TAPE_OK;
 }
 
-static int64_t write_message(tape_appender_t *a, const tape__message_t *m, size_t size)
+void tape__appender_let_go(tape_appender_t *a)
 {
     tape__writer_t *w = a->writer;
-    int64_t started = 0, index = TAPE_EINTERNAL;
-    for (int robbed = 0;;) {
-        tape__step_t step;
-        int rc = tape__write_lock_acquire(&w->lock);
+    tape__process_set_in_place(w->lock.entry, false);
+    a->place.held = false;
+}
+
+/* One hold of the lock. TAPE_OK when the job is done, or a code; *again when it is to be tried once
+ * more, under a new lock. In place, a lock that is held stays so. */
+static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
+{
+    tape__writer_t *w = a->writer;
+    tape__step_t step;
+    const uint64_t length = job->in_place ? job->length : job->m.frame_size + job->m.size;
+    int rc = write_locked(w, job->in_place ? NULL : &job->m, length, &job->index, &step,
+                          &job->wants_page);
+    const bool waits = rc == TAPE_OK && step == TAPE__STEP_WAIT;
+    *again = false;
+    if (rc == TAPE_OK && !waits && job->in_place) {
+        job->staged = step == TAPE__STEP_NO_FILE;
+        return TAPE_OK;
+    }
+    if (rc == TAPE_OK && !waits) {
+        job->done = 1;
+        if (job->count > 1) write_more(a, job);
+        tape__appender_count(a, job->index + (int64_t)job->done - 1, job->done, job->size);
+    }
+    SYNC_POINT(before_release);
+    if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
+    const bool ours = tape__write_lock_release(&w->lock);
+    /* Whatever was found without the lock is no news of the file; nothing was written. */
+    *again = rc < 0 && (rc == TAPE_ETAKEN || !ours) && ++job->robbed < ROBBED_MAX;
+    if (!waits) return rc;
+    rc = await_clock(w, &job->started_ns);
+    *again = rc == TAPE_OK;
+    return rc;
+}
+
+int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
+{
+    tape__writer_t *w = a->writer;
+    for (;;) {
+        bool again;
+        int rc = locked ? TAPE__LOCK_TAKEN : tape__write_lock_acquire(&w->lock);
         if (rc < 0) return rc;
-        SYNC_POINT(lock_taken);
+        if (!locked) SYNC_POINT(lock_taken);
         if (rc == TAPE__LOCK_TAKEN_OVER) { /* anything may have been left half done */
             w->doubtful = true;
             w->sealed_below = TAPE__NO_CYCLE;
         }
-        rc = write_locked(w, m, &index, &step);
-        if (rc == TAPE_OK && step != TAPE__STEP_WAIT) count(a, index, size);
-        SYNC_POINT(before_release);
-        if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
-        bool ours = tape__write_lock_release(&w->lock);
-        if (rc == TAPE_OK && step != TAPE__STEP_WAIT) return index;
-        /* Whatever was found without the lock is no news of the file; nothing was written. */
-        if (rc < 0 && (rc == TAPE_ETAKEN || !ours) && ++robbed < ROBBED_MAX) continue;
-        if (rc < 0) return rc;
-        rc = await_clock(w, &started);
-        if (rc < 0) return rc;
+        locked = false;
+        rc = work_locked(a, job, &again);
+        if (!again) return rc;
     }
+}
+
+/* ---- what callers call ---- */
+
+static int too_big(const tape__writer_t *w, size_t size)
+{
+    return tape__fail(TAPE_ETOOBIG, w->site->path, -1,
+                      "%s: a message of %zu bytes; with a block size of %" PRId64
+                      " bytes a document holds %" PRIu64, w->site->path, size, w->block_size,
+                      w->body_max);
+}
+
+int tape__appender_check(const tape_appender_t *a, const void *data, size_t size)
+{
+    if (!a || (!data && size > 0))
+        return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
+    const tape__writer_t *w = a->writer;
+    if (!tape__site_is_usable(w->site)) return tape__site_check(w->site);
+    const size_t frame = a->framing == TAPE_FRAMING_BYTES ? tape__wire_frame_size(size) : 0;
+    return size > w->body_max || frame + size > w->body_max ? too_big(w, size) : TAPE_OK;
+}
+
+/* The lane: the lock is free, the cycle goes on, and there is room at hand. TAPE_OK and the index,
+ * or TAPE_EAGAIN: then nothing was written, and *locked tells whether the lock is held. */
+static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t *m, size_t size,
+                                int64_t *index, bool *locked)
+{
+    tape__writer_t *w = a->writer;
+    *locked = tape__write_lock_try(&w->lock);
+    if (!*locked) return TAPE_EAGAIN;
+    SYNC_POINT(lock_taken);
+    if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64 || !tape__roll_is_current(w) ||
+        !tape__put_is_at_hand(w, tape__put_behind(w, m->frame_size + m->size)))
+        return TAPE_EAGAIN;
+    *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
+    if (m->expect >= 0 && m->expect != *index) return TAPE_EAGAIN;
+    SYNC_POINT(prepared);
+    const uint64_t position = w->next.position;
+    if (!tape__put_message(w, m)) {
+        w->doubtful = true;
+        return TAPE_EAGAIN;
+    }
+    tape__put_lead(w, position, false);
+    tape__appender_count(a, *index, 1, size);
+    SYNC_POINT(before_release);
+    (void)tape__write_lock_release(&w->lock);
+    return TAPE_OK;
+}
+
+static int64_t write_slowly(tape_appender_t *a, const tape__message_t *m, size_t size, bool locked)
+{
+    tape__job_t job = {.m = *m, .size = size, .count = 1};
+    int rc = tape__appender_work(a, &job, locked);
+    return rc < 0 ? rc : job.index;
+}
+
+static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, size_t size,
+                                          int64_t expect)
+{
+    tape__message_t m;
+    if (!a || (!data && size > 0) || !tape__site_is_usable(a->writer->site) ||
+        size > a->writer->body_max - TAPE__FRAME_MAX) {
+        int rc = tape__appender_check(a, data, size);
+        if (rc != TAPE_OK) return rc;
+    }
+    int64_t index;
+    bool locked;
+    tape__appender_frame(a, data, size, &m);
+    m.expect = expect;
+    if (write_quickly(a, &m, size, &index, &locked) == TAPE_OK) return index;
+    return write_slowly(a, &m, size, locked);
 }
 
 int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
 {
-    if (!a || (!data && size > 0))
-        return tape__fail(TAPE_EINVAL, NULL, -1, "no appender or no data");
-    tape__writer_t *w = a->writer;
-    if (!tape__site_is_usable(w->site)) return tape__site_check(w->site);
-    uint64_t limit = w->body_max;
-    tape__message_t m = {.data = size ? data : "", .size = size}; /* memcpy() wants no NULL */
-    if (size <= limit && a->framing == TAPE_FRAMING_BYTES) {
-        m.frame_size = tape__wire_frame(m.frame, size);
-    } else if (size == 0) {
-        m.data = empty_body;
-        m.size = sizeof empty_body;
+    return write_message(a, data, size, -1);
+}
+
+int64_t tape_appender_write_expect(tape_appender_t *a, const void *data, size_t size,
+                                   int64_t expect)
+{
+    if (expect < 0)
+        return tape__fail(TAPE_EINVAL, NULL, -1, "index %" PRId64 " is negative", expect);
+    return write_message(a, data, size, expect);
+}
+
+/* Over what others wrote since, as long as it lies in memory at hand and nothing is to be done
+ * about the index. */
+static bool catch_up_at_hand(tape__writer_t *w)
+{
+    for (int n = 0; n < CATCH_UP_MAX; n++) {
+        if (w->next.word != 0 || w->next.position + 8 > w->ready_to ||
+            !tape__window_has(&w->window, w->next.position, 8))
+            return false;
+        const uint32_t word =
+            tape__excerpt_observe(tape__window_at(&w->window, w->next.position), w->store.aligned);
+        if (word == 0) return true;
+        if (!tape__word_is_message(word) ||
+            tape__excerpt_index_wants(&w->store, w->next.sequence))
+            return false;
+        w->next.position = tape__put_behind(w, tape__word_length(word));
+        w->next.sequence++;
     }
-    if (size > limit || m.frame_size + m.size > limit)
-        return tape__fail(TAPE_ETOOBIG, w->site->path, -1,
-                          "%s: a message of %zu bytes; with a block size of %" PRId64
-                          " bytes a document holds %" PRIu64, w->site->path, size, w->block_size,
-                          limit);
-    return write_message(a, &m, size);
+    return false;
+}
+
+int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t size)
+{
+    int rc = tape__appender_check(a, data, size);
+    if (rc != TAPE_OK) return rc;
+    tape__message_t m;
+    int64_t index;
+    bool locked;
+    tape__appender_frame(a, data, size, &m);
+    rc = write_quickly(a, &m, size, &index, &locked);
+    if (rc == TAPE_OK) return index;
+    if (!locked) return TAPE_EAGAIN;
+    tape__writer_t *w = a->writer;
+    const bool there = tape__roll_is_current(w) && catch_up_at_hand(w);
+    (void)tape__write_lock_release(&w->lock);
+    if (!there) return TAPE_EAGAIN;
+    rc = write_quickly(a, &m, size, &index, &locked);
+    if (rc == TAPE_OK) return index;
+    if (locked) (void)tape__write_lock_release(&w->lock);
+    return TAPE_EAGAIN;
 }

@@ -1,11 +1,95 @@
-/* appender.h - the door to appending; the rest of an appender's verbs are those of tape.h. */
+/* appender.h - the appender object, shared by the files that make up its verbs.
+ *
+ *     appender.c         one message, and the work under the lock
+ *     appender_many.c    many messages under one lock
+ *     appender_place.c   a message made where it will stand
+ *     appender_open.c    opening and closing
+ *
+ * The state of the cycle that is written is the queue's (writer.h): its appenders share it.
+ */
 #ifndef TAPE_APPENDER_H
 #define TAPE_APPENDER_H
 
-#include "write/writer.h"
+#include "format/wire.h"
+#include "write/put.h"
+
+/* A message on its way in place: the lock is held. */
+typedef struct {
+    bool held;
+    bool staged;         /* `buffer` is memory of ours: a new file will be made for the message */
+    bool wants_page;
+    uint8_t *header;     /* what is reserved; NULL when staged */
+    uint8_t *buffer;
+    size_t size;         /* of the buffer */
+    size_t frame_size;
+    uint32_t length;     /* of the document that is reserved */
+} tape__place_t;
+
+struct tape_appender {
+    tape__child_t child;
+    tape__writer_t *writer;
+    uint32_t framing;
+    int64_t last_index; /* TAPE_ENOINDEX before the first */
+    int64_t messages, bytes;
+    tape__place_t place;
+};
 
 /* As tape_appender_open(), by the writer's state that all appenders of a queue share. */
 int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *options,
                         tape_appender_t **out);
+
+/* ---- between the files above ---- */
+
+/* What is to be done under the lock. */
+typedef struct {
+    tape__message_t m;        /* the first message */
+    size_t size;              /* bytes of those that were written, without frames */
+    const tape_span_t *spans; /* all of them, when `count` is more than 1 */
+    size_t count;
+    size_t done;
+    bool in_place;            /* no message: make ready for one of `length`, and keep the lock */
+    bool staged;              /* ... and no file is there for it */
+    bool wants_page;
+    uint64_t length;
+    int64_t index;            /* of the first */
+    int64_t started_ns;       /* waiting for the clock */
+    int robbed;
+} tape__job_t;
+
+/* Does it, by all rules; `locked` when the caller holds the lock. TAPE_OK or a code. */
+int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked);
+
+/* Whether a message of that size can be appended at all. TAPE_OK or a code. */
+int tape__appender_check(const tape_appender_t *a, const void *data, size_t size);
+static inline void tape__appender_count(tape_appender_t *a, int64_t index, size_t messages,
+                                        size_t size)
+{
+    PUBLISH64(last_index, (uint64_t *)&a->last_index, (uint64_t)index);
+    COUNT64(counters, &a->messages, (int64_t)messages);
+    COUNT64(counters, &a->bytes, (int64_t)size);
+}
+/* The place is given up, and the lock is not in place any more; it is still held. */
+void tape__appender_let_go(tape_appender_t *a);
+/* TAPE_EBUSY while a message is being made in place. */
+int tape__appender_shut(tape__child_t *child);
+
+/* A document cannot be empty: Java puts one byte of padding instead (2.4). */
+extern const uint8_t tape__empty_body[1];
+
+/* The message with its frame, if it gets one, and with no wish for its index. */
+static inline void tape__appender_frame(const tape_appender_t *a, const void *data, size_t size,
+                                        tape__message_t *m)
+{
+    m->data = size ? data : ""; /* memcpy() wants no NULL */
+    m->size = size;
+    m->frame_size = 0;
+    m->expect = -1;
+    if (a->framing == TAPE_FRAMING_BYTES) {
+        m->frame_size = tape__wire_frame(m->frame, size);
+    } else if (size == 0) {
+        m->data = tape__empty_body;
+        m->size = sizeof tape__empty_body;
+    }
+}
 
 #endif

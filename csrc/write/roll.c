@@ -19,14 +19,6 @@
 
 /* ---- the clock (format.md 9.7) ---- */
 
-bool tape__roll_is_current(const tape__writer_t *w)
-{
-    if (!w->open || w->doubtful || w->site->clock) return false;
-    int64_t now = tape__now_coarse_ms();
-    return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
-           PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
-}
-
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
@@ -192,6 +184,19 @@ static int enter_existing(tape__writer_t *w, int64_t cycle, unsigned *actions, t
     return rc;
 }
 
+int tape__roll_check_expected(const tape__writer_t *w, const tape__message_t *m, int64_t cycle,
+                              int64_t sequence)
+{
+    if (m->expect < 0) return TAPE_OK;
+    const int64_t index = tape__index(w->site->settings.roll_cycle, cycle, sequence);
+    if (index == m->expect) return TAPE_OK;
+    tape__fail(TAPE_ECONFLICT, w->site->path, -1,
+               "%s: the message would have got index 0x%" PRIx64 ", not 0x%" PRIx64, w->site->path,
+               index, m->expect);
+    tape__error_index(index);
+    return TAPE_ECONFLICT;
+}
+
 /* By somebody who broke our lock; or by a link that leads nowhere. */
 static int name_is_taken(const tape__writer_t *w, int64_t cycle)
 {
@@ -208,9 +213,11 @@ static int enter_new(tape__writer_t *w, int64_t cycle, const tape__message_t *m,
     tape__step_t ignored;
     unsigned actions;
     bool made = false;
+    int rc = tape__roll_check_expected(w, m, cycle, 0);
+    if (rc != TAPE_OK) return rc;
     if (!w->tidied) tape__list_directory(w->site->path, remove_temporary, w);
     w->tidied = true;
-    int rc = make_cycle(w, cycle, m, &made);
+    rc = make_cycle(w, cycle, m, &made);
     if (rc != TAPE_OK) return rc;
     if (!made) return name_is_taken(w, cycle);
     *step = TAPE__STEP_WRITTEN;
@@ -228,7 +235,9 @@ static int roll_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, t
     int rc = first_time ? list_the_unlisted(w, cycle) : TAPE_OK;
     if (rc == TAPE_OK) rc = tape__roll_end_older(w, cycle);
     if (rc == TAPE_OK) rc = enter_existing(w, cycle, &actions, step);
-    if (rc == TAPE_OK && (actions & TAPE__DO_MAKE)) rc = enter_new(w, cycle, m, step);
+    if (rc != TAPE_OK || !(actions & TAPE__DO_MAKE)) return rc;
+    if (m) return enter_new(w, cycle, m, step);
+    *step = TAPE__STEP_NO_FILE;
     return rc;
 }
 

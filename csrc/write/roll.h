@@ -11,6 +11,7 @@
 #ifndef TAPE_ROLL_H
 #define TAPE_ROLL_H
 
+#include "base/platform.h"
 #include "write/writer.h"
 #include "write/recovery.h"
 
@@ -20,12 +21,14 @@ typedef struct {
     size_t frame_size;
     const void *data;
     size_t size;
+    int64_t expect; /* the index that it must get; -1: any */
 } tape__message_t;
 
 /* What came of a step that did not fail. */
 typedef enum {
     TAPE__STEP_READY,   /* the writer stands at the end of the cycle to be written */
     TAPE__STEP_WRITTEN, /* a new file was made with the message as its first */
+    TAPE__STEP_NO_FILE, /* a new file must be made, and there was no message for it */
     TAPE__STEP_WAIT     /* the cycle to be written is finished and there is no newer one: the clock
                            must leave it */
 } tape__step_t;
@@ -34,11 +37,21 @@ typedef enum {
  * again under a new one), or another code. */
 
 /* Decides the cycle and makes the writer stand at the end of its chain. The quick path is
- * tape__roll_is_current(). */
+ * tape__roll_is_current(). `m` may be NULL: then no file is made. */
 int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step);
 
 /* Whether the coarse clock alone says that the writer's cycle is the one to write. */
-bool tape__roll_is_current(const tape__writer_t *w);
+static inline bool tape__roll_is_current(const tape__writer_t *w)
+{
+    if (!w->open || w->doubtful || w->site->clock) return false;
+    const int64_t now = tape__now_coarse_ms();
+    return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
+           PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
+}
+
+/* TAPE_ECONFLICT unless the message may be number `sequence` of `cycle`. */
+int tape__roll_check_expected(const tape__writer_t *w, const tape__message_t *m, int64_t cycle,
+                              int64_t sequence);
 
 /* Walks over what others wrote since. */
 int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step);

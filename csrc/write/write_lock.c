@@ -14,6 +14,7 @@ enum { SPINS = 200, YIELDS = 50 };
 #define JUDGE_AFTER_NS INT64_C(2000000)   /* a healthy holder is done by then */
 #define JUDGE_EVERY_NS INT64_C(50000000)
 #define SLEEP_MAX_NS INT64_C(1000000)
+#define IN_PLACE_SLICE_NS INT64_C(20000000)
 
 /* order[write_lock]: the other side is tape__write_lock_release(): what the last holder wrote into
  * the files is seen by the next one. Java's CAS has the same order. */
@@ -171,14 +172,40 @@ static bool is_interrupted(const tape__write_lock_t *lock, waiting_t *w)
     return lock->interrupted(lock->interrupted_user) != 0;
 }
 
+static int interrupted(const tape__write_lock_t *lock)
+{
+    return tape__fail(TAPE_ELOCKED, lock->directory, -1,
+                      "waiting for the write lock was interrupted");
+}
+
+/* In slices, because a thread may begin to make a message in place at any time. */
+static int enter_guard(tape__write_lock_t *lock, waiting_t *w)
+{
+    const int64_t start = tape__monotonic_ns(), timeout_ns = time_left(lock, w);
+    for (;;) {
+        if (tape__guard_try(lock->guard)) return TAPE_OK;
+        if (tape__process_is_in_place(lock->entry))
+            return tape__fail(TAPE_EBUSY, lock->directory, -1,
+                              "%s: a message is being made in place: publish or abandon it first",
+                              lock->directory);
+        int64_t left = IN_PLACE_SLICE_NS;
+        if (timeout_ns >= 0) {
+            left = timeout_ns - (tape__monotonic_ns() - start);
+            if (left <= 0) return give_up_on_own_thread(lock, lock->timeout_ns);
+            if (left > IN_PLACE_SLICE_NS) left = IN_PLACE_SLICE_NS;
+        }
+        w->contended = true;
+        if (tape__guard_wait(lock->guard, left)) return TAPE_OK;
+        if (is_interrupted(lock, w)) return interrupted(lock);
+    }
+}
+
 int tape__write_lock_acquire(tape__write_lock_t *lock)
 {
     waiting_t w = {0};
     for (;;) {
-        bool contended;
-        if (!tape__process_guard(lock->entry, time_left(lock, &w), &contended))
-            return give_up_on_own_thread(lock, lock->timeout_ns);
-        w.contended |= contended;
+        int rc = enter_guard(lock, &w);
+        if (rc != TAPE_OK) return rc;
         int outcome = enter(lock) ? attempt(lock, &w) : TAPE_ECLOSED;
         if (outcome == TAPE__LOCK_TAKEN || outcome == TAPE__LOCK_TAKEN_OVER) {
             COUNT64(counters, &lock->acquired, 1);
@@ -188,24 +215,13 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         tape__process_unguard(lock->entry);
         if (outcome == TAPE_ECLOSED || OBSERVE32(closed, lock->closed)) return refuse_closed(lock);
         if (outcome != TRY_AGAIN) return outcome;
-        if (is_interrupted(lock, &w))
-            return tape__fail(TAPE_ELOCKED, lock->directory, -1,
-                              "waiting for the write lock was interrupted");
+        if (is_interrupted(lock, &w)) return interrupted(lock);
         pause_a_little(&w);
     }
 }
 
-bool tape__write_lock_release(tape__write_lock_t *lock)
+void tape__write_lock_was_lost(tape__write_lock_t *lock)
 {
-    /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
-     * broke the lock, the word is not ours to change. */
-    bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
-    if (!ours) {
-        COUNT64(counters, &lock->lost, 1);
-        if (lock->doubt) *lock->doubt = true;
-    }
-    SYNC_POINT(released);
-    tape__notice_ring(&lock->notice);
-    tape__process_unguard(lock->entry);
-    return ours;
+    COUNT64(counters, &lock->lost, 1);
+    if (lock->doubt) *lock->doubt = true;
 }

@@ -14,13 +14,16 @@
 
 #include "base/atomics.h"
 #include "base/process.h"
+#include "base/sync_point.h"
 #include "file/notice.h"
+#include "file/table_store.h"
 
 typedef struct {
     uint64_t *word;      /* in the table store; NULL once the queue is shut down */
     const uint64_t *pulse; /* a word that moves when others work: listing.modCount */
     const uint32_t *closed; /* not 0: nobody may wait any longer */
     tape__process_entry_t *entry;
+    tape__guard_t *guard; /* of `entry` */
     uint64_t own;        /* this process's pid */
     uint64_t table_inode;
     const char *directory;
@@ -39,11 +42,35 @@ typedef enum {
     TAPE__LOCK_TAKEN_OVER = 1  /* it was a dead process's: repair before releasing */
 } tape__lock_outcome_t;
 
-/* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED. Takes the guard, too, and keeps it only on success. */
+/* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED; TAPE_EBUSY while a thread of ours makes a message in
+ * place. Takes the guard, too, and keeps it only on success. */
 int tape__write_lock_acquire(tape__write_lock_t *lock);
+/* The quick half, for a lock that is free and a process that has entered. */
+static inline bool tape__write_lock_try(tape__write_lock_t *lock)
+{
+    if (!tape__guard_try(lock->guard)) return false;
+    /* order[write_lock] */
+    if (lock->word && lock->entered && CLAIM64(write_lock, lock->word, TAPE__MIN64, lock->own)) {
+        COUNT64(counters, &lock->acquired, 1);
+        return true;
+    }
+    tape__guard_leave(lock->guard);
+    return false;
+}
+void tape__write_lock_was_lost(tape__write_lock_t *lock);
 /* Then wakes those who wait for messages. False when somebody broke the lock meanwhile: what we
  * know of the file must be looked at again (see `doubt`). */
-bool tape__write_lock_release(tape__write_lock_t *lock);
+static inline bool tape__write_lock_release(tape__write_lock_t *lock)
+{
+    /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
+     * broke the lock, the word is not ours to change. */
+    const bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
+    if (!ours) tape__write_lock_was_lost(lock);
+    SYNC_POINT(released);
+    tape__notice_ring(&lock->notice);
+    tape__guard_leave(lock->guard);
+    return ours;
+}
 
 /* order[write_lock]: false when somebody broke it since we took it. Only a hint for who goes on. */
 static inline bool tape__write_lock_is_ours(const tape__write_lock_t *lock)

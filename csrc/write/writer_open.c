@@ -109,6 +109,7 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
         .closed = &site->closed,
         .doubt = &w->doubtful,
         .entry = site->entry,
+        .guard = tape__process_guard_of(site->entry),
         .own = (uint64_t)tape__pid(),
         .table_inode = st.inode,
         .directory = site->path,

@@ -23,8 +23,9 @@ enum { PER_CYCLE = 18, CYCLES = 3, MESSAGES = PER_CYCLE * CYCLES };
 static const char *const points[] = {T_SYNC_POINTS};
 /* Steps that a writer by itself does not come by: those of who reads or waits, beside a dead
  * holder, and of mending what others left (robbed_at_each_instruction dies in those). */
-static const char *const others[] = {"tailer_at_end", "holder_judged", "wait_looked", "wait_armed",
-                                     "wait_looked_again", "wait_slept", "bell_armed",
+static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "holder_judged",
+                                     "wait_looked", "wait_armed", "wait_looked_again",
+                                     "wait_slept", "bell_armed", "theft_named", "name_claimed",
                                      "reservation_resized", "given_up", "room_reserved",
                                      "room_cleaned", "moved_aside"};
 

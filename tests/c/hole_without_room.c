@@ -1,7 +1,8 @@
 /* Description: what Java left as holes is given its blocks before it is written to: with no room, a
  * new name in the table store and an entry in an index page are TAPE_ENOSPC, nothing of the message
  * is there, and all goes on when there is room. A position is not stored in a table store that was
- * deleted or replaced, and the table store does not grow without need. A limit on the size of files is an error, and no signal. */
+ * deleted or replaced, and the table store does not grow without need. A limit on the size of files
+ * is an error, and no signal. */
 #include <errno.h>
 #include <sys/resource.h>
 

@@ -1,4 +1,4 @@
-"""Sinks: a put gives the index or raises, nothing holds the loop up, and a cancelled put is told."""
+"""Sinks: a put gives the index or raises, nothing holds the loop up, a cancelled put is told."""
 
 from __future__ import annotations
 
