@@ -29,7 +29,7 @@ from .rounds import Scenario, Worker, interleave
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
 C_SCENARIOS = ("copy_cas", "lock_copy_cas", "append", "append_framed", "walk", "read",
-               "spans", "seek")
+               "spans", "seek", "append_many")
 NEEDS = {"Lmdb": ("lmdb",), "LmdbEvents": ("lmdb", "orjson"), "Queuelib": ("queuelib",),
          "PersistQueue": ("persistqueue",)}
 PEERS = {  # class: prefix of its scenarios, and its methods

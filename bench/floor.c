@@ -181,6 +181,25 @@ static double run_append(int count)
 /* Without anybody who will read them: many writers on one queue. */
 static double run_append_only(int count) { return write_some(appender, count); }
 
+static double run_append_many(int count)
+{
+    static tape_span_t spans[BATCH];
+    size_t done = 0;
+    for (int i = 0; i < BATCH; i++) spans[i] = (tape_span_t){message, size};
+    unread += count;
+    unwalked += count;
+    int64_t rc = 0;
+    double begin = now_ns();
+    for (int left = count; left > 0; left -= (int)done) {
+        rc = tape_appender_write_many(appender, spans, left < BATCH ? (size_t)left : BATCH, &done);
+        if (rc < 0) die("appending many", rc);
+    }
+    double took = now_ns() - begin;
+    if (first < 0) first = rc + (int64_t)done - count;
+    written += count;
+    return took;
+}
+
 static void map_cycle(void)
 {
     char path[700], name[64];
@@ -296,6 +315,7 @@ static const scenario_t scenarios[] = {
     {"seek", run_seek, 4},
     {"append_framed", run_append_framed, 1},
     {"spans", run_spans, 3},
+    {"append_many", run_append_many, 0},
     {"append_only", run_append_only, 1}, /* the last: not in the table */
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios - 1 };

@@ -1,11 +1,13 @@
-/* tailer_places.h - where every 16th message of a cycle is, as far as a tailer has seen.
+/* tailer_places.h - where messages of a cycle are, as far as a tailer has seen.
  *
  * The index has an entry for every 64th or 256th message, so a seek walks over a hundred others on
- * the average. Who seeks a second time into a cycle keeps the places that it passes: one word each,
- * in a table that is as large as the cycle needs and at most 2 MiB.
+ * the average, and waits for the memory of each before it knows where the next one is. Who seeks a
+ * second time into a cycle keeps the places that it passes, one word each, in a table of at most
+ * 2 MiB: those of all messages where a quarter of a million is all there are, else of every 2nd,
+ * 4th, ... (`every`, a power of two).
  *
- *     slot  sequence / 16, modulo the number of slots (a power of two)
- *     word  bits 63..40  what the modulo took away of sequence / 16, so that a slot names one place
+ *     slot  sequence / every, modulo the number of slots (a power of two)
+ *     word  bits 63..40  what the modulo took away of it, so that a slot names one place
  *           bits 39..0   position / 4; 0: nothing is known
  *
  * A complete document never moves, so a place once right stays right while the file is in hand.
@@ -19,31 +21,29 @@
 typedef struct {
     uint64_t *slots; /* NULL: none yet */
     int slot_bits;   /* log2 of their number */
+    int every_bits;  /* log2 of `every` */
     int wanted;      /* how often a table was wanted in this cycle: the first seek makes none */
 } tape__places_t;
 
-enum {
-    TAPE__PLACE_EVERY_BITS = 4, /* every 16th message */
-    TAPE__PLACE_POSITION_BITS = 40
-};
+enum { TAPE__PLACE_POSITION_BITS = 40 };
 
 /* Makes the table for a cycle of so many messages, when it is worth it. Without memory there is
  * none, and seeks walk from the index. */
 void tape__places_want(tape__places_t *p, int64_t messages);
 void tape__places_forget(tape__places_t *p);
-/* The nearest place at or before `sequence`, none further back than `least`. */
+/* The nearest place at or before `sequence`, none further back than `least` or a few dozen places. */
 bool tape__places_before(const tape__places_t *p, int64_t sequence, int64_t least, int64_t *found,
                          uint64_t *position);
 
-static inline bool tape__places_wants(int64_t sequence)
+static inline bool tape__places_wants(const tape__places_t *p, int64_t sequence)
 {
-    return (sequence & ((1 << TAPE__PLACE_EVERY_BITS) - 1)) == 0;
+    return (sequence & ((1 << p->every_bits) - 1)) == 0;
 }
 
 /* Message `sequence`, one that is wanted, is at `position`, a multiple of 4. */
 static inline void tape__places_note(tape__places_t *p, int64_t sequence, uint64_t position)
 {
-    const uint64_t place = (uint64_t)sequence >> TAPE__PLACE_EVERY_BITS;
+    const uint64_t place = (uint64_t)sequence >> p->every_bits;
     const uint64_t tag = place >> p->slot_bits;
     if (tag >> (64 - TAPE__PLACE_POSITION_BITS) || position >> (TAPE__PLACE_POSITION_BITS + 2))
         return;

@@ -30,7 +30,7 @@ static void walk_in_window(const tape__window_t *w, int64_t sequence, tape__curs
         const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)(base + at));
         if (at + 4 + tape__word_length(word) > w->size) break;
         if (tape__word_is_message(word)) {
-            if (places && tape__places_wants(here))
+            if (places && tape__places_wants(places, here))
                 tape__places_note(places, here, w->start + at);
             here++;
         } else if (tape__word_kind(word) != TAPE__WORD_META) {

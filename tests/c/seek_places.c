@@ -129,10 +129,12 @@ static void places_are_told_apart(void)
     tape__places_t p = {0};
     int64_t found;
     uint64_t position;
-    tape__places_want(&p, 10);
+    tape__places_want(&p, INT64_C(4) << 20);
     CHECK(!p.slots); /* the first seek makes none */
-    tape__places_want(&p, 10);
+    tape__places_want(&p, (INT64_C(4) << 20) - 1);
     CHECK(p.slots);
+    CHECK_EQ(p.slot_bits, 18);
+    CHECK_EQ(p.every_bits, 4);
     const int64_t far = INT64_C(16) << p.slot_bits;
     tape__places_note(&p, 32, 4000);
     CHECK(tape__places_before(&p, 40, 0, &found, &position) && found == 32 && position == 4000);
