@@ -235,6 +235,12 @@ TAPE_API int tape_queue_cycle_info(tape_queue_t *queue, int64_t cycle, tape_cycl
 /* Looks at the directory again, and lets all other processes do so, too: after files were deleted
  * or brought back by hand. Without that each notices within 60 s. TAPE_OK or as for reading. */
 TAPE_API int tape_queue_refresh(tape_queue_t *queue);
+/* Removes the file of a cycle that is not the newest: with the write lock held, the listing's words
+ * first, so that no reader, Java's included, looks for a file that is gone. Tailers that stand in
+ * it read to its end; no mapping of the queue's own keeps its blocks. Whether anybody still needs
+ * it is the caller's to know. TAPE_OK, TAPE_ENOTFOUND, TAPE_ESTATE (it is the newest),
+ * TAPE_EREADONLY, TAPE_ELOCKED, TAPE_EACCES, TAPE_EIO, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
+TAPE_API int tape_queue_remove_cycle(tape_queue_t *queue, int64_t cycle);
 /* The first cycle from `cycle` on that has a file; TAPE_ENOINDEX when there is none. */
 TAPE_API int64_t tape_queue_cycle_from(tape_queue_t *queue, int64_t cycle);
 /* The cycle of a file name (without directory), or TAPE_EINVAL when it is not that of a cycle. */

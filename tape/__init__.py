@@ -32,15 +32,22 @@ if TYPE_CHECKING:
     from .deletion import delete
     from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
                        TailerInfo)
+    from .replaying import replay
+    from .retention import ALL, Keep, Verdict
+    from .stats import QueueStats, TailerStats
 
 __version__ = _text(_lib.tape_version())
 
-__all__ = ["Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Lag", "Location",
-           "MetadataEntry", "Queue", "QueueInfo", "RollCycle", "Tailer", "TailerInfo", "codecs",
-           "delete", "merge", "open", *_errors]
+__all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Keep", "Lag",
+           "Location", "MetadataEntry", "Queue", "QueueInfo", "QueueStats", "RollCycle", "Tailer",
+           "TailerInfo", "TailerStats", "Verdict", "codecs", "delete", "merge", "open", "replay",
+           *_errors]
 
 # What is not needed for reading and writing is imported when it is asked for.
 _LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge": "aio",
+          "replay": "replaying",
+          **dict.fromkeys(("ALL", "Keep", "Verdict"), "retention"),
+          **dict.fromkeys(("QueueStats", "TailerStats"), "stats"),
           **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",
                            "MetadataEntry", "QueueInfo", "TailerInfo"), "info")}
 

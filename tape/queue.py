@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .codecs import Codec
     from .errors import DecodeError, Error, Gap
     from .info import CycleFile, Location, QueueInfo
+    from .retention import Keep, Verdict
+    from .stats import Memory, QueueStats
 
     _E = TypeVar("_E", bound=Error)
 
@@ -54,8 +56,8 @@ class Queue(Handle):
     True
     """
 
-    __slots__ = ("_children", "_clock", "_clock_handle", "_read_only", "_warned_of_clock", "codec",
-                 "epoch", "path", "roll_cycle", "source_id")
+    __slots__ = ("_children", "_clock", "_clock_handle", "_memory", "_read_only",
+                 "_warned_of_clock", "codec", "epoch", "path", "roll_cycle", "source_id")
 
     KIND = "Queue"
 
@@ -81,6 +83,7 @@ class Queue(Handle):
         self.epoch = info.epoch_ms
         self.source_id = info.source_id
         self._read_only = bool(info.read_only)
+        self._memory: Memory | None = None
 
     def _take_clock_failure(self) -> BaseException | None:
         """What the clock raised last in this thread, once."""
@@ -372,6 +375,74 @@ class Queue(Handle):
         from ._inspect import queue_info
         now = None if self._clock is None else self._clock.clock.now_ms()
         return queue_info(self, self._info(), now)
+
+    def stats(self) -> QueueStats:
+        """How the queue fares: messages, bytes, rates, named tailers, lock, time to a full disk.
+
+        Exact, and cheap: finished cycles are looked into once; also for queues opened read-only,
+        and beside programs of any kind that write them.
+
+        Returns: a :class:`tape.QueueStats`; rates count from the call before on this object.
+
+        Raises: :class:`tape.QueueClosed`, :class:`tape.QueueNotFound`, :class:`tape.CorruptQueue`,
+            :class:`tape.StorageError`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("a")
+        ...     t = q.tailer("billing")
+        ...     t.read(), q.stats().tailers["billing"].messages
+        ('a', 0)
+        """
+        from .stats import Memory, gather
+        if self._memory is None:
+            self._memory = Memory()
+        return gather(self, self._memory)
+
+    def gc(self, policy: Keep, *, dry_run: bool = False) -> list[Verdict]:
+        """Removes old cycle files, oldest first, as far as ``policy`` says that they may go.
+
+        Never the current cycle, and never one that a named tailer has yet to read, unless the
+        policy says so. One process on a host collects at a time. Programs that read and write
+        beside, Java's included, go on: the listing tells them before a file goes.
+
+        Args:
+            policy: a :class:`tape.Keep`.
+            dry_run: only say what would be done; also for queues opened read-only.
+
+        Returns: a :class:`tape.Verdict` for each cycle file, oldest first: whether it went, and
+            why. Removals are logged by ``tape.retention``; one that fails, too, and nothing newer
+            goes.
+
+        Raises: :class:`tape.ReadOnlyQueue`, :class:`tape.QueueBusy` (somebody else is at it for
+            10 s), :class:`tape.QueueClosed`, :class:`tape.QueueNotFound`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("a")
+        ...     [(v.goes, v.reason) for v in q.gc(tape.Keep(max_cycles=1), dry_run=True)]
+        [(False, 'it is the current cycle, or a newer one')]
+        """
+        from .retention import collect
+        return collect(self, policy, dry_run=dry_run)
+
+    def park(self, name: str) -> None:
+        """Lets a named tailer that will not come back hold no cycle files any more.
+
+        It stays where it is; its next read or seek, if it does come back, wakes it.
+
+        Raises: :class:`tape.InvalidArgument` when there is no such name,
+            :class:`tape.ReadOnlyQueue`, :class:`tape.QueueBusy`, :class:`tape.QueueClosed`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     t = q.tailer("billing")
+        ...     q.park("billing")
+        ...     q.stats().tailers["billing"].parked
+        True
+        """
+        from .retention import park
+        park(self, name)
 
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.

@@ -66,6 +66,17 @@ void tape__listing_add(const tape__listing_t *l, int64_t cycle)
     (void)BUMP64(listing, l->mod_count, 1);
 }
 
+/* Only a cycle at the lower end: the words say nothing of those between them. */
+void tape__listing_forget(const tape__listing_t *l, int64_t cycle, int64_t next)
+{
+    for (;;) {
+        uint64_t seen = OBSERVE64(listing, l->lowest);
+        if (sensible(seen) != TAPE__NO_CYCLE && (int64_t)seen != cycle) break;
+        if (CLAIM64(listing, l->lowest, seen, (uint64_t)next)) break;
+    }
+    (void)BUMP64(listing, l->mod_count, 1);
+}
+
 typedef struct {
     const tape__listing_t *l;
     int64_t from, below;

@@ -43,6 +43,10 @@ uint64_t tape__listing_pulse(const tape__listing_t *l);
 /* After a file was linked: raises the words and the count. With the write lock held. */
 void tape__listing_add(const tape__listing_t *l, int64_t cycle);
 
+/* Before the file of `cycle` is removed, `next` being the one after it that has a file: raises the
+ * lowest word over it, if it is not above it already. With the write lock held. */
+void tape__listing_forget(const tape__listing_t *l, int64_t cycle, int64_t next);
+
 /* Before the first use, when the words are bound: believes them, without reading the directory. */
 void tape__listing_begin(tape__listing_t *l);
 /* The lowest and highest cycle with a file; TAPE__NO_CYCLE when there are none. Either may be NULL.

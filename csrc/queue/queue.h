@@ -3,6 +3,7 @@
  *     queue.c            closing, and what can be asked of it
  *     queue_open.c       opening and creating
  *     queue_children.c   the doors to the two wings
+ *     removal.c          old cycles taken out of it
  *     census.c           first and last message, counting, facts of cycle files
  */
 #ifndef TAPE_QUEUE_H

@@ -96,7 +96,10 @@ static bool rob(tape__write_lock_t *lock, uint64_t word, int64_t since_ns)
     bool robbed = OBSERVE64(write_lock, lock->word) == word && may_break(lock, word, since_ns) &&
                   claim(lock, word);
     tape__side_file_end_judging(lock->entry);
-    if (robbed) COUNT64(counters, &lock->broken, 1);
+    if (robbed) {
+        lock->robbed = word;
+        COUNT64(counters, &lock->broken, 1);
+    }
     return robbed;
 }
 
@@ -224,4 +227,11 @@ void tape__write_lock_was_lost(tape__write_lock_t *lock)
 {
     COUNT64(counters, &lock->lost, 1);
     if (lock->doubt) *lock->doubt = true;
+}
+
+void tape__write_lock_give_back(tape__write_lock_t *lock)
+{
+    /* order[write_lock]: as in releasing; if somebody broke the lock, he repairs. */
+    (void)CLAIM64(write_lock, lock->word, lock->own, lock->robbed);
+    tape__process_unguard(lock->entry);
 }

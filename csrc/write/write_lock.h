@@ -33,6 +33,7 @@ typedef struct {
     int (*interrupted)(void *user); /* whether to give up waiting; NULL: never */
     void *interrupted_user;
     bool *doubt;         /* raised, when not NULL, with a release that finds the lock broken */
+    uint64_t robbed;     /* the word that was taken over last */
     int64_t acquired, contended, broken, lost;
     tape__notice_t notice; /* rung on releasing, with the guard held; opened on taking it first */
 } tape__write_lock_t;
@@ -71,6 +72,10 @@ static inline bool tape__write_lock_release(tape__write_lock_t *lock)
     tape__guard_leave(lock->guard);
     return ours;
 }
+
+/* After TAPE__LOCK_TAKEN_OVER, for who can do his work without repairing what the dead holder left:
+ * the word is the dead one's again, and the next writer takes it over and repairs. */
+void tape__write_lock_give_back(tape__write_lock_t *lock);
 
 /* order[write_lock]: false when somebody broke it since we took it. Only a hint for who goes on. */
 static inline bool tape__write_lock_is_ours(const tape__write_lock_t *lock)

@@ -16,9 +16,12 @@ PACKAGE = ROOT / "tape"
 MODULES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
            for path in sorted(PACKAGE.rglob("*.py"))}
 # An appender and a tailer tell which queue made them, and a queue makes them; a stream has its
-# tailer, a sink its appender: their types name each other, their code does not.
-TYPES_UPWARD = {("tape.appender", "tape.queue"), ("tape.tailer", "tape.queue"),
-                ("tape.aio", "tape.tailer"), ("tape._sink", "tape.appender")}
+# tailer, a sink its appender: their types name each other, their code does not. So with what a
+# queue does by modules that it imports when asked.
+TYPES_UPWARD = {("tape.aio", "tape.tailer"), ("tape._sink", "tape.appender"),
+                ("tape.metrics", "tape.stats"),
+                *((f"tape.{name}", "tape.queue")
+                  for name in ("appender", "tailer", "retention", "stats", "replaying"))}
 
 
 def imports(path: Path) -> set[str]:

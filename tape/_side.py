@@ -1,0 +1,80 @@
+"""What tape keeps beside a queue's files: a lease, and small facts in files of their own.
+
+    the directory  whoever has it locked (flock) collects or compresses: one on a host. No file is
+                   needed for it, since a full disk may have no room for one
+    tape.parked    JSON: the position of each parked tailer when it was parked
+
+A file of facts is replaced as a whole. Losing any of these loses no message: a lost tape.parked
+makes parked tailers hold their files again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from .errors import QueueBusy, QueueNotFound
+
+__all__ = ["PARKED", "lease", "load", "store"]
+
+PARKED = "tape.parked"
+
+
+@contextlib.contextmanager
+def lease(directory: str, timeout: float = 10.0) -> Iterator[None]:
+    """Holds the lease of a queue's directory for the time of the block; 0 does not wait.
+
+    The kernel gives it back when its process dies, however it dies.
+
+    Raises: :class:`tape.QueueBusy` when another process, or thread, has it for that long.
+    """
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise QueueNotFound(f"{directory} was deleted", file=directory,
+                            hint="the queue is gone: open it again to make a new one") from None
+    try:
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise QueueBusy(
+                        f"{directory}: another process or thread removes or compresses files",
+                        file=directory, hint="wait until it is done") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def load(directory: str, name: str) -> dict[str, Any]:
+    """The facts of a file; none when it is not there or makes no sense."""
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8") as file:
+            facts = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def store(directory: str, name: str, facts: dict[str, Any]) -> None:
+    """Replaces a file of facts, with the lease held."""
+    temporary = os.path.join(directory, f".tape-{name}-{os.getpid()}.tmp")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(facts, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, os.path.join(directory, name))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
