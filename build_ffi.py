@@ -28,9 +28,9 @@ FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
 # Beside the library the extension has a clock in Python, and the functions that tape._fast calls.
 BESIDE = """
+const void *tape_fast_table(void);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
-const void *tape_fast_table(void);
 """
 SOURCE = """
 #include "tape.h"

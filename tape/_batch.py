@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from _weakrefset import WeakSet
 
 from ._ffi import ffi, lib
 
@@ -10,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["UNSHARED", "Batch", "references"]
+__all__ = ["LOOKING_AHEAD", "UNSHARED", "Batch", "gap_in_doubt", "references"]
 
 _next_many = lib.tape_tailer_next_many
 
@@ -26,6 +28,24 @@ def _count_unshared() -> int:
 
 
 UNSHARED = _count_unshared()
+
+# What was copied before a fork is the parent's to give.
+LOOKING_AHEAD: WeakSet[Any] = WeakSet()
+
+
+def _forget_what_is_ahead() -> None:
+    for cursor in list(LOOKING_AHEAD):
+        cursor._ahead = None
+
+
+os.register_at_fork(after_in_child=_forget_what_is_ahead)
+
+
+def gap_in_doubt(handle: Any) -> bool:
+    """Whether C told a gap that nobody heard of: its answer and an interrupt came together."""
+    facts, ends = ffi.new("tape_error_facts_t *"), ffi.new("int64_t[2]")
+    lib.tape_error_last(facts)
+    return facts.code == lib.TAPE_EGAP and bool(lib.tape_tailer_gap(handle, ends, ends + 1) == 1)
 
 
 class Batch:

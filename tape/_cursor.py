@@ -7,13 +7,12 @@ back to C. *One loop for gaps*, whoever asks for what is behind them. Whose turn
 
 from __future__ import annotations
 
-import os
 import time
 from _thread import get_ident
 from _weakrefset import WeakSet
 
 from ._arguments import deadline_of, main_thread_id, name_of, not_negative, poll_ns
-from ._batch import UNSHARED, Batch, references
+from ._batch import LOOKING_AHEAD, UNSHARED, Batch, gap_in_doubt, references
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, errors_of, framing_of, is_raw
 from ._lanes import KEPT, NOTHING, fressian
@@ -38,25 +37,6 @@ _next = lib.tape_tailer_next
 _wait = lib.tape_tailer_wait
 _buffer = ffi.buffer
 _EGAP = lib.TAPE_EGAP
-
-
-def _gap_in_doubt(handle: Any) -> bool:
-    """Whether C told a gap that nobody heard of: its answer and an interrupt came together."""
-    facts, ends = ffi.new("tape_error_facts_t *"), ffi.new("int64_t[2]")
-    lib.tape_error_last(facts)
-    return facts.code == _EGAP and bool(lib.tape_tailer_gap(handle, ends, ends + 1) == 1)
-
-
-# What was copied before a fork is the parent's to give.
-_LOOKING_AHEAD: WeakSet[Cursor] = WeakSet()
-
-
-def _forget_what_is_ahead() -> None:
-    for cursor in list(_LOOKING_AHEAD):
-        cursor._ahead = None
-
-
-os.register_at_fork(after_in_child=_forget_what_is_ahead)
 
 
 class Cursor(Turn):
@@ -203,7 +183,7 @@ class Cursor(Turn):
         by_itself: tuple[type[Exception], ...] = (*self._poison, BufferError)
         got, room, batch = 0, 4, self._batch or Batch()
         self._batch = batch
-        _LOOKING_AHEAD.add(self)
+        LOOKING_AHEAD.add(self)
         try:
             while True:
                 out = self._take()
@@ -442,6 +422,26 @@ class Cursor(Turn):
             batch.indexes[0] = -1
         return values
 
+    def read_bodies(self, n: int, kind: Any = None) -> Any:
+        """The bytes of up to ``n`` messages and where each ends, or an array of records."""
+        from ._columns import Bodies
+        if self._metadata:
+            raise InvalidArgument("this tailer gives metadata, too", hint="read them one by one")
+        bodies, out, first = Bodies(self, n, kind), None, -1
+        try:
+            out = self._take()
+            bodies.fill(out)
+            if len(bodies.offsets) > 1 and self.auto_commit:
+                check(lib.tape_tailer_commit(self._handle))
+            found, first = bodies.result(), self._first
+            self._all_given()
+            self._outs[:] = (out,)
+            return found
+        except BaseException as error:
+            self._first = max(first, self._first)
+            self._give_up(out, False, error)
+            raise
+
     def skip(self, n: int) -> int:
         """Over up to ``n`` messages; an error behind the first one is left to the next call."""
         out, done, first = None, 0, -1
@@ -522,7 +522,7 @@ class Cursor(Turn):
         self._settle()
         handle, batch, first = self._handle, self._batch, self._first
         got = got or self._out.index >= 0
-        if got or gap or (self._tells and _gap_in_doubt(handle)):
+        if got or gap or (self._tells and gap_in_doubt(handle)):
             lib.tape_tailer_unread(handle)
         if batch is not None and batch.indexes[0] >= 0:
             got = True

@@ -61,7 +61,7 @@ class Owner(Closable):
         """Takes the handle away; returns the old one, or ``None`` when it was closed before."""
         if self._closed_by is not None:
             return None
-        self._closed_by = by, time.time()
+        self._closed_by = by, time.time()  # type: ignore[misc]  # a slot of its subclasses
         handle, self._handle = self._handle, ffi.NULL
         return handle
 

@@ -75,14 +75,14 @@ def _load() -> Any:
     if os.environ.get("TAPE_PURE") == "1" or not getattr(sys, "_is_gil_enabled", lambda: True)():
         return None
     try:
-        from . import _fast  # type: ignore[attr-defined, unused-ignore]
+        from . import _fast
         _fast.setup(_address(lib.tape_fast_table()), _address, NOTHING, KEPT)
     except ImportError:  # not built, or by another build than tape._native
         return None
     return _fast
 
 
-_fast = _load()
+_fast: Any = _load()
 have_lanes = _fast is not None
 
 if have_lanes:

@@ -9,7 +9,7 @@ from _weakrefset import WeakSet
 from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
-from ._handle import Handle
+from ._handle import Handle, Owner
 from .errors import InvalidArgument, QueueNotFound
 from .roll_cycles import RollCycle
 
@@ -74,7 +74,7 @@ class Queue(Handle):
         self._closed_by = None
         self._handle = ffi.gc(handle, lib.tape_queue_release)
         self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
-        self._children: WeakSet[Handle] = WeakSet()
+        self._children: WeakSet[Owner] = WeakSet()
         self.codec = codec
         self._warned_of_clock = False
         info = self._info()
