@@ -23,7 +23,8 @@ def record(dtype: Any) -> Any:
     try:
         import numpy
     except ImportError as missing:
-        raise ImportError("read_columns() needs numpy: pip install numpy", name="numpy") from missing
+        raise ImportError("read_columns() needs numpy: pip install numpy",
+                          name="numpy") from missing
     kind = numpy.dtype(dtype)
     if kind.hasobject or kind.itemsize == 0:
         raise InvalidArgument(f"records of {kind!r}",

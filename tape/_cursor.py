@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from _thread import get_ident
-from _weakrefset import WeakSet
 
 from ._arguments import deadline_of, main_thread_id, name_of, not_negative, poll_ns
 from ._batch import LOOKING_AHEAD, UNSHARED, Batch, gap_in_doubt, references

@@ -31,7 +31,7 @@ enum { TAPE__PLACE_POSITION_BITS = 40 };
  * none, and seeks walk from the index. */
 void tape__places_want(tape__places_t *p, int64_t messages);
 void tape__places_forget(tape__places_t *p);
-/* The nearest place at or before `sequence`, none further back than `least` or some dozen places. */
+/* The nearest place at or before `sequence`, not before `least` nor some dozen places back. */
 bool tape__places_before(const tape__places_t *p, int64_t sequence, int64_t least, int64_t *found,
                          uint64_t *position);
 
