@@ -54,6 +54,9 @@ _LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge
 
 def __getattr__(name: str) -> Any:
     module = _LATER.get(name)
+    if name in ("metrics", "tasks"):
+        from importlib import import_module
+        return import_module(f"tape.{name}")
     if module is None:
         raise AttributeError(f"module 'tape' has no attribute {name!r}")
     from importlib import import_module

@@ -3,9 +3,10 @@
     the directory  whoever has it locked (flock) collects or compresses: one on a host. No file is
                    needed for it, since a full disk may have no room for one
     tape.parked    JSON: the position of each parked tailer when it was parked
+    tape.tasks     JSON: the cycle for which each cycle task was done last
 
 A file of facts is replaced as a whole. Losing any of these loses no message: a lost tape.parked
-makes parked tailers hold their files again.
+makes parked tailers hold their files again, a lost tape.tasks may make a task be done twice.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from typing import Any
 
 from .errors import QueueBusy, QueueNotFound
 
-__all__ = ["PARKED", "lease", "load", "store"]
+__all__ = ["PARKED", "TASKS", "lease", "load", "store"]
 
-PARKED = "tape.parked"
+PARKED, TASKS = "tape.parked", "tape.tasks"
 
 
 @contextlib.contextmanager

@@ -17,8 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from collections.abc import Iterable
+
     from ._protocols import Clock
     from .codecs import Codec
+    from .tasks import Task
 
 __all__ = ["open"]
 
@@ -70,12 +73,25 @@ def _in_range(name: str, value: int | None, least: int, most: int) -> int:
     return value
 
 
+def _tasks(on_acquired: Any, on_released: Any, read_only: bool) -> Any:
+    """The cycle tasks, checked; ``None`` when there are none."""
+    if on_acquired == () == on_released:
+        return None
+    from .tasks import checked
+    tasks = checked(on_acquired, "on_acquired"), checked(on_released, "on_released")
+    if read_only and any(tasks):
+        raise InvalidArgument("cycle tasks for a queue that is opened read-only",
+                              hint="they run where the queue is open for writing")
+    return tasks if any(tasks) else None
+
+
 def open(path: str | os.PathLike[str], *,  # noqa: A001
          roll_cycle: str | RollCycle | None = None, codec: Codec[Any] = _FRESSIAN,
          create: bool = True, read_only: bool = False, epoch: int | None = None,
          source_id: int | None = None, block_size: int | None = None, durability: str = "os",
          lock_timeout: float | None = 10.0, stale_after: float | None = 2.0,
-         clock: Clock | None = None, unsafe_filesystem: bool = False,
+         clock: Clock | None = None, on_acquired: Iterable[Task] | Task = (),
+         on_released: Iterable[Task] | Task = (), unsafe_filesystem: bool = False,
          strict: bool = False) -> Queue:
     """Opens the queue directory ``path``, creating it when there is none.
 
@@ -98,6 +114,11 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         stale_after: seconds for which a lock must stand still whose holder is not to be seen
             here, before it is broken; ``None``: never. A holder proven dead costs nothing.
         clock: an object with ``now_ms()``; by default the system's clock.
+        on_acquired: tasks for when a newer cycle file is there: callables that take a
+            :class:`tape.tasks.CycleEvent`. A thread of the queue runs them, once for all processes
+            of the host; what they raise is logged by ``tape.tasks``.
+        on_released: tasks for when the newest cycle file is so no longer: :mod:`tape.tasks` has
+            ``Log`` and ``Delete``, and a :class:`tape.Keep` is one.
         unsafe_filesystem: accept network file systems (only for use from one host).
         strict: raise :class:`tape.RollCycleMismatch` instead of warning.
 
@@ -118,6 +139,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     framing_of(codec)
     if durability != "os":
         raise InvalidArgument(f"durability={durability!r}", hint='"os" is the only one so far')
+    watched = _tasks(on_acquired, on_released, read_only)
     options = ffi.new("tape_queue_options_t *")
     name = None if roll_cycle is None else RollCycle.parse(roll_cycle).name
     keep = ffi.NULL if name is None else ffi.new("char[]", name.encode())
@@ -156,4 +178,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     mismatch = q._info().mismatch
     if mismatch:
         _warn_of_mismatch(q, mismatch)
+    if watched:
+        from .tasks import Watch
+        q._watch = Watch(q, *watched)
     return q

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .info import CycleFile, Location, QueueInfo
     from .retention import Keep, Verdict
     from .stats import Memory, QueueStats
+    from .tasks import Watch
 
     _E = TypeVar("_E", bound=Error)
 
@@ -57,7 +58,7 @@ class Queue(Handle):
     """
 
     __slots__ = ("_children", "_clock", "_clock_handle", "_memory", "_read_only",
-                 "_warned_of_clock", "codec", "epoch", "path", "roll_cycle", "source_id")
+                 "_warned_of_clock", "_watch", "codec", "epoch", "path", "roll_cycle", "source_id")
 
     KIND = "Queue"
 
@@ -84,6 +85,7 @@ class Queue(Handle):
         self.source_id = info.source_id
         self._read_only = bool(info.read_only)
         self._memory: Memory | None = None
+        self._watch: Watch | None = None
 
     def _take_clock_failure(self) -> BaseException | None:
         """What the clock raised last in this thread, once."""
@@ -447,8 +449,11 @@ class Queue(Handle):
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.
 
-        Calls that other threads are in end first; later ones raise :class:`tape.QueueClosed`.
+        Calls that other threads are in end first, and so does a cycle task; later ones raise
+        :class:`tape.QueueClosed`.
         """
+        if self._watch is not None:
+            self._watch.close()
         handle = self._mark_closed("Queue.close()")
         if handle is None:
             return

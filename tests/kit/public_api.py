@@ -17,7 +17,8 @@ from tests.kit.sources import CSRC
 
 MODULES = ["tape", "tape.errors", "tape.codecs", "tape.codecs.raw", "tape.codecs.document",
            "tape.codecs.text", "tape.codecs.json", "tape.codecs.msgpack", "tape.codecs.pickle",
-           "tape.codecs.wire", "tape.codecs.edn", "tape.codecs.fressian", "tape.metrics"]
+           "tape.codecs.wire", "tape.codecs.edn", "tape.codecs.fressian", "tape.metrics",
+           "tape.tasks"]
 
 
 def signature(thing: Any) -> str:

@@ -1,0 +1,200 @@
+"""Cycle tasks: what is to be done when a cycle file comes into use, or goes out of it.
+
+>>> import tape, tempfile
+>>> from tape.tasks import Delete, Log
+>>> q = tape.open(tempfile.mkdtemp(), on_released=[Log(), Delete(after_cycles=7)])
+>>> q.close()
+
+A thread of the queue notices that a newer cycle was begun, by whichever program, some time after
+the roll: nothing of this is in the way of writing or reading. Each task is done once for an event,
+by one process on the host, also when many have the queue open with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import _side
+from .errors import Error, InvalidArgument, QueueClosed
+from .retention import ALL, Keep, cycle_files
+
+if TYPE_CHECKING:
+    from .queue import Queue
+
+__all__ = ["CycleEvent", "Delete", "Log", "Task"]
+
+_log = logging.getLogger("tape.tasks")
+_cycles = logging.getLogger("tape.cycle")
+
+LOOK_EVERY_S = 0.5
+
+
+class CycleEvent(NamedTuple):
+    """What a task gets: the queue, the cycle and its file, and ``kind``: ``"acquired"`` (its file
+    is the newest now) or ``"released"`` (it was, and a newer one came)."""
+
+    queue: Queue
+    cycle: int
+    path: str
+    kind: str
+
+
+Task = Callable[[CycleEvent], Any]
+
+
+class Log:
+    """Logs the cycle files there are, newest first, to the logger ``tape.cycle``.
+
+    Args:
+        level: of the ``logging`` module.
+
+    >>> Log(logging.DEBUG)
+    Log(level=10)
+    """
+
+    def __init__(self, level: int = logging.INFO) -> None:
+        self.level = level
+
+    def __call__(self, event: CycleEvent) -> None:
+        """Runs the task."""
+        for file in reversed(cycle_files(event.queue)):
+            _cycles.log(self.level, "%s: cycle %d %s: there is %s (%d bytes on disk)",
+                        event.queue.path, event.cycle, event.kind, file.path, file.bytes)
+
+    def __repr__(self) -> str:
+        return f"Log(level={self.level})"
+
+
+class Delete:
+    """Removes all but the current cycle and the ``after_cycles`` newest ones before it.
+
+    Args:
+        after_cycles: how many files to keep beside the current one, which always stays.
+        keep_unread_by: as ``unread_by`` of :class:`tape.Keep`: whose unread messages stay.
+
+    >>> Delete(after_cycles=2)
+    Delete(after_cycles=2, keep_unread_by=tape.ALL)
+    """
+
+    def __init__(self, after_cycles: int = 1, keep_unread_by: Any = ALL) -> None:
+        if after_cycles < 0:
+            raise InvalidArgument(f"after_cycles={after_cycles} is negative",
+                                  hint="a number of cycles, 0 keeps the current one alone")
+        self.after_cycles, self.keep_unread_by = after_cycles, keep_unread_by
+        self._keep = Keep(max_cycles=after_cycles + 1, unread_by=keep_unread_by)
+
+    def __call__(self, event: CycleEvent) -> None:
+        """Runs the task."""
+        event.queue.gc(self._keep)
+
+    def __repr__(self) -> str:
+        return f"Delete(after_cycles={self.after_cycles}, keep_unread_by={self.keep_unread_by!r})"
+
+
+def checked(tasks: Iterable[Task] | Task, name: str) -> tuple[Task, ...]:
+    """The tasks of ``on_acquired=`` or ``on_released=``; one alone is a list of one."""
+    found = (tasks,) if callable(tasks) else tuple(tasks)
+    for task in found:
+        if not callable(task):
+            raise InvalidArgument(f"{name} has {task!r}, which cannot be called",
+                                  hint="a callable that takes a tape.tasks.CycleEvent")
+    return found
+
+
+def _names(tasks: Sequence[Task]) -> list[str]:
+    """What other processes know each task by; the same one twice in a list is told apart."""
+    names: list[str] = []
+    for task in tasks:
+        kind = task if hasattr(task, "__qualname__") else type(task)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        if kind.__module__.startswith("tape."):
+            name = repr(task)
+        names.append(name if name not in names else f"{name} #{len(names)}")
+    return names
+
+
+class Watch:
+    """The thread that notices rolls and runs the tasks. It ends with the queue."""
+
+    def __init__(self, queue: Queue, on_acquired: Sequence[Task],
+                 on_released: Sequence[Task]) -> None:
+        self._queue = weakref.ref(queue)
+        self._tasks = {kind: list(zip(tasks, _names(tasks), strict=True))
+                       for kind, tasks in (("acquired", on_acquired), ("released", on_released))}
+        self._stop = threading.Event()
+        self._seen = max(_cycles_of(queue), default=None)
+        self._thread = threading.Thread(target=self._run, name="tape.tasks", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Lets the task that runs end, and no further one begin; a task may close its queue."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _run(self) -> None:
+        failed = False
+        while not self._stop.wait(LOOK_EVERY_S):
+            queue = self._queue()
+            if queue is None:
+                return
+            try:
+                self.look(queue)
+                failed = False
+            except QueueClosed:
+                return
+            except Exception:
+                if not failed:  # once, not twice a second
+                    _log.exception("%s: looking for rolls failed", queue.path)
+                failed = True
+            del queue
+
+    def look(self, queue: Queue) -> None:
+        """Looks whether there are newer cycles, and runs what is to be done for each."""
+        cycles, before = _cycles_of(queue), self._seen
+        if not cycles or (before is not None and cycles[-1] <= before):
+            return
+        self._seen = cycles[-1]
+        for cycle in [c for c in cycles if before is None or c > before]:
+            if before is not None:
+                self._do(CycleEvent(queue, before, _path(queue, before), "released"))
+            self._do(CycleEvent(queue, cycle, _path(queue, cycle), "acquired"))
+            before = cycle
+
+    def _do(self, event: CycleEvent) -> None:
+        for task, name in self._tasks[event.kind]:
+            if self._stop.is_set():
+                return
+            try:
+                if _is_ours(event, f"{event.kind} {name}"):
+                    task(event)
+            except QueueClosed:
+                if not event.queue.closed:
+                    _log.exception("%r failed at %s", task, event.path)
+            except Exception as error:
+                _log.error("%r failed when %s was %s: %s", task, event.path, event.kind, error,
+                           exc_info=not isinstance(error, (Error, OSError)))
+
+
+def _cycles_of(queue: Queue) -> list[int]:
+    return [f.cycle for f in cycle_files(queue) if not f.compressed]
+
+
+def _path(queue: Queue, cycle: int) -> str:
+    return queue.locate(queue.index_of(cycle, 0)).path
+
+
+def _is_ours(event: CycleEvent, name: str) -> bool:
+    """Whether no other process, or queue object, did this: it is noted before it is done, so that
+    nothing is done twice."""
+    path = event.queue.path
+    with _side.lease(path):
+        done = _side.load(path, _side.TASKS)
+        if done.get(name, -1) >= event.cycle:
+            return False
+        _side.store(path, _side.TASKS, {**done, name: event.cycle})
+    return True
