@@ -10,6 +10,13 @@
  * armed again soon finds it awake in time. */
 #define LINGER_NS INT64_C(1000000000)
 
+/* On a grid, so that bells with one interval are due at one time: to wake costs more than to look. */
+static int64_t next_look(const tape__site_bell_t *bell, int64_t now)
+{
+    int64_t pause = tape__look_pause(bell->poll_ns, bell->foreign_ns, now);
+    return (now / pause + 1) * pause;
+}
+
 static void link_in(tape__site_bell_t *bell, tape__watch_t *w, int64_t now)
 {
     int64_t poll = w->tailer->wait.poll_ns;
@@ -19,7 +26,7 @@ static void link_in(tape__site_bell_t *bell, tape__watch_t *w, int64_t now)
     if (w->next) w->next->link = &w->next;
     bell->armed = w;
     if (poll < bell->poll_ns) bell->poll_ns = poll;
-    int64_t due = now + tape__look_pause(bell->poll_ns, bell->foreign_ns, now);
+    int64_t due = next_look(bell, now);
     if (due < bell->due_ns || bell->due_ns < now) bell->due_ns = due;
     PUBLISH32(watch, &w->state, TAPE__WATCH_ARMED);
 }
@@ -78,13 +85,13 @@ static int64_t visit(tape__site_bell_t *bell, int64_t now, tape__futex_t *out)
     if (bell->armed && (rung || now >= bell->due_ns)) {
         word = tape__notice_arm(bell->notice); /* first, then the look */
         if (look_at_all(bell, rung, now) && !rung) bell->foreign_ns = now;
-        bell->due_ns = now + tape__look_pause(bell->poll_ns, bell->foreign_ns, now);
+        bell->due_ns = next_look(bell, now);
     }
     int64_t due = bell->due_ns;
     if (!bell->armed && (bell->idle_ns == 0 || now - bell->idle_ns > LINGER_NS))
         due = TAPE__FOR_EVER;
     else if (due <= now) /* nobody is armed just now */
-        due = now + tape__look_pause(bell->poll_ns, bell->foreign_ns, now);
+        due = next_look(bell, now);
     bell->seen = word;
     *out = tape__futex_of(bell->notice->word, word);
     pthread_mutex_unlock(&bell->lock);
