@@ -236,10 +236,24 @@ static int reserve_mark(tape__cycle_store_t *s, uint64_t at)
     return rc < 0 ? tape__fail_errno(-rc, s->file.path, "making room for the end mark") : TAPE_OK;
 }
 
+/* A file that was cut within a header word: nobody reads the rest of that word as long as the file
+ * ends there. It is 0 before there is room for the mark, because a longer file would make a document
+ * of it. */
+static int clear_torn_word(tape__cycle_store_t *s, tape__window_t *w, uint64_t position)
+{
+    const uint64_t size = s->file.size;
+    if (size <= position || size >= position + TAPE__WORD_SIZE) return TAPE_OK;
+    int rc = tape__window_cover(w, &s->file, position, size - position, TAPE__WALK_WINDOW);
+    if (rc == TAPE_OK) memset(tape__window_at(w, position), 0, (size_t)(size - position));
+    return rc;
+}
+
 int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
 {
     tape__window_t w = {0};
     int rc = tape__cycle_end_check_writable(s);
+    if (rc == TAPE_OK) rc = tape__mapping_refresh(&s->file);
+    if (rc == TAPE_OK) rc = clear_torn_word(s, &w, end->position);
     if (rc != TAPE_OK) return rc;
     rc = tape__mapping_enlarge(&s->file, end->position + TAPE__END_ROOM); /* it may be cut */
     if (rc == TAPE_OK) rc = reserve_mark(s, end->position);

@@ -203,6 +203,9 @@ static int name_is_taken(const tape__writer_t *w, int64_t cycle)
     char path[1024];
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
         return no_file_name(w, cycle);
+    tape__stat_t st;
+    if (tape__stat_path(path, &st) == 0 && !st.is_regular)
+        return tape__fail(TAPE_ECORRUPT, path, -1, "%s: not a regular file: move it away", path);
     return tape__fail(TAPE_ETAKEN, path, -1,
                       "%s: there is something of this name, and it cannot be opened", path);
 }

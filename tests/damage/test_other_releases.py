@@ -112,7 +112,7 @@ def test_midnight_in_utc_is_the_default(tmp_path: Path) -> None:
 
 
 def test_a_small_table_store_is_left_as_it_is_by_readers(tmp_path: Path) -> None:
-    """64 KiB, as before 5.20.110: a reader reads it so, a writer enlarges it as Java does."""
+    """64 KiB, as before 5.20.110: a writer enlarges it, as Java does, when it is nearly full."""
     path = write_queue(tmp_path / "q", {CYCLE: [b"a"]},
                        QueueSpec(form=replace(FORM_5_26, table_size=65536)))
     before = digest(path)
@@ -123,6 +123,13 @@ def test_a_small_table_store_is_left_as_it_is_by_readers(tmp_path: Path) -> None
         for n in range(50):
             q.tailer(f"name {n}").read()
         q.appender().write(b"b")
+    assert (path / "metadata.cq4t").stat().st_size == 65536
+    assert errors(path) == []
+    with opened(path) as q:
+        for n in range(270):
+            q.tailer(f"{n:03} {'a longer name ' * 14}").read()
+    with opened(path) as q:  # no name begins behind 64 KiB, so opening is soon enough
+        assert len(q.tailers()) == 320
     assert (path / "metadata.cq4t").stat().st_size == 131072
     assert errors(path) == []
 
