@@ -11,8 +11,8 @@ from .errors import QueueBusy, QueueNotFound
 __all__ = ["delete"]
 
 # What a queue consists of: Java's files, and tape's beside them. Anything else stays.
-OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks)|.+\.cq4"
-                  r"|.+\.precreated|.+\.cq4-\d+\.discard|\.tape-.*\.tmp")
+OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks)"
+                  r"|.+\.cq4(?:\.gz)?|.+\.precreated|.+\.cq4-\d+\.discard|\.tape-.*\.tmp")
 
 
 def _users(directory: Path) -> list[int]:

@@ -446,6 +446,24 @@ class Queue(Handle):
         from .retention import park
         park(self, name)
 
+    def thaw(self) -> list[str]:
+        """Brings compressed cycle files (``.gz``, Clojure's tape's too) back, for all to read.
+
+        Returns: the paths of the files that are there again. A ``.gz`` beside an original that
+            differs stays.
+
+        Raises: :class:`tape.CorruptQueue` for a file that was cut (it stays), ``OSError`` (a full
+            disk: nothing changed), :class:`tape.ReadOnlyQueue`, :class:`tape.QueueBusy`,
+            :class:`tape.QueueClosed`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     q.thaw()
+        []
+        """
+        from .compression import thaw
+        return thaw(self)
+
     def close(self) -> None:
         """Closes the queue and its appenders and tailers; may be called again.
 

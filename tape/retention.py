@@ -143,7 +143,7 @@ def _now(q: Queue) -> float:
     return time.time() if q._clock is None else q._clock.clock.now_ms() / 1000
 
 
-def _first_that_stays(q: Queue, files: Iterable[_File]) -> int:
+def first_that_stays(q: Queue, files: Iterable[_File]) -> int:
     """The cycle from which on nothing goes: what is written now, by the files or by the clock."""
     plain = [f.cycle for f in files if not f.compressed]
     now = int((_now(q) * 1000 - q._effective_epoch()) // q.roll_cycle.length_ms)
@@ -181,7 +181,7 @@ def park(q: Queue, name: str) -> None:
     _log.info("%s: tailer %r was parked at %#x", q.path, name, positions[name.lower()])
 
 
-def _holders(q: Queue, unread_by: Any) -> dict[str, int]:
+def holders_of(q: Queue, unread_by: Any) -> dict[str, int]:
     """Who holds files, and the index that each reads next; 0: has read nothing."""
     if unread_by is None:
         return {}
@@ -192,7 +192,7 @@ def _holders(q: Queue, unread_by: Any) -> dict[str, int]:
     return {name: index for name, index in positions.items() if name.lower() not in resting}
 
 
-def _who_needs(q: Queue, cycle: int, holders: dict[str, int]) -> str:
+def who_needs(q: Queue, cycle: int, holders: dict[str, int]) -> str:
     """Why a cycle is still needed; empty when it is not. A position in it holds it as well."""
     for name, index in sorted(holders.items(), key=lambda item: item[1]):
         if index == 0:
@@ -251,7 +251,7 @@ def _half_made(q: Queue, cycle: int) -> bool:
 def plan(q: Queue, keep: Keep) -> list[Verdict]:
     """Each cycle file, oldest first, whether it goes and why."""
     files = cycle_files(q)
-    stays_from, holders = _first_that_stays(q, files), _holders(q, keep.unread_by)
+    stays_from, holders = first_that_stays(q, files), holders_of(q, keep.unread_by)
     budget, held, verdicts = _Budget(q, keep, files), "", []
     for file in files:
         wish, goes = budget.why(file), False
@@ -259,7 +259,7 @@ def plan(q: Queue, keep: Keep) -> list[Verdict]:
             reason = "it is the current cycle, or a newer one"
         elif not wish:
             reason = "it is within the limits"
-        elif held or (held := _who_needs(q, file.cycle, holders)):
+        elif held or (held := who_needs(q, file.cycle, holders)):
             reason = f"{held} ({wish})"
         elif not file.compressed and _half_made(q, file.cycle):
             reason = "it is half-made: the next writer moves it aside"
@@ -313,7 +313,7 @@ def remove(q: Queue, path: str, cycle: int) -> None:
 
 def _carry_out(q: Queue, keep: Keep, verdict: Verdict) -> Verdict:
     """Removes the file, unless somebody came to need it since the plan."""
-    needed = _who_needs(q, verdict.cycle, _holders(q, keep.unread_by))
+    needed = who_needs(q, verdict.cycle, holders_of(q, keep.unread_by))
     if needed:
         return verdict._replace(goes=False, reason=f"{needed} ({verdict.reason})")
     try:

@@ -25,7 +25,7 @@ from .retention import ALL, Keep, cycle_files
 if TYPE_CHECKING:
     from .queue import Queue
 
-__all__ = ["CycleEvent", "Delete", "Log", "Task"]
+__all__ = ["CycleEvent", "Delete", "Gzip", "Log", "Task"]
 
 _log = logging.getLogger("tape.tasks")
 _cycles = logging.getLogger("tape.cycle")
@@ -70,10 +70,10 @@ class Log:
 
 
 class Delete:
-    """Removes all but the current cycle and the ``after_cycles`` newest ones before it.
+    """Removes all but the ``after_cycles`` newest cycle files, compressed ones included.
 
     Args:
-        after_cycles: how many files to keep beside the current one, which always stays.
+        after_cycles: how many files to keep; the current one always stays, with 0 as well.
         keep_unread_by: as ``unread_by`` of :class:`tape.Keep`: whose unread messages stay.
 
     >>> Delete(after_cycles=2)
@@ -83,9 +83,9 @@ class Delete:
     def __init__(self, after_cycles: int = 1, keep_unread_by: Any = ALL) -> None:
         if after_cycles < 0:
             raise InvalidArgument(f"after_cycles={after_cycles} is negative",
-                                  hint="a number of cycles, 0 keeps the current one alone")
+                                  hint="a number of cycle files")
         self.after_cycles, self.keep_unread_by = after_cycles, keep_unread_by
-        self._keep = Keep(max_cycles=after_cycles + 1, unread_by=keep_unread_by)
+        self._keep = Keep(max_cycles=max(after_cycles, 1), unread_by=keep_unread_by)
 
     def __call__(self, event: CycleEvent) -> None:
         """Runs the task."""
@@ -93,6 +93,45 @@ class Delete:
 
     def __repr__(self) -> str:
         return f"Delete(after_cycles={self.after_cycles}, keep_unread_by={self.keep_unread_by!r})"
+
+
+class Gzip:
+    """Compresses all but the ``after_cycles`` newest cycle files to ``.gz``, as Clojure's tape
+    does, and then keeps the ``max_gzip`` newest of these.
+
+    Tailers do not read compressed files: :meth:`tape.Queue.thaw` brings them back. So what a named
+    tailer has yet to read is not compressed.
+
+    Args:
+        after_cycles: how many files to leave as they are; the current one always stays so.
+        max_gzip: how many ``.gz`` of the queue to keep; ``None``: all.
+        keep_unread_by: as ``unread_by`` of :class:`tape.Keep`.
+        level: 1 (fast) to 9 (small).
+
+    >>> Gzip(max_gzip=None)
+    Gzip(after_cycles=1, max_gzip=None, keep_unread_by=tape.ALL, level=6)
+    """
+
+    def __init__(self, after_cycles: int = 1, max_gzip: int | None = 2,
+                 keep_unread_by: Any = ALL, level: int = 6) -> None:
+        for name, value, least, most in (("after_cycles", after_cycles, 0, 1 << 31),
+                                         ("max_gzip", max_gzip or 0, 0, 1 << 31),
+                                         ("level", level, 1, 9)):
+            if not least <= value <= most:
+                raise InvalidArgument(f"{name}={value} is out of range", hint=f"{least} to {most}")
+        self.after_cycles, self.max_gzip, self.level = after_cycles, max_gzip, level
+        self.keep_unread_by = Keep(unread_by=keep_unread_by).unread_by
+
+    def __call__(self, event: CycleEvent) -> None:
+        """Runs the task."""
+        from .compression import compress, drop_oldest
+        compress(event.queue, self.after_cycles, self.keep_unread_by, self.level)
+        if self.max_gzip is not None:
+            drop_oldest(event.queue, self.max_gzip, self.keep_unread_by)
+
+    def __repr__(self) -> str:
+        return (f"Gzip(after_cycles={self.after_cycles}, max_gzip={self.max_gzip}, "
+                f"keep_unread_by={self.keep_unread_by!r}, level={self.level})")
 
 
 def checked(tasks: Iterable[Task] | Task, name: str) -> tuple[Task, ...]:

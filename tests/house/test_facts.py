@@ -32,7 +32,7 @@ def test_delete_knows_every_file_that_c_makes() -> None:
             f"{names['TEMPORARY_PREFIX']}{names['TEMPORARY_CYCLE_PREFIX']}1-2"
             f"{names['TEMPORARY_SUFFIX']}"}
     assert [name for name in made if not OURS.fullmatch(name)] == []
-    for foreign in ("notes.txt", "tape.side.bak", f"{cycle}.gz", "table.tmp"):
+    for foreign in ("notes.txt", "tape.side.bak", "backup.tar.gz", "table.tmp"):
         assert not OURS.fullmatch(foreign)
 
 

@@ -21,7 +21,8 @@ MODULES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesu
 TYPES_UPWARD = {("tape.aio", "tape.tailer"), ("tape._sink", "tape.appender"),
                 ("tape.metrics", "tape.stats"),
                 *((f"tape.{name}", "tape.queue")
-                  for name in ("appender", "tailer", "retention", "stats", "replaying", "tasks"))}
+                  for name in ("appender", "tailer", "retention", "stats", "replaying", "tasks",
+                               "compression"))}
 
 
 def imports(path: Path) -> set[str]:

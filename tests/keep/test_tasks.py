@@ -187,7 +187,7 @@ def test_many_processes_do_a_task_once(rolling: Rolling, tmp_path: Path) -> None
 
 def test_delete_and_keep_are_tasks(rolling: Rolling) -> None:
     """Never what a named tailer has yet to read, never the current one."""
-    q = rolling.open(on_released=[Delete(after_cycles=1)])
+    q = rolling.open(on_released=[Delete(after_cycles=2)])
     rolling.write(q, 0, 1, 2)
     rolling.look(q)
     rolling.write(q, 3)

@@ -1,0 +1,175 @@
+"""Cycle files as .gz and back; dying anywhere loses none."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tape
+from tape import compression
+from tape.codecs import raw
+from tape.tasks import CycleEvent, Gzip
+
+from tests.kit.queues import CYCLE, Changing
+
+ALL = [b"%d.%d" % (s, n) for s in (0, 1, 2, 5) for n in (0, 1)]
+
+
+def run(q: tape.Queue, task: Gzip) -> None:
+    task(CycleEvent(q, CYCLE, "", "released"))
+
+
+def packed(q: tape.Queue) -> list[str]:
+    return sorted(p.name for p in Path(q.path).glob("*.gz"))
+
+
+def names(changing: Changing, *seconds: int) -> list[str]:
+    return [changing.file(s).name + ".gz" for s in seconds]
+
+
+def test_old_cycles_are_compressed_and_come_back_as_they_were(changing: Changing) -> None:
+    """Every byte; the listing says what is there; holes are holes again."""
+    q = changing.q
+    before = {s: changing.file(s).read_bytes() for s in (0, 1, 2)}
+    blocks = changing.file(0).stat().st_blocks
+    run(q, Gzip(after_cycles=1, max_gzip=None))
+    assert packed(q) == names(changing, 0, 1, 2)
+    assert q.table()["listing.lowestCycle"] == CYCLE + 5
+    assert list(q.tailer()) == ALL[6:] and q.stats().compressed == 3
+    assert gzip.decompress(Path(q.path, names(changing, 1)[0]).read_bytes()) == before[1]
+    assert sorted(q.thaw()) == [str(changing.file(s)) for s in (0, 1, 2)]
+    assert {s: changing.file(s).read_bytes() for s in (0, 1, 2)} == before
+    assert changing.file(0).stat().st_blocks <= blocks + 8
+    assert q.table()["listing.lowestCycle"] == CYCLE
+    assert list(q.tailer()) == ALL and packed(q) == [] and q.thaw() == []
+
+
+@pytest.mark.parametrize(("task", "left"), [
+    (Gzip(), (1, 2)), (Gzip(after_cycles=0), (1, 2)), (Gzip(after_cycles=2), (0, 1)),
+    (Gzip(max_gzip=0), ()), (Gzip(after_cycles=9), ())])
+def test_how_many_stay_as_they_are_and_how_many_compressed(
+        changing: Changing, task: Gzip, left: tuple[int, ...]) -> None:
+    """The current one is never compressed; foreign archives are nobody's business."""
+    (Path(changing.q.path) / "backup.tar.gz").write_bytes(b"theirs")
+    run(changing.q, task)
+    assert packed(changing.q) == sorted([*names(changing, *left), "backup.tar.gz"])
+    assert changing.file(5).exists()
+
+
+def test_what_a_named_tailer_has_yet_to_read_stays_readable(changing: Changing) -> None:
+    """From its cycle on."""
+    with changing.q.tailer("slow") as t:
+        assert [t.read() for _ in range(3)] == ALL[:3]
+        run(changing.q, Gzip())
+        assert packed(changing.q) == names(changing, 0)
+        assert list(t) == ALL[3:]
+
+
+def test_an_unfinished_file_is_left(changing: Changing) -> None:
+    """It may still be written."""
+    data = changing.file(1).read_bytes()
+    mark = b"\x00\x00\x00\xc0"
+    assert data.count(mark) >= 1
+    changing.file(1).write_bytes(data.replace(mark, b"\0" * 4))
+    run(changing.q, Gzip(max_gzip=None))
+    assert packed(changing.q) == names(changing, 0, 2) and changing.file(1).exists()
+
+
+@pytest.mark.parametrize("left", ["cut", "empty", "foreign", "whole"])
+def test_a_gz_beside_its_original_is_made_anew_unless_it_is_whole(
+        changing: Changing, left: str) -> None:
+    """Clojure's tape passes over a cut one for ever."""
+    path, original = changing.file(0), changing.file(0).read_bytes()
+    whole = gzip.compress(original)
+    Path(f"{path}.gz").write_bytes({"cut": whole[:-20], "empty": b"", "foreign": b"x" * 99,
+                                    "whole": whole}[left])
+    run(changing.q, Gzip(max_gzip=None))
+    assert not path.exists()
+    assert gzip.decompress(Path(f"{path}.gz").read_bytes()) == original
+
+
+def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The original stays, no half file either; thawing alike."""
+    def full(*what: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(compression, "_copy", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(changing.q, Gzip())
+    assert packed(changing.q) == [] and not Path(changing.q.path, compression.TEMPORARY).exists()
+    assert list(changing.q.tailer()) == ALL
+    run(changing.q, Gzip(max_gzip=None))
+    with monkeypatch.context() as patch:
+        patch.setattr(compression, "_copy", full)
+        with pytest.raises(OSError, match="No space left"):
+            changing.q.thaw()
+    assert packed(changing.q) == names(changing, 0, 1, 2)
+    assert not Path(changing.q.path, compression.TEMPORARY).exists()
+    changing.q.thaw()
+    assert list(changing.q.tailer()) == ALL
+
+
+def test_thawing_a_cut_file_says_so_and_leaves_it(changing: Changing) -> None:
+    """Nor does it take an original that differs."""
+    run(changing.q, Gzip(max_gzip=None))
+    cut = Path(changing.q.path, names(changing, 1)[0])
+    cut.write_bytes(cut.read_bytes()[:-30])
+    with pytest.raises(tape.CorruptQueue, match="cannot be decompressed") as error:
+        changing.q.thaw()
+    assert error.value.file == str(cut) and cut.exists() and not changing.file(1).exists()
+    changing.file(1).write_bytes(b"another")
+    assert changing.q.thaw() == [str(changing.file(0))]
+    assert cut.exists() and changing.file(1).read_bytes() == b"another"
+    with tape.open(changing.q.path, codec=raw, read_only=True) as q, \
+            pytest.raises(tape.ReadOnlyQueue):
+        q.thaw()
+
+
+KILL = """
+import os, sys, tape
+from tape import compression
+from tape.codecs import raw
+def step(name):
+    if name == sys.argv[3]: os.kill(os.getpid(), 9)
+compression.step = step
+q = tape.open(sys.argv[1], codec=raw)
+if sys.argv[2] == "thaw": q.thaw()
+else: compression.compress(q, 1, tape.ALL)
+"""
+
+
+@pytest.mark.parametrize(("what", "where"), [
+    *(("compress", s) for s in ("opened", "written", "synced", "linked", "kept", "removed")),
+    *(("thaw", s) for s in ("thawed", "linked"))])
+def test_dying_at_any_step_loses_no_cycle(changing: Changing, what: str, where: str) -> None:
+    """Each cycle is there as an original or as a whole .gz, and the next run finishes the work."""
+    q = changing.q
+    originals = {s: changing.file(s).read_bytes() for s in (0, 1, 2)}
+    if what == "thaw":
+        run(q, Gzip(max_gzip=None))
+    died = subprocess.run([sys.executable, "-c", KILL, q.path, what, where], check=False,
+                          timeout=60)
+    assert died.returncode == -9
+    for second, data in originals.items():
+        path = changing.file(second)
+        archive = Path(f"{path}.gz")
+        assert (path.read_bytes() if path.exists()
+                else gzip.decompress(archive.read_bytes())) == data
+    run(q, Gzip(max_gzip=None))
+    assert packed(q) == names(changing, 0, 1, 2)
+    assert not Path(q.path, compression.TEMPORARY).exists()
+    q.thaw()
+    assert {s: changing.file(s).read_bytes() for s in (0, 1, 2)} == originals
+    assert list(q.tailer()) == ALL
+
+
+@pytest.mark.parametrize("wrong", [{"after_cycles": -1}, {"max_gzip": -1}, {"level": 10}])
+def test_numbers_out_of_range_are_refused(wrong: dict[str, int]) -> None:
+    """When the task is made."""
+    with pytest.raises(tape.InvalidArgument):
+        Gzip(**wrong)  # type: ignore[arg-type]
