@@ -17,11 +17,14 @@ from .shown import clean
 
 # What each command is in a few words; its module is imported when it runs.
 COMMANDS = {
+    "demo": "a first look: writes, reads, and shows what is on disk",
     "info": "one screen of facts about a queue",
     "cat": "print messages, filtered and in any form",
     "tail": "print the last messages, and follow",
     "write": "append lines, JSON or EDN from stdin or files",
     "lag": "how far each named tailer is behind",
+    "gc": "remove old cycle files, each with its reason",
+    "park": "let a tailer that is gone hold no files",
     "dump": "annotated bytes of .cq4 and .cq4t files",
     "completion": "a script that completes commands in your shell",
 }
@@ -32,7 +35,7 @@ EPILOG = """Exit codes: 0 fine, 1 a finding, 2 wrong use or not possible, 3 done
 
 \b
 Examples:
-  tape info orders
+  tape demo
   tape tail -f orders --match error"""
 
 
@@ -115,7 +118,7 @@ class Tape(click.Group):
 @click.group(cls=Tape, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tape", message="%(prog)s %(version)s")
 def tape() -> None:
-    """Look at tape queues, and write them."""
+    """Look at tape queues, write them, and free the disk."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
