@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ._cursor import Cursor
-
 __all__ = ["Bodies", "record"]
 
 
@@ -37,7 +35,7 @@ class Bodies:
 
     __slots__ = ("_cursor", "_kind", "_size", "_wanted", "offsets", "parts")
 
-    def __init__(self, cursor: Cursor, wanted: int, kind: Any) -> None:
+    def __init__(self, cursor: Any, wanted: int, kind: Any) -> None:
         self._cursor, self._wanted, self._kind = cursor, not_negative(wanted), kind
         self._size = None if kind is None else kind.itemsize
         self.parts: list[bytes] = []

@@ -13,15 +13,18 @@ typedef struct {
     bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
 } appender_t;
 
-/* The index, or what Appender._fail_to_write() raises. */
+/* The index, or what Appender._fail_to_write() raises. The GIL is kept while C need not wait. */
 static PyObject *write_bytes(appender_t *a, const void *data, size_t size)
 {
     PyObject *keep = Py_NewRef(a->handle); /* somebody may close it meanwhile */
     tape_appender_t *appender = a->appender;
     int64_t index;
-    Py_BEGIN_ALLOW_THREADS
-    index = fast_c->write(appender, data, size);
-    Py_END_ALLOW_THREADS
+    index = fast_c->try_write(appender, data, size);
+    if (index == TAPE_EAGAIN) {
+        Py_BEGIN_ALLOW_THREADS
+        index = fast_c->write(appender, data, size);
+        Py_END_ALLOW_THREADS
+    }
     Py_DECREF(keep);
     if (index >= 0) {
         if (a->watch || (index & 1023) == 0) {

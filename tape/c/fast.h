@@ -11,8 +11,8 @@
  *   appender.c  AppenderLane, the base of tape.Appender: write
  *   module.c    the module: setup(), adopt()
  *
- * The GIL is kept: no call of C here waits for anybody, but for the system. Who waits (for a write
- * lock, for a message) does so in Python's methods.
+ * The GIL is kept while no call of C waits for anybody. A write tries without waiting first, and
+ * lets the GIL go when it must wait for the lock; who waits for a message does so in Python.
  */
 #ifndef TAPE_FAST_H
 #define TAPE_FAST_H

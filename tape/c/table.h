@@ -22,12 +22,14 @@ typedef struct tape_fast_table {
     int (*unread_many)(tape_tailer_t *, size_t);
     int (*seek)(tape_tailer_t *, int64_t);
     int64_t (*write)(tape_appender_t *, const void *, size_t);
+    int64_t (*try_write)(tape_appender_t *, const void *, size_t);
 } tape_fast_table_t;
 
 #define TAPE_FAST_TABLE                                                                            \
     {                                                                                              \
         TAPE_FAST_VERSION, sizeof(tape_fast_table_t), tape_tailer_next, tape_tailer_unread,        \
-            tape_tailer_next_spans, tape_tailer_unread_many, tape_tailer_seek, tape_appender_write \
+            tape_tailer_next_spans, tape_tailer_unread_many, tape_tailer_seek,                     \
+            tape_appender_write, tape_appender_try_write                                           \
     }
 
 #endif
