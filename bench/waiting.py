@@ -1,4 +1,4 @@
-"""What waiting costs, in one run: idle, to wake, and by message. ``python bench/waiting.py [--quick]``"""
+"""What waiting costs, in one run: ``python bench/waiting.py [--quick]``."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ static void write_all(const char *directory, const int *fds, int messages, int p
 
 int main(int argc, char **argv)
 {
-    int rounds = (argc > 1 ? atoi(argv[1]) : 5000) / ROUND, pause_us = argc > 2 ? atoi(argv[2]) : 300;
+    int rounds = (argc > 1 ? atoi(argv[1]) : 5000) / ROUND;
+    int pause_us = argc > 2 ? atoi(argv[2]) : 300;
     char directory[] = "/tmp/tape-wakeup-XXXXXX";
     int pipe_fds[2], socket_fds[2];
     if (!mkdtemp(directory) || pipe(pipe_fds) || socketpair(AF_UNIX, SOCK_STREAM, 0, socket_fds))

@@ -10,7 +10,8 @@
  * armed again soon finds it awake in time. */
 #define LINGER_NS INT64_C(1000000000)
 
-/* On a grid, so that bells with one interval are due at one time: to wake costs more than to look. */
+/* On a grid, so that bells with one interval are due at one time: to wake costs more than to
+ * look. */
 static int64_t next_look(const tape__site_bell_t *bell, int64_t now)
 {
     int64_t pause = tape__look_pause(bell->poll_ns, bell->foreign_ns, now);

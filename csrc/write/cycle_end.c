@@ -237,8 +237,8 @@ static int reserve_mark(tape__cycle_store_t *s, uint64_t at)
 }
 
 /* A file that was cut within a header word: nobody reads the rest of that word as long as the file
- * ends there. It is 0 before there is room for the mark, because a longer file would make a document
- * of it. */
+ * ends there. It is 0 before there is room for the mark, because in a longer file it would be a
+ * document. */
 static int clear_torn_word(tape__cycle_store_t *s, tape__window_t *w, uint64_t position)
 {
     const uint64_t size = s->file.size;
