@@ -6,6 +6,7 @@
  *     tailer_seek.c      to a given one
  *     tailer_places.c    where some of those lie that were passed
  *     tailer_cycles.c    which cycle file that is in
+ *     tailer_copy.c      and whether a file that took its place is a copy
  *     named_tailer.c     where one with a name begins
  *     tailer_batch.c     many messages in one call, copied
  *     tailer_spans.c     the same where they lie
@@ -220,6 +221,11 @@ int tape__tailer_enter_later(tape_tailer_t *t);
 /* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
  * far as it is time to ask. 1 (also when the end has moved on), 0 or a code. */
 int tape__tailer_leave_deleted(tape_tailer_t *t);
+
+/* tailer_copy.c: the file in hand has lost its name. If the one that has it now is a copy, grown
+ * perhaps, enters it at the place where the tailer stands, and no message is lost: 1, 0 when it is
+ * none, or a code. */
+int tape__tailer_enter_copy(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */
 static inline int64_t tape__tailer_next_index(const tape_tailer_t *t)

@@ -156,6 +156,10 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != 1) return rc;
     int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : 0;
+    if (deleted == 1) { /* or a mirror replaced it */
+        int exists = tape__listing_exists(&t->site->listing, here);
+        deleted = exists < 0 ? exists : !exists;
+    }
     if (deleted < 0) return deleted;
     rc = enter_usable(t, &cycle);
     if (rc != 1) return rc;
@@ -219,12 +223,14 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
     if (rc != TAPE_OK) return rc;
     tape__word_kind_t kind = tape__word_kind(t->at.word);
     if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
-    /* A new file of the same cycle is another one. */
+    rc = tape__tailer_enter_copy(t); /* a mirror puts a longer copy in the place of the file */
+    if (rc != 0) return rc;
+    /* Any other new file of the same cycle begins anew. */
     rc = tape__listing_above(&t->site->listing, t->store.cycle, NULL, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
-    note_gap(t, from, first_of(t, cycle));
+    if (from != first_of(t, cycle)) note_gap(t, from, first_of(t, cycle));
     return 1;
 }
 

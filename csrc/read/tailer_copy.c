@@ -1,0 +1,78 @@
+/* tailer_copy.c - a cycle file whose place was taken by another one: a copy, or another history.
+ *
+ * Who mirrors a queue (rsync, cp and mv) renames a new file over the old one each time. The old one
+ * is still mapped, so the two can be compared: it is a copy when the message before the tailer's
+ * place stands in both at the same position with the same bytes. Messages bear no numbers of their
+ * own, so equal bytes at an equal position are all the proof there can be.
+ */
+#include <string.h>
+
+#include "file/excerpt_index.h"
+#include "read/tailer.h"
+
+/* A file and the window through which it is looked at. */
+typedef struct {
+    tape__cycle_store_t *store;
+    tape__window_t window;
+    tape__cursor_t at;
+} side_t;
+
+/* Stands at message `sequence`, whole in the window: 1, 0 when there is none, or a code. */
+static int find(side_t *s, int64_t sequence)
+{
+    int rc = tape__excerpt_index_find(s->store, &s->window, sequence, &s->at);
+    while (rc == TAPE_OK) {
+        rc = tape__cycle_store_observe(s->store, &s->window, &s->at, TAPE__TAILER_WINDOW_LEAST);
+        if (rc != TAPE_OK) break;
+        if (!tape__word_is_document(s->at.word)) return 0;
+        if (tape__word_is_message(s->at.word) && s->at.sequence == sequence) return 1;
+        tape__cycle_store_step(s->store, &s->at);
+    }
+    return rc;
+}
+
+/* Damage in either is no copy, and told by reading. */
+static int find_in_both(side_t *old, side_t *new, int64_t sequence)
+{
+    int rc = find(old, sequence);
+    if (rc == 1) rc = find(new, sequence);
+    return rc == TAPE_ECORRUPT ? 0 : rc;
+}
+
+static bool equal(const side_t *old, const side_t *new)
+{
+    return old->at.position == new->at.position && old->at.word == new->at.word &&
+           memcmp(tape__window_at(&old->window, old->at.position + 4),
+                  tape__window_at(&new->window, new->at.position + 4),
+                  tape__word_length(old->at.word)) == 0;
+}
+
+/* 1 with new->at behind message `sequence`, 0 or a code. */
+static int compare(side_t *old, side_t *new, int64_t sequence)
+{
+    int rc = find_in_both(old, new, sequence);
+    if (rc != 1) return rc;
+    if (!equal(old, new)) return 0;
+    tape__cycle_store_step(new->store, &new->at);
+    return 1;
+}
+
+int tape__tailer_enter_copy(tape_tailer_t *t)
+{
+    const int64_t sequence = t->at.sequence;
+    tape__cycle_store_t store;
+    if (sequence == 0) return 0; /* nothing was read here: it begins in the new one */
+    int rc = tape__tailer_open_file(t->site, t->store.cycle, &store);
+    if (rc != 1) return rc;
+    side_t old = {&t->store, {0}, {0, 0, 0}}, new = {&store, {0}, {0, 0, 0}};
+    rc = compare(&old, &new, sequence - 1);
+    tape__window_close(&old.window);
+    tape__window_close(&new.window);
+    if (rc == 1) {
+        tape__tailer_enter_cycle(t, &store);
+        t->at = new.at;
+    } else {
+        tape__cycle_store_close(&store);
+    }
+    return rc;
+}
