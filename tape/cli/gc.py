@@ -38,7 +38,7 @@ def command(queue: str, max_bytes: str | None, max_age: str | None, max_cycles: 
     """
     if even_unread and unread_by:
         raise click.UsageError("choose one of --unread-by, --even-unread")
-    if max_bytes is max_age is max_cycles is min_free is None:
+    if all(limit is None for limit in (max_bytes, max_age, max_cycles, min_free)):
         raise click.UsageError("say what may go: --max-bytes, --max-age, --max-cycles or "
                                "--min-free")
     policy = Keep(max_bytes=max_bytes, max_age=max_age, max_cycles=max_cycles, min_free=min_free,
