@@ -102,6 +102,6 @@ int tape__cycle_store_parse(tape__cycle_store_t *s, const uint8_t *body, uint32_
     if (!read_fields(s, &in, &h))
         return tape__cycle_store_bad(s, in.origin + in.at, "the header is damaged");
     int rc = check_header(s, &h);
-    s->first_document = tape__next_position(0, length, s->aligned);
+    s->first_document = tape__word_next(0, length, s->aligned);
     return rc;
 }

@@ -30,7 +30,7 @@ static bool word_behind(const tape__cycle_store_t *s, int fd, uint64_t position,
     if (size < 8) return false;
     uint32_t word = tape__get_u32(bytes);
     if (tape__word_kind(word) != TAPE__WORD_DATA) return false;
-    *at = tape__next_position(position, tape__word_length(word), s->aligned);
+    *at = tape__word_next(position, tape__word_length(word), s->aligned);
     if (*at - position + 4 <= (uint64_t)size) {
         *next = tape__get_u32(bytes + (*at - position));
         return true;

@@ -72,7 +72,7 @@ int tape__cycle_store_observe(tape__cycle_store_t *s, tape__window_t *w, tape__c
 static inline void tape__cycle_store_step(const tape__cycle_store_t *s, tape__cursor_t *c)
 {
     if (tape__word_kind(c->word) == TAPE__WORD_DATA) c->sequence++;
-    c->position = tape__next_position(c->position, tape__word_length(c->word), s->aligned);
+    c->position = tape__word_next(c->position, tape__word_length(c->word), s->aligned);
 }
 
 /* Whether `sequence` messages can stand before one at `position`: a message takes 5 bytes or more.

@@ -55,7 +55,7 @@ static size_t put_header(uint8_t *file, size_t capacity, const tape__settings_t 
     tape__wire_pad(&o, 4, 0);
     tape__wire_end_block(&o, store);
     tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
-    return (size_t)tape__next_position(0, (uint32_t)o.at, true);
+    return (size_t)tape__word_next(0, (uint32_t)o.at, true);
 }
 
 static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *settings,
@@ -81,7 +81,7 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
         size_t length = tape__table_build_entry(file + at + 4, capacity - at - 4, at + 4,
                                                 cells[i].key, cells[i].value, &cell);
         tape__put_u32(file + at, (uint32_t)length);
-        at = (size_t)tape__next_position(at, (uint32_t)length, true);
+        at = (size_t)tape__word_next(at, (uint32_t)length, true);
     }
 }
 

@@ -149,6 +149,6 @@ int tape__table_header_read(tape__table_store_t *t, uint32_t word)
         }
     }
     if (!seen) return bad_header(t, 4, "no settings");
-    t->first_entry = tape__next_position(0, (uint32_t)length, true);
+    t->first_entry = tape__word_next(0, (uint32_t)length, true);
     return TAPE_OK;
 }

@@ -76,7 +76,7 @@ static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
         tape__wire_bound(&w, &cell))
         e->cell = tape__window_u64(&t->window, cell);
     e->rest = w.size - w.at;
-    *at = tape__next_position(*at, (uint32_t)length, true);
+    *at = tape__word_next(*at, (uint32_t)length, true);
     return 1;
 }
 

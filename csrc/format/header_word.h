@@ -64,7 +64,7 @@ static inline bool tape__word_is_document(uint32_t word) { return word - 1 < ~TA
 static inline uint32_t tape__word_length(uint32_t word) { return word & TAPE__LENGTH_MASK; }
 
 /* Where the next header stands (format.md 2.2): aligned to 4 in files of data format 1. */
-static inline uint64_t tape__next_position(uint64_t position, uint32_t length, bool aligned)
+static inline uint64_t tape__word_next(uint64_t position, uint32_t length, bool aligned)
 {
     uint64_t end = position + 4 + length;
     return aligned ? (end + 3) & ~(uint64_t)3 : end;

@@ -14,7 +14,7 @@ int tape_appender_open(tape_queue_t *queue, const tape_appender_options_t *optio
 {
     if (!queue || !out) return no_place();
     *out = NULL;
-    return tape__appender_open(&queue->writer, options, out);
+    return tape__appender_make(&queue->writer, options, out);
 }
 
 int tape_tailer_open(tape_queue_t *queue, const tape_tailer_options_t *options, tape_tailer_t **out)

@@ -140,7 +140,7 @@ static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
     t->before = t->at;
     t->before_last_read = t->last_read;
     t->last_read = t->quick_base + t->at.sequence++;
-    t->at.position = tape__next_position(t->at.position, length, true);
+    t->at.position = tape__word_next(t->at.position, length, true);
     t->last_call.gave = TAPE__GAVE_MESSAGE;
     t->delivered = true;
     out->framing = tape__tailer_unframe(t, header + 4, length, &out->data, &out->size);

@@ -203,7 +203,7 @@ static int leave_unfinished(tape_tailer_t *t)
     if (rc != 1) return rc;
     const uint64_t *lock = tape__table_store_cell(&site->table, "chronicle.write.lock");
     /* order[write_lock]: what the last holder wrote is seen below. */
-    if (!lock || OBSERVE64(write_lock, lock) != TAPE__MIN64) return 0;
+    if (!lock || OBSERVE64(write_lock, lock) != TAPE__LOCK_FREE) return 0;
     rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
     if (rc != TAPE_OK) return rc;
     tape__word_kind_t kind = tape__word_kind(t->at.word);

@@ -36,7 +36,7 @@ static void walk_in_window(const tape__window_t *w, int64_t sequence, tape__curs
         } else if (tape__word_kind(word) != TAPE__WORD_META) {
             break;
         }
-        at = tape__next_position(at, tape__word_length(word), true);
+        at = tape__word_next(at, tape__word_length(word), true);
     }
     c->position = w->start + at;
     c->sequence = here;

@@ -50,7 +50,7 @@ static size_t walk(tape_tailer_t *t, tape_span_t *spans, size_t n, size_t count,
         } else if (tape__word_kind(word) != TAPE__WORD_META) {
             break;
         }
-        at = tape__next_position(at, length, true);
+        at = tape__word_next(at, length, true);
     }
     t->at.position = t->window.start + at; /* windows begin at multiples of 4 */
     t->at.sequence += (int64_t)(n - begun);

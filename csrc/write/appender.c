@@ -41,10 +41,10 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t le
                         int64_t *index, tape__step_t *step, bool *wants_page)
 {
     *step = TAPE__STEP_READY;
-    if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64)
+    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE)
         return tape__fail(TAPE_EAPPENDLOCK, w->site->path, -1,
-                          "%s: chronicle.append.lock is held by process %" PRIu64, w->site->path,
-                          PEEK64(append_lock, w->append_lock) & 0xFFFFFFFF);
+                          "%s: chronicle.append.lock is held by process %" PRId64, w->site->path,
+                          tape__table_keys_holder(PEEK64(append_lock, w->append_lock)));
     int rc = TAPE_OK;
     if (!tape__roll_is_current(w)) {
         rc = tape__roll_to_now(w, m, step);
@@ -193,7 +193,7 @@ static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t 
     *locked = tape__write_lock_try(&w->lock);
     if (!*locked) return TAPE_EAGAIN;
     SYNC_POINT(lock_taken);
-    if (PEEK64(append_lock, w->append_lock) != TAPE__MIN64 || !tape__roll_is_current(w) ||
+    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE || !tape__roll_is_current(w) ||
         !tape__put_is_at_hand(w, tape__put_behind(w, m->frame_size + m->size)))
         return TAPE_EAGAIN;
     *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);

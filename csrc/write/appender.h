@@ -35,7 +35,7 @@ struct tape_appender {
 };
 
 /* As tape_appender_open(), by the writer's state that all appenders of a queue share. */
-int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *options,
+int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *options,
                         tape_appender_t **out);
 
 /* ---- between the files above ---- */

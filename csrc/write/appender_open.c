@@ -16,7 +16,7 @@ static int writable(const tape__site_t *site)
     return TAPE_OK;
 }
 
-int tape__appender_open(tape__writer_t *w, const tape_appender_options_t *options,
+int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *options,
                         tape_appender_t **out)
 {
     tape__site_t *site = w->site;

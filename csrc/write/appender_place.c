@@ -86,7 +86,7 @@ static bool cut(tape_appender_t *a, size_t size)
     uint32_t length = (uint32_t)(p->frame_size + size);
     tape__wire_shrink_frame(body, p->frame_size, size);
     if (length == 0) body[length++] = tape__empty_body[0];
-    const uint64_t end = tape__next_position(0, p->length, a->writer->store.aligned) - 4;
+    const uint64_t end = tape__word_next(0, p->length, a->writer->store.aligned) - 4;
     memset(body + length, 0, (size_t)end - length);
     if (length == p->length) return true;
     const uint32_t before = p->length;

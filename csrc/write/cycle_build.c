@@ -52,7 +52,7 @@ static bool put_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *
     const uint64_t in_line = (o.origin + o.at) % CACHE_LINE; /* format.md 4.2, last paragraph */
     if (in_line > CACHE_LINE - TAPE__WORD_SIZE) tape__wire_pad(&o, CACHE_LINE, 0);
     tape__put_u32(file, TAPE__META_DATA | (uint32_t)o.at);
-    p->end = tape__next_position(0, (uint32_t)o.at, true);
+    p->end = tape__word_next(0, (uint32_t)o.at, true);
     return !o.overflow;
 }
 

@@ -196,7 +196,7 @@ int tape__cycle_end_give_up(tape__cycle_store_t *s, const tape__cursor_t *c)
 {
     tape__window_t w = {0};
     uint32_t length = tape__word_length(c->word);
-    uint64_t zero, behind = tape__next_position(c->position, length, s->aligned);
+    uint64_t zero, behind = tape__word_next(c->position, length, s->aligned);
     int rc = find_zero(s, &w, behind, &zero);
     if (rc == TAPE_OK && zero != behind) {
         rc = take_in(s, &w, c, behind, zero);

@@ -18,7 +18,7 @@ uint64_t tape__index_write_put(uint8_t *file, size_t capacity, uint64_t *at, con
     uint64_t first = tape__wire_put_array(&o, (uint64_t)count);
     if (o.overflow) return 0;
     tape__put_u32(file + *at, TAPE__META_DATA | (uint32_t)o.at);
-    *at = tape__next_position(*at, (uint32_t)o.at, true);
+    *at = tape__word_next(*at, (uint32_t)o.at, true);
     return first;
 }
 
@@ -128,7 +128,7 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
     const uint32_t length = tape__index_write_page_length(s, at);
     rc = put_page(s, w, lock, at, length);
     if (rc != TAPE_OK) return rc;
-    *position = tape__next_position(at, length, s->aligned);
+    *position = tape__word_next(at, length, s->aligned);
     SYNC_POINT(page_published);
     if (!CLAIM64(index_entry, tape__excerpt_index_page_cell(s, outer, page), 0, at))
         return taken(s, at);

@@ -19,8 +19,8 @@ int tape__put_make_more_room(tape__writer_t *w, uint64_t behind, bool wants_page
 {
     uint64_t end = behind;
     if (wants_page)
-        end = tape__next_position(behind, tape__index_write_page_length(&w->store, behind),
-                                  w->store.aligned);
+        end = tape__word_next(behind, tape__index_write_page_length(&w->store, behind),
+                              w->store.aligned);
     const uint64_t need = end + 8 - w->next.position;
     int rc = TAPE_OK;
     if (end + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need))

@@ -34,7 +34,7 @@ static inline bool tape__put_is_clean(const tape__writer_t *w, uint64_t at)
 /* Where the next header word stands behind a message of `length` bytes. */
 static inline uint64_t tape__put_behind(const tape__writer_t *w, uint64_t length)
 {
-    return tape__next_position(w->next.position, (uint32_t)length, w->store.aligned);
+    return tape__word_next(w->next.position, (uint32_t)length, w->store.aligned);
 }
 
 /* Room for the message and for the word behind it, at `behind`, which must be 0 before the message

@@ -200,7 +200,7 @@ int tape__roll_check_expected(const tape__writer_t *w, const tape__message_t *m,
 /* By somebody who broke our lock; or by a link that leads nowhere. */
 static int name_is_taken(const tape__writer_t *w, int64_t cycle)
 {
-    char path[1024];
+    char path[TAPE__PATH_SIZE];
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
         return no_file_name(w, cycle);
     tape__stat_t st;

@@ -39,7 +39,7 @@ static int add_missing_page(tape__writer_t *w, int64_t sequence)
 {
     int64_t page = sequence / w->store.index_spacing / w->store.index_count;
     uint32_t length = tape__index_write_page_length(&w->store, w->next.position);
-    uint64_t behind = tape__next_position(w->next.position, length, w->store.aligned);
+    uint64_t behind = tape__word_next(w->next.position, length, w->store.aligned);
     int rc = tape__roll_make_ready(w, behind + TAPE__END_ROOM - w->next.position);
     if (rc == TAPE_OK &&
         tape__excerpt_observe(tape__window_at(&w->window, behind), w->store.aligned) != 0)

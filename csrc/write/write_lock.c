@@ -59,7 +59,7 @@ static void watch(waiting_t *w, const tape__write_lock_t *lock, uint64_t word, i
 
 static int give_up(const tape__write_lock_t *lock, const waiting_t *w, int64_t now)
 {
-    int64_t pid = (int64_t)(w->word & 0xFFFFFFFF);
+    int64_t pid = tape__table_keys_holder(w->word);
     int alive = tape__process_alive(pid);
     tape__fail(TAPE_ELOCKED, lock->directory, -1,
                "%s: the write lock is held by process %" PRId64 " (%s) and did not change for "
@@ -82,7 +82,7 @@ static int give_up_on_own_thread(const tape__write_lock_t *lock, int64_t waited)
 static bool may_break(const tape__write_lock_t *lock, uint64_t word, int64_t since_ns)
 {
     tape__holder_t holder =
-        tape__side_file_judge(lock->entry, (int64_t)(word & 0xFFFFFFFF), lock->table_inode);
+        tape__side_file_judge(lock->entry, tape__table_keys_holder(word), lock->table_inode);
     SYNC_POINT(holder_judged);
     if (holder == TAPE__HOLDER_DEAD) return true;
     return holder == TAPE__HOLDER_NOT_SEEN && lock->stale_after_ns >= 0 &&
@@ -116,8 +116,7 @@ static bool enter(tape__write_lock_t *lock)
     if (!lock->word) return false;
     if (!lock->entered) {
         uint64_t word = OBSERVE64(write_lock, lock->word);
-        tape__side_file_enter(lock->entry, lock->directory,
-                              word == TAPE__MIN64 ? 0 : (int64_t)(word & 0xFFFFFFFF));
+        tape__side_file_enter(lock->entry, lock->directory, tape__table_keys_holder(word));
         tape__notice_open(&lock->notice, lock->directory, true);
         lock->entered = true;
     }
@@ -129,12 +128,12 @@ enum { TRY_AGAIN = 3 };
 /* With the guard held: an outcome, TRY_AGAIN after a pause, or TAPE_ELOCKED. */
 static int attempt(tape__write_lock_t *lock, waiting_t *w)
 {
-    if (claim(lock, TAPE__MIN64)) return TAPE__LOCK_TAKEN;
+    if (claim(lock, TAPE__LOCK_FREE)) return TAPE__LOCK_TAKEN;
     w->contended = true;
     for (uint64_t word;;) {
         word = OBSERVE64(write_lock, lock->word);
-        if (word == TAPE__MIN64) {
-            if (claim(lock, TAPE__MIN64)) return TAPE__LOCK_TAKEN;
+        if (word == TAPE__LOCK_FREE) {
+            if (claim(lock, TAPE__LOCK_FREE)) return TAPE__LOCK_TAKEN;
             w->round = 0;
         } else if (w->round < SPINS) {
             w->round++;

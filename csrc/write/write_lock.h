@@ -51,7 +51,8 @@ static inline bool tape__write_lock_try(tape__write_lock_t *lock)
 {
     if (!tape__guard_try(lock->guard)) return false;
     /* order[write_lock] */
-    if (lock->word && lock->entered && CLAIM64(write_lock, lock->word, TAPE__MIN64, lock->own)) {
+    if (lock->word && lock->entered &&
+        CLAIM64(write_lock, lock->word, TAPE__LOCK_FREE, lock->own)) {
         COUNT64(counters, &lock->acquired, 1);
         return true;
     }
@@ -65,7 +66,7 @@ static inline bool tape__write_lock_release(tape__write_lock_t *lock)
 {
     /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
      * broke the lock, the word is not ours to change. */
-    const bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__MIN64);
+    const bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__LOCK_FREE);
     if (!ours) tape__write_lock_was_lost(lock);
     SYNC_POINT(released);
     tape__notice_ring(&lock->notice);

@@ -87,11 +87,11 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
     tape__table_store_t *t = &site->table;
     tape__site_bind_listing(site);
     if (!l->highest)
-        l->highest = tape__table_store_make_cell(t, "listing.highestCycle", TAPE__MIN64);
-    if (!l->lowest) l->lowest = tape__table_store_make_cell(t, "listing.lowestCycle", INT32_MAX);
-    if (!l->mod_count) l->mod_count = tape__table_store_make_cell(t, "listing.modCount", 0);
-    w->append_lock = tape__table_store_make_cell(t, "chronicle.append.lock", TAPE__MIN64);
-    uint64_t *word = tape__table_store_make_cell(t, "chronicle.write.lock", TAPE__MIN64);
+        l->highest = tape__table_store_make_cell(t, TAPE__KEY_HIGHEST, TAPE__MIN64);
+    if (!l->lowest) l->lowest = tape__table_store_make_cell(t, TAPE__KEY_LOWEST, INT32_MAX);
+    if (!l->mod_count) l->mod_count = tape__table_store_make_cell(t, TAPE__KEY_MOD_COUNT, 0);
+    w->append_lock = tape__table_store_make_cell(t, TAPE__KEY_APPEND_LOCK, TAPE__LOCK_FREE);
+    uint64_t *word = tape__table_store_make_cell(t, TAPE__KEY_WRITE_LOCK, TAPE__LOCK_FREE);
     if (!l->highest || !l->lowest || !l->mod_count || !word || !w->append_lock)
         return tape__error_code();
     l->may_repair = true;
@@ -101,8 +101,7 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
     site->entry = tape__process_acquire(st.device, st.inode);
     if (!site->entry) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
     uint64_t holder = OBSERVE64(write_lock, word);
-    tape__side_file_attach(site->entry, site->path,
-                           holder == TAPE__MIN64 ? 0 : (int64_t)(holder & 0xFFFFFFFF));
+    tape__side_file_attach(site->entry, site->path, tape__table_keys_holder(holder));
     w->lock = (tape__write_lock_t){
         .word = word,
         .pulse = l->mod_count,

@@ -116,7 +116,7 @@ static void step_by_step(void)
 static void broken_lock(void)
 {
     memory_t m = {{0}};
-    uint8_t *behind = m.bytes + tape__next_position(0, 7, true);
+    uint8_t *behind = m.bytes + tape__word_next(0, 7, true);
     CHECK(tape__excerpt_reserve(m.bytes, 7));
     CHECK(tape__excerpt_give_up(m.bytes, 7));
     CHECK(tape__excerpt_reserve(behind, 4));

@@ -30,7 +30,7 @@ static void *write_all(void *unused)
         CHECK(tape__excerpt_reserve(header, length));
         tape__excerpt_fill(header, true, body, 4, body + 4, length - 4);
         CHECK(tape__excerpt_publish(header, length, 0));
-        position = tape__next_position(position, length, true);
+        position = tape__word_next(position, length, true);
     }
     CHECK(tape__excerpt_seal(memory + position, 0));
     return unused;
@@ -51,7 +51,7 @@ static void *read_all(void *unused)
         CHECK_EQ(tape__word_length(word), length_of(n));
         body_of(n, wanted);
         CHECK(memcmp(memory + position + 4, wanted, length_of(n)) == 0);
-        position = tape__next_position(position, length_of(n), true);
+        position = tape__word_next(position, length_of(n), true);
         n++;
     }
 }

@@ -25,17 +25,17 @@ int main(void)
     CHECK_EQ(tape__word_length(0x400000C1), 193);
 
     /* The cycle file's own header: a body of 193 bytes is followed at 0xC8, one of 192 at 0xC4. */
-    CHECK_EQ(tape__next_position(0, 193, true), 0xC8);
-    CHECK_EQ(tape__next_position(0, 192, true), 0xC4);
-    CHECK_EQ(tape__next_position(0, 193, false), 0xC5);
-    CHECK_EQ(tape__next_position(0x10110, 4, true), 0x10118);
+    CHECK_EQ(tape__word_next(0, 193, true), 0xC8);
+    CHECK_EQ(tape__word_next(0, 192, true), 0xC4);
+    CHECK_EQ(tape__word_next(0, 193, false), 0xC5);
+    CHECK_EQ(tape__word_next(0x10110, 4, true), 0x10118);
     for (uint32_t length = 0; length < 9; length++) {
-        uint64_t next = tape__next_position(100, length, true);
+        uint64_t next = tape__word_next(100, length, true);
         CHECK_EQ(next % 4, 0);
         CHECK(next >= 104 + length && next < 104 + length + 4);
     }
     /* No wrap at the largest length, far out in a file. */
     uint64_t far = UINT64_C(1) << 40;
-    CHECK_EQ(tape__next_position(far, TAPE__LENGTH_MAX, true), far + 4 + 0x40000000 - 4 + 4);
+    CHECK_EQ(tape__word_next(far, TAPE__LENGTH_MAX, true), far + 4 + 0x40000000 - 4 + 4);
     return 0;
 }
