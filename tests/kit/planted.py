@@ -77,6 +77,28 @@ PLANTED: dict[str, dict[str, Any]] = {
         "good": {"csrc/tape.h": "typedef struct {\n    int seen;\n} a_t;\n",
                  "tape/a.py": _DOC + "out.seen\n"},
     },
+    "names_without_their_module": {
+        "bad": {"csrc/file/store.h": "int tape__store_open(int a,\n    int b);\n"
+                "int tape__chain_end(int a);\n"
+                "static inline int tape__bad(int a)\n{\n    return a;\n}\n",
+                "csrc/file/chain.c": "int tape__chain_end(int a)\n{\n}\n"
+                "int tape__store_open(int a,\n    int b)\n{\n}\n"
+                "int tape__chained(int a)\n{\n}\n",
+                "csrc/base/bytes.h": "static inline int tape__get(int a)\n{\n}\n"},
+        "finds": ["csrc/file/chain.c: tape__chained does not begin with its module",
+                  "csrc/file/store.h: tape__bad does not begin with its module"],
+        "good": {"csrc/file/store.h": "static inline int tape__store_bad(int a)\n{\n}\n",
+                 "csrc/file/directory_listing.c": "int tape__listing_add(int a)\n{\n}\n"},
+    },
+    "namesakes": {
+        "bad": {"csrc/tape.h": "int tape_tailer_seek(int a);\n/* tape_told(a) */\n",
+                "csrc/read/tailer.c": "int tape__tailer_seek(int a)\n{\n}\n"
+                "int tape__told(int a)\n{\n}\n"},
+        "finds": ["csrc/read/tailer.c: tape__tailer_seek is the namesake of a public function"],
+        "good": {"csrc/tape.h": "int tape_tailer_seek(int a);\n",
+                 "csrc/read/tailer.c": "int tape_tailer_seek(int a)\n{\n}\n"
+                 "int tape__tailer_move(int a)\n{\n}\n"},
+    },
     "tests_that_import_tests": {
         "bad": {"tests/a/test_b.py": _DOC + "from tests.a.test_c import helper\n"},
         "finds": ["tests/a/test_b.py:2: from tests.a.test_c import helper"],

@@ -212,6 +212,49 @@ def unused_fields(root: Path) -> Iterator[str]:
                         yield f"{path.relative_to(root)}: nobody reads field {name}"
 
 
+# ---- names of C ----
+
+#: Words of the house's own language: they are verbs of no module, as those of C's library are.
+LANGUAGE = {"atomics", "bytes", "error", "platform", "platform_wait"}
+#: What a file's names begin with beside its own: a part of it, or what it is about.
+SUBJECTS = {"directory_listing": "listing", "header_word": "word", "mapping": "window",
+            "tailer_places": "places", "tailer_names": "name", "pair_write": "pair",
+            "bell": "waiter", "roll_cycle": "index"}
+
+DECLARED = re.compile(r"(?m)^(?!static)\w[\w \*]*\b(tape__\w+)\([^;{]*?\)[^;{}]*;")
+
+
+def functions_of_c(root: Path) -> Iterator[tuple[Path, str, set[str]]]:
+    """Each private function of the library, where it is defined, and the files that have it."""
+    code = {path: code_of(path) for path in sources(root, ".c", ".h") if "csrc" in path.parts}
+    declared: dict[str, str] = {}
+    for path, text in code.items():
+        if path.suffix == ".h":
+            for name in DECLARED.findall(text):
+                declared[name] = path.stem
+    for path, text in code.items():
+        for name in re.findall(r"(?m)^[a-z][\w \*]*?\b(tape__\w+)\([^;]*?\)\s*\{", text):
+            yield path, name, {path.stem, declared.get(name, path.stem)}
+
+
+def names_without_their_module(root: Path) -> Iterator[str]:
+    """A private function is ``tape__<module>_<verb>``: by its .c file, or the header it is in."""
+    for path, name, stems in functions_of_c(root):
+        begins = {f"tape__{word}" for stem in stems for word in (stem, SUBJECTS.get(stem, stem))}
+        if path.stem not in LANGUAGE and name not in begins \
+                and not name.startswith(tuple(f"{word}_" for word in begins)):
+            yield f"{path.relative_to(root)}: {name} does not begin with its module"
+
+
+def namesakes(root: Path) -> Iterator[str]:
+    """Private functions that have a public one's name but for an underscore."""
+    public = {name for path in sources(root, ".h") if path.name == "tape.h"
+              for name in re.findall(r"\b(tape_[a-z]\w*)\(", code_of(path))}
+    for path, name, _ in functions_of_c(root):
+        if name.replace("__", "_", 1) in public:
+            yield f"{path.relative_to(root)}: {name} is the namesake of a public function"
+
+
 # ---- tests ----
 
 def tests_that_import_tests(root: Path) -> Iterator[str]:
@@ -234,5 +277,5 @@ def names_that_state_nothing(root: Path) -> Iterator[str]:
 CHECKS: list[Callable[[Path], Iterator[str]]] = [
     long_lines, long_functions_of_python, long_functions_of_c, long_files, nameless_files,
     unused_imports, unused_names, unused_modules, unused_functions_of_c, unused_fields,
-    tests_that_import_tests, names_that_state_nothing,
+    names_without_their_module, namesakes, tests_that_import_tests, names_that_state_nothing,
 ]
