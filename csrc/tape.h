@@ -343,7 +343,7 @@ TAPE_API int64_t tape_appender_write_many(tape_appender_t *appender, const tape_
  * reserved), TAPE_EINVAL (`size` is larger than what was reserved: it still is), TAPE_ETAKEN (the
  * lock was broken meanwhile: nothing was written, reserve again), or as for tape_appender_write().
  * abandon gives the lock back, and nothing was written: TAPE_OK or TAPE_ESTATE. Closing the
- * appender abandons, too. */
+ * appender abandons, too. Both give TAPE_EFORKED in a forked child, whose parent has the lock. */
 TAPE_API int tape_appender_reserve(tape_appender_t *appender, size_t size, void **buffer);
 TAPE_API int64_t tape_appender_publish(tape_appender_t *appender, size_t size);
 TAPE_API int tape_appender_abandon(tape_appender_t *appender);

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from array import array
+from itertools import accumulate
+
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, framing_of, is_raw
 from ._handle import Owner
 from ._lanes import AppenderLane, adopt, fressian
 from ._signals import take_interrupt
-from .errors import EncodeError
+from .errors import EncodeError, InvalidArgument, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, NoReturn
 
+    from ._place import Place
     from .aio import Sink
     from .codecs import Codec
+    from .errors import Error
     from .info import AppenderInfo
     from .queue import Queue
 
 __all__ = ["Appender"]
 
 _write = lib.tape_appender_write
+_INT64 = 1 << 63
 
 
 class Appender(AppenderLane, Owner):
@@ -32,7 +39,7 @@ class Appender(AppenderLane, Owner):
     document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are.
     """
 
-    __slots__ = ("__weakref__", "_closed_by", "_encode", "codec", "framing", "queue")
+    __slots__ = ("__weakref__", "_closed_by", "_encode", "_places", "codec", "framing", "queue")
 
     KIND = "Appender"
 
@@ -45,6 +52,7 @@ class Appender(AppenderLane, Owner):
         self.codec = codec
         self.framing = framing_of(codec)
         self._encode = codec.encode
+        self._places: dict[str, Any] = {}  # of the message that is being made, if any
         self._watch = True  # the clock, at each message; else at every 1024th
         options = ffi.new("tape_appender_options_t *")
         options.struct_size = ffi.sizeof("tape_appender_options_t")
@@ -56,7 +64,7 @@ class Appender(AppenderLane, Owner):
         fressian()
         self._arm(codec, self._encode, is_raw(self._encode))
 
-    def write(self, obj: Any) -> int:
+    def write(self, obj: Any, *, expect: int | None = None) -> int:
         """Appends one message.
 
         When it returns, every tailer in every process sees the message, and it survives the death
@@ -64,6 +72,8 @@ class Appender(AppenderLane, Owner):
 
         Args:
             obj: what the codec can encode.
+            expect: write only if the message gets this index, which is compared under the lock.
+                For those who read all there is and decide by it: it is then ``tailer.index``.
 
         Returns: the index, a plain ``int``, equal to what Java prints; ``queue.locate(index)``
             explains it. After an interrupt (Ctrl-C) :attr:`last_index` tells whether the message
@@ -71,7 +81,9 @@ class Appender(AppenderLane, Owner):
 
         Raises: :class:`tape.EncodeError`, :class:`tape.MessageTooLarge`, :class:`tape.DiskFull`,
             :class:`tape.LockTimeout`, :class:`tape.CycleFull`, :class:`tape.QueueClosed`,
-            :class:`tape.Forked`, :class:`tape.CorruptQueue`, and the other ``WriteFailed``.
+            :class:`tape.Forked`, :class:`tape.CorruptQueue`, :class:`tape.Conflict` (somebody else
+            wrote; ``.index`` is the one it would have had), :class:`tape.StateError` inside
+            :meth:`writing`, and the other ``WriteFailed``.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -80,6 +92,9 @@ class Appender(AppenderLane, Owner):
         True
         """
         data = self._encode(obj)
+        if expect is not None:
+            return self._written(lib.tape_appender_write_expect(
+                self._handle, *_span(self.codec, data), _index(expect)))
         if type(data) is bytes:
             index = _write(self._handle, data, len(data))
         else:
@@ -89,6 +104,103 @@ class Appender(AppenderLane, Owner):
         if self._watch or not index & 1023:
             self._look_at_clock(4)
         return index
+
+    def try_write(self, obj: Any) -> int | None:
+        """Appends one message if that takes no waiting.
+
+        Never waits for a lock, for a file to be made or for the disk, and so may also give ``None``
+        where :meth:`write` would wait for nobody: at first in a cycle, for example.
+
+        Args:
+            obj: what the codec can encode.
+
+        Returns: the index, or ``None`` when it would have to wait; then nothing was written, and
+            :meth:`write` does it.
+
+        Raises: as :meth:`write`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     a = q.appender()
+        ...     first = a.write_many(["these make the file", "and open it"])[0]
+        ...     a.try_write("at once") == first + 2
+        True
+        """
+        index = int(lib.tape_appender_try_write(self._handle, *_span(self.codec,
+                                                                     self._encode(obj))))
+        return None if index == lib.TAPE_EAGAIN else self._written(index)
+
+    def write_many(self, iterable: Iterable[Any]) -> range:
+        """Appends many messages under one lock, into one cycle, one behind the other.
+
+        All are encoded first: when that fails, or the iterable, nothing is written. A reader may see
+        some before the others.
+
+        Args:
+            iterable: of what the codec can encode, in the order of the messages.
+
+        Returns: their indexes; ``range(0)`` when there are none.
+
+        Raises: as :meth:`write`. The error's ``written`` is the range of those that were written,
+            the first ones: empty, or some when the disk or the cycle became full on the way.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     indexes = q.appender().write_many(["a", "b", "c"])
+        ...     len(indexes), indexes[-1] == q.last_index, list(q.tailer())
+        (3, True, ['a', 'b', 'c'])
+        """
+        encode, codec = self._encode, self.codec
+        bodies = [data if type(data) is bytes else _bytes(codec, data)
+                  for data in map(encode, iterable)]
+        if not bodies:
+            return self._check_open()
+        sizes = [len(body) for body in bodies]
+        joined = b"".join(bodies)
+        base = int(ffi.cast("uintptr_t", ffi.from_buffer(joined)))
+        spans = array("L", [0]) * (2 * len(sizes))  # tape_span_t: address, size
+        spans[0::2] = array("L", accumulate(sizes[:-1], initial=base))
+        spans[1::2] = array("L", sizes)
+        written = ffi.new("size_t *")
+        first = int(lib.tape_appender_write_many(
+            self._handle, ffi.from_buffer("tape_span_t[]", spans), len(sizes), written))
+        if first < 0:
+            self._fail_to_write(first)
+        done = range(first, first + written[0])
+        if len(done) < len(sizes):
+            raise self._error_of_rest(done)
+        if self._watch or (first ^ done[-1]) >> 10 or not first & 1023:
+            self._look_at_clock(4)
+        return done
+
+    def writing(self, size: int) -> Place:
+        """Makes one message where it will stand in the file, without a copy.
+
+        For ``with``: what it gives has ``buffer``, a writable memoryview of ``size`` bytes, which
+        hold anything at first; ``truncate(n)``; and, after the block, ``index``. The codec is not
+        asked: these are the bytes of the message. An exception in the block leaves nothing behind.
+        The write lock is held in the block: be quick, and write with no appender of this queue there
+        (:class:`tape.StateError`). Slices of the buffer, and arrays made of it, must be gone when the
+        block ends: otherwise nothing is written, and StateError is raised.
+
+        Args:
+            size: bytes at most, from 0 to the largest message.
+
+        Raises: :class:`tape.InvalidArgument`; on entering the block as :meth:`write`; on leaving it
+            :class:`tape.LockLost`, when another process took the lock away meanwhile.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp(), codec=tape.codecs.raw) as q:
+        ...     with q.appender().writing(100) as w:
+        ...         w.buffer[:5] = b"hello"
+        ...         w.truncate(5)
+        ...     w.index == q.last_index, q.tailer().read()
+        (True, b'hello')
+        """
+        from ._place import Place
+        if type(size) is not int or not 0 <= size < _INT64:
+            raise InvalidArgument(f"size={size!r}", hint="a number of bytes, 0 or more")
+        return Place(self, size)
 
     def sink(self, maxsize: int = 1024) -> Sink:
         """Writes from asyncio: :class:`tape.aio.Sink`, for ``async with``.
@@ -110,17 +222,29 @@ class Appender(AppenderLane, Owner):
 
     def _write_view(self, data: Any) -> int:
         """Writes what an encode() gave that is not bytes."""
-        try:
-            view = memoryview(data)
-        except TypeError:
-            raise EncodeError(f"codec {self.codec.name!r} encoded it as {type(data).__name__}",
-                              hint="encode() must return bytes") from None
-        index = int(_write(self._handle, ffi.from_buffer(view), view.nbytes))
+        return self._written(int(_write(self._handle, *_span(self.codec, data))))
+
+    def _written(self, index: int, level: int = 5) -> int:
+        """What is to be done after a write, which gave an index or a code."""
         if index < 0:
             self._fail_to_write(index)
         if self._watch or not index & 1023:
-            self._look_at_clock(4)
+            self._look_at_clock(level)
         return index
+
+    def _check_open(self) -> range:
+        """No messages to write; a closed appender says so all the same."""
+        if self._closed_by is not None:
+            self._fail(lib.TAPE_ECLOSED)
+        return range(0)
+
+    def _error_of_rest(self, done: range) -> Error:
+        """Why C stopped behind some of the messages."""
+        facts = ffi.new("tape_error_facts_t *")
+        lib.tape_error_last(facts)
+        error = error_of(int(facts.code))
+        error.written = done
+        return error
 
     def _look_at_clock(self, level: int = 3) -> None:
         """After some writes, and after each while it is going wrong. ``level``: of the caller."""
@@ -131,6 +255,8 @@ class Appender(AppenderLane, Owner):
         raised is the cause of C's word that it gave no time."""
         if code == lib.TAPE_ELOCKED and (interrupt := take_interrupt()) is not None:
             raise interrupt
+        if code == lib.TAPE_EBUSY:
+            raise being_made(self.queue.path)
         cause = self.queue._take_clock_failure() if code == lib.TAPE_ECLOCK else None
         if cause is None:
             self._fail(code)
@@ -159,12 +285,54 @@ class Appender(AppenderLane, Owner):
                             closed=self.closed)
 
     def close(self) -> None:
-        """Closes the appender; the queue stays open."""
+        """Closes the appender; the queue stays open.
+
+        Raises: :class:`tape.StateError` in the block of :meth:`writing`.
+        """
+        self._check_no_place()
         self._mark_closed("Appender.close()")
+
+    def _check_no_place(self) -> None:
+        if self._places:
+            raise being_made(self.queue.path)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
         return f"Appender({self.queue.path!r}, codec={self.codec.name}, {state})"
+
+
+def being_made(path: str) -> StateError:
+    """Of a call that would wait for the lock which a ``with`` block of this process holds."""
+    return StateError(f"{path}: a message is being made in place by writing()",
+                      hint="leave the with block of writing() first, in whichever thread it is")
+
+
+def _index(expect: Any) -> int:
+    if type(expect) is not int or not 0 <= expect < _INT64:
+        raise InvalidArgument(f"expect={expect!r}", hint="the index of a message, or None")
+    return expect
+
+
+def _view(codec: Codec[Any], data: Any) -> memoryview:
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise EncodeError(f"codec {codec.name!r} encoded it as {type(data).__name__}",
+                          hint="encode() must return bytes") from None
+    return view if view.c_contiguous else memoryview(view.tobytes())
+
+
+def _bytes(codec: Codec[Any], data: Any) -> bytes:
+    """A copy: a codec may use its buffer again for the next message."""
+    return data if type(data) is bytes else _view(codec, data).tobytes()
+
+
+def _span(codec: Codec[Any], data: Any) -> tuple[Any, int]:
+    """Pointer and size for C."""
+    if type(data) is bytes:
+        return data, len(data)
+    view = _view(codec, data)
+    return ffi.from_buffer(view), view.nbytes
 
 
 adopt(Appender)

@@ -36,6 +36,7 @@ class Error(Exception):
         file: path of the file concerned, or ``None``.
         position: byte offset in that file, or ``None``.
         index: index of the message concerned, or ``None``.
+        written: of ``write_many``: the indexes of those messages that were written before.
 
     >>> try:
     ...     raise QueueNotFound("no queue here", file="orders", hint="create it")
@@ -50,6 +51,7 @@ class Error(Exception):
     file: str | None
     position: int | None
     index: int | None
+    written: range = range(0)
 
     def __init__(self, message: str = "", *, hint: str = "", file: str | None = None,
                  position: int | None = None, index: int | None = None,

@@ -469,7 +469,13 @@ class Queue(Handle):
 
         Calls that other threads are in end first, and so does a cycle task; later ones raise
         :class:`tape.QueueClosed`.
+
+        Raises: :class:`tape.StateError` while a message is being made by ``writing()``, in any
+            thread; then nothing was closed.
         """
+        for child in list(self._children):
+            if isinstance(child, _appender.Appender):
+                child._check_no_place()
         if self._watch is not None:
             self._watch.close()
         handle = self._mark_closed("Queue.close()")

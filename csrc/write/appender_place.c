@@ -72,9 +72,14 @@ int tape_appender_reserve(tape_appender_t *a, size_t size, void **buffer)
     return rc;
 }
 
-static int nothing_reserved(void)
+/* TAPE_OK when there is one. In a forked child the room and the lock are the parent's: nothing of
+ * them is touched. */
+static int check_reserved(const tape_appender_t *a)
 {
-    return tape__fail(TAPE_ESTATE, NULL, -1, "no message is being made in place");
+    if (!a->place.held)
+        return tape__fail(TAPE_ESTATE, NULL, -1, "no message is being made in place");
+    return a->writer->site->generation == tape__process_generation()
+               ? TAPE_OK : tape__site_check(a->writer->site);
 }
 
 /* Cuts the document to `size` bytes of message: what was reserved and is not used becomes zero, in
@@ -127,7 +132,8 @@ static int64_t publish_staged(tape_appender_t *a, size_t size)
 int64_t tape_appender_publish(tape_appender_t *a, size_t size)
 {
     if (!a) return tape__fail(TAPE_EINVAL, NULL, -1, "no appender");
-    if (!a->place.held) return nothing_reserved();
+    int rc = check_reserved(a);
+    if (rc != TAPE_OK) return rc;
     if (size > a->place.size)
         return tape__fail(TAPE_EINVAL, a->writer->site->path, -1,
                           "%zu bytes are to be published and %zu are reserved", size,
@@ -138,7 +144,8 @@ int64_t tape_appender_publish(tape_appender_t *a, size_t size)
 int tape_appender_abandon(tape_appender_t *a)
 {
     if (!a) return tape__fail(TAPE_EINVAL, NULL, -1, "no appender");
-    if (!a->place.held) return nothing_reserved();
+    int rc = check_reserved(a);
+    if (rc != TAPE_OK) return rc;
     tape__place_t *p = &a->place;
     if (p->staged) {
         tape__free(p->buffer);

@@ -18,7 +18,7 @@ static const struct {
     [SLOW_SEEK] = {"seek", "($self, index, *, strict=False)", tailer_seek, &tailer_type},
     [SLOW_READ_MANY] = {"read_many", "($self, n, *, timeout=0)", tailer_read_many, &tailer_type},
     [SLOW_ITER] = {"__iter__", "($self)", NULL, &tailer_type},
-    [SLOW_WRITE] = {"write", "($self, obj)", appender_write, &appender_type},
+    [SLOW_WRITE] = {"write", "($self, obj, *, expect=None)", appender_write, &appender_type},
 };
 
 /* The documentation with a signature in front, as PyMethodDef wants it; for good, as the class. */

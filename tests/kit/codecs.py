@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from tape.codecs import json, msgpack, text, wire
-
 
 
 class Bytes:
@@ -20,6 +20,13 @@ class Bytes:
 
     def decode(self, view: memoryview) -> Any:
         return bytes(view)
+
+
+class Encoding(Bytes):
+    """One whose encode() is a function."""
+
+    def __init__(self, encode: Callable[[Any], Any]) -> None:
+        self.encode = encode  # type: ignore[method-assign]
 
 
 READERS = [wire, text, json, msgpack]
