@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .appender import Appender
-
 __all__ = ["Place"]
 
 
@@ -26,13 +24,13 @@ class Place:
     ``index``, of the message, once the block was left without an exception.
     """
 
-    # _room[0] is C's buffer while the lock is ours: C sets it, so that no interrupt can fall between
-    # having the lock and knowing of it. Meanwhile the appender's _places has it; nobody else uses
+    # _room[0] is C's buffer while the lock is ours: C sets it, so that no interrupt can fall
+    # between having the lock and knowing of it. Meanwhile the appender's _places has it; nobody else uses
     # its C object to reserve, and so giving back twice gives back nothing of another's.
     __slots__ = ("_appender", "_exporter", "_handle", "_pid", "_room", "_size", "_use", "buffer",
                  "index")
 
-    def __init__(self, appender: Appender, size: int) -> None:
+    def __init__(self, appender: Any, size: int) -> None:
         self._appender = appender
         self._handle = None
         self._room = ffi.new("void **")

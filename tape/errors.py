@@ -51,7 +51,7 @@ class Error(Exception):
     file: str | None
     position: int | None
     index: int | None
-    written: range = range(0)
+    written: range
 
     def __init__(self, message: str = "", *, hint: str = "", file: str | None = None,
                  position: int | None = None, index: int | None = None,
@@ -66,6 +66,7 @@ class Error(Exception):
         self.file = file
         self.position = position
         self.index = index
+        self.written = range(0)
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message

@@ -105,6 +105,7 @@ def test_an_exception_in_the_block_leaves_nothing(
     assert is_usable(a)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in __del__
 def test_an_interrupt_at_any_step_leaves_the_lock_free(a: tape.Appender) -> None:
     """Whether the message was written is what last_index tells."""
     written: list[bytes] = []
