@@ -25,8 +25,8 @@ class Place:
     """
 
     # _room[0] is C's buffer while the lock is ours: C sets it, so that no interrupt can fall
-    # between having the lock and knowing of it. Meanwhile the appender's _places has it; nobody else uses
-    # its C object to reserve, and so giving back twice gives back nothing of another's.
+    # between having the lock and knowing of it. Meanwhile the appender's _places has it; nobody
+    # else uses its C object to reserve: giving back twice gives back nothing of another's.
     __slots__ = ("_appender", "_exporter", "_handle", "_pid", "_room", "_size", "_use", "buffer",
                  "index")
 
