@@ -89,8 +89,10 @@ static bool is_asleep(int thread)
     const char *last = tape__wait_planted_bug ? "wait_armed" : "wait_looked_again";
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", stage.tids[thread]);
     for (int i = 0; i < 4; i++) {
-        if (thread == 0 || !stage.passed[thread] || strcmp(stage.passed[thread], last) != 0)
-            return false;
+        pthread_mutex_lock(&stage.lock);
+        const char *passed = stage.passed[thread];
+        pthread_mutex_unlock(&stage.lock);
+        if (thread == 0 || !passed || strcmp(passed, last) != 0) return false;
         FILE *f = fopen(path, "r");
         bool asleep = f && fgets(text, sizeof text, f) &&
                       strncmp(strrchr(text, ')'), ") S", 3) == 0;

@@ -39,6 +39,15 @@ static int threads(void)
     return n;
 }
 
+/* ThreadSanitizer has a thread of its own, which a forked child does not inherit. */
+#ifdef __SANITIZE_THREAD__
+enum { ALONE = 2 };
+#define CHECK_THREADS(n) CHECK(threads() == (n) || threads() == (n) + 1)
+#else
+enum { ALONE = 1 };
+#define CHECK_THREADS(n) CHECK_EQ(threads(), (n))
+#endif
+
 static void expect_token(tape_waiter_t *w, uint64_t token)
 {
     uint64_t tokens[4];
@@ -62,7 +71,7 @@ static void each_ready_tailer_is_told_once(void)
         tailers[i] = t_open_tailer(writers[i].queue, NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i + 100), TAPE_OK);
     }
-    CHECK_EQ(threads(), 2);
+    CHECK_THREADS(2);
     CHECK(!readable(tape_waiter_fd(w), 20));
     for (int round = 0; round < 100; round++) {
         int i = round % N;
@@ -89,7 +98,7 @@ static void each_ready_tailer_is_told_once(void)
         t_close_writer(writers[i]);
     }
     CHECK_OK(tape_waiter_close(w));
-    for (int n = 0; threads() > 1; n++) {
+    for (int n = 0; threads() > ALONE; n++) {
         CHECK(n < 2000);
         usleep(1000);
     }
@@ -187,7 +196,7 @@ static void many_queues(void)
         tailers[i] = t_open_tailer(queues[i], NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i), TAPE_OK);
     }
-    CHECK_EQ(threads(), 4); /* 127 for each */
+    CHECK_THREADS(4); /* 127 for each */
     t_writer_t writer = t_open_writer(directory, &o);
     write_one(writer);
     static bool seen[N];
@@ -222,14 +231,14 @@ static void a_forked_child_is_told(void)
         CHECK_EQ(tape_waiter_add(waiter, t, 1), TAPE_EFORKED);
         CHECK_EQ(tape_waiter_take(waiter, &token, 1), TAPE_EFORKED);
         CHECK_EQ(tape_waiter_wait(waiter, 0), TAPE_EFORKED);
-        CHECK_EQ(threads(), 1);
+        CHECK_THREADS(1);
         CHECK_OK(tape_tailer_close(t));
         CHECK_OK(tape_waiter_close(waiter));
         t_writer_t own = t_open_writer(directory, &o); /* opened again, all is well */
         t = t_open_tailer(own.queue, NEVER_POLL);
         waiter = open_waiter();
         CHECK_EQ(tape_waiter_add(waiter, t, 2), TAPE_OK);
-        CHECK_EQ(threads(), 2);
+        CHECK_THREADS(2);
         write_one(own);
         expect_token(waiter, 2);
         CHECK_OK(tape_tailer_close(t));
@@ -265,7 +274,9 @@ int main(void)
     closing_is_told_though_the_tailer_is_gone(true);
     closing_is_told_though_the_tailer_is_gone(false);
     foreign_writers_are_found(0);
+#ifndef __SANITIZE_THREAD__ /* the fault shim is for one thread, and the service is another */
     foreign_writers_are_found(ENOSYS);
+#endif
     a_descriptor_of_its_own();
     many_queues();
     a_forked_child_is_told();
