@@ -14,10 +14,10 @@
 /* The first step of a call that is inside. */
 static int begin(tape_tailer_t *t)
 {
+    if (t->watch) t->hooks->disturb(t); /* before anything that who waits for it looks at, too */
     t->call_before = t->last_call;
     t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     t->quick = false;
-    if (t->watch) t->hooks->disturb(t);
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;
