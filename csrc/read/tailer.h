@@ -5,7 +5,8 @@
  *     tailer_walk.c      to the next message, forward or backward
  *     tailer_seek.c      to a given one
  *     tailer_places.c    where some of those lie that were passed
- *     tailer_cycles.c    which cycle file that is in
+ *     tailer_file.c      the cycle file in hand
+ *     tailer_cycles.c    which one that is, and the next
  *     tailer_copy.c      and whether a file that took its place is a copy
  *     named_tailer.c     where one with a name begins
  *     tailer_batch.c     many messages in one call, copied
@@ -197,7 +198,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
  * code. */
 int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
 
-/* tailer_cycles.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
+/* tailer_file.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
  * or a code. */
 int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store);
 /* Leaves the cycle in hand and stands before the first message of another one. */
@@ -207,7 +208,8 @@ void tape__tailer_leave_cycle(tape_tailer_t *t);
 void tape__tailer_end(tape_tailer_t *t);
 /* Both in one. */
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
-/* Puts a tailer without a cycle before the first message. 1, 0 when there is none, or a code. */
+/* tailer_cycles.c: puts a tailer without a cycle before the first message. 1, 0 when there is none,
+ * or a code. */
 int tape__tailer_stand_at_start(tape_tailer_t *t);
 /* Whether the file in hand has no name any more, so that nobody will write to it. */
 int tape__tailer_is_deleted(const tape_tailer_t *t);

@@ -11,55 +11,6 @@
 enum { NEWER_MAX = 64 }; /* so many cycles are looked into for a message */
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
 
-void tape__tailer_leave_cycle(tape_tailer_t *t)
-{
-    if (!t->open) return;
-    tape__window_close(&t->window);
-    tape__window_close(&t->wide);
-    tape__places_forget(&t->places);
-    tape__cycle_store_close(&t->store);
-    t->open = false;
-    t->believed_until_ms = 0;
-    t->trail.count = 0;
-}
-
-void tape__tailer_end(tape_tailer_t *t)
-{
-    tape__tailer_leave_cycle(t);
-    tape__free(t->trail.positions);
-    tape__free(t->neighbours);
-    t->trail.positions = NULL;
-    t->neighbours = NULL;
-}
-
-int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
-{
-    char path[TAPE__PATH_SIZE];
-    if (!tape__listing_path(&site->listing, cycle, path, sizeof path)) return 0;
-    int rc = tape__cycle_store_open(store, path, cycle, false);
-    if (rc == TAPE_OK) return 1;
-    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
-}
-
-void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
-{
-    tape__tailer_leave_cycle(t);
-    t->store = *store;
-    t->window = (tape__window_t){0};
-    t->open = true;
-    /* The header is a metadata document like others (format.md 12.4). */
-    t->at = (tape__cursor_t){t->metadata ? 0 : t->store.first_document, 0, 0};
-    t->looked_ns = 0; /* at this cycle's end the directory is looked at at once */
-}
-
-int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
-{
-    tape__cycle_store_t store;
-    int rc = tape__tailer_open_file(t->site, cycle, &store);
-    if (rc == 1) tape__tailer_enter_cycle(t, &store);
-    return rc;
-}
-
 /* The directory is read at most every LOOK_EVERY_NS by one waiting tailer. */
 static bool may_look(tape_tailer_t *t)
 {
