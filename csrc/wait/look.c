@@ -24,10 +24,11 @@ static int check_directory(const tape__site_t *site)
 int tape__look(tape_tailer_t *t, int64_t now)
 {
     const tape__site_t *site = t->site;
+    const tape__last_call_t last = t->last_call; /* what can be taken back still can */
     if (site->listing.mod_count) t->wait.pulse = tape__listing_pulse(&site->listing);
     int rc = tape__tailer_find(t);
     if (rc == TAPE_EGAP) t->gap.untold = true; /* it was only looked at */
-    t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
+    t->last_call = last;
     if (rc == 0 && now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS) {
         t->wait.looked_ns = now;
         rc = check_directory(site);

@@ -29,10 +29,8 @@ static void nothing(tape_tailer_t *t)
 {
     tape__watch_t *w = t->watch;
     if (!w->sticky) return;
-    const tape__last_call_t last = t->last_call; /* looking forgets it */
     tape__waiter_clear(w->waiter);
     if (rearm(t) != 0) tape__waiter_ready(w);
-    t->last_call = last;
 }
 
 static void release(tape_tailer_t *t)
