@@ -215,7 +215,7 @@ static bool one(const scene_t *scene, way_t way, int64_t at)
 int main(int argc, char **argv)
 {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    if (argc < 2) return 77; /* the steps of a sanitizer's own code take minutes, and tell nothing */
+    if (argc < 2) return 77; /* a sanitizer has too many steps of its own, which tell nothing */
 #endif
     int every = argc > 1 ? atoi(argv[1]) : 0;
     directory = t_directory();

@@ -276,14 +276,15 @@ def test_fressian_handlers_may_write_to_the_same_appender(tmp_path: Path) -> Non
         assert list(q.tailer()) == [["inner"], ["outer", "replaced"]]
 
 
-@pytest.mark.parametrize("data", [bytearray(b"abc"), memoryview(b"abc"), memoryview(b"xabcx")[1:4]])
+@pytest.mark.parametrize("data", [bytearray(b"abc"), memoryview(b"abc"), memoryview(b"xabcx")[1:4],
+                                  memoryview(b"axbxcx")[::2]])
 def test_what_encode_gives_may_be_any_buffer(q: tape.Queue, data: Any) -> None:
     """bytes, bytearray, memoryview."""
     q.appender().write(data)
     assert q.tailer().read() == b"abc"
 
 
-@pytest.mark.parametrize("bad", [memoryview(b"abcdef")[::2], "text", None])
+@pytest.mark.parametrize("bad", ["text", None])
 def test_what_is_no_buffer_is_refused(q: tape.Queue, bad: Any) -> None:
     """And nothing is written."""
     a = q.appender(codec=Codec(encode=lambda obj: obj))
