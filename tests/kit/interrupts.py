@@ -70,19 +70,41 @@ def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator
         sys.settrace(before)
 
 
+@contextmanager
+def told_by_python(kind: type[BaseException]) -> Iterator[list[str]]:
+    """What of ``kind`` is raised where there is no caller; other things are told as ever."""
+    told, before = list[str](), sys.unraisablehook
+
+    def hook(what: sys.UnraisableHookArgs) -> None:
+        if isinstance(what.exc_value, kind):
+            told.append(str(what.object))  # a name: the error would keep its frames
+        else:
+            before(what)
+
+    sys.unraisablehook = hook
+    try:
+        yield told
+    finally:
+        sys.unraisablehook = before
+
+
 def at_every_step(call: Callable[[], Any], after: Callable[[bool, Any, str], None], *,
                   kind: type[BaseException] = Interrupt, most: int = 20_000) -> int:
     """Calls ``call`` again and again, interrupted one step later each time, until it is through;
-    ``after(interrupted, result, where)`` judges each time. Returns how many steps there were."""
+    ``after(interrupted, result, where)`` judges each time. Returns how many steps there were.
+
+    ``interrupted`` as well when Python told of the interrupt and went on, with a result then: what
+    is raised where a loop that nobody refers to any more is closed reaches no caller.
+    """
     for step in range(1, most):
         result, hit = None, False
-        with interrupted_at(step, kind) as where:
+        with interrupted_at(step, kind) as where, told_by_python(kind) as told:
             try:
                 result = call()
             except kind:
                 hit = True
         if where:
-            after(hit, result, where[0])
+            after(hit or bool(told), result, where[0])
         else:
             after(False, result, "")
             return step - 1
