@@ -312,7 +312,8 @@ TAPE_API int64_t tape_appender_write_expect(tape_appender_t *appender, const voi
 
 /* The same, if that takes no waiting and no call of the operating system: nobody holds the lock,
  * the cycle goes on, and there is room in memory at hand. Otherwise TAPE_EAGAIN, with nothing in
- * the trail, and tape_appender_write() does it. */
+ * the trail, and tape_appender_write() does it. To try again alone may be in vain: only write()
+ * makes files and room (once for 256 KiB or less) and looks after them (once a second). */
 TAPE_API int64_t tape_appender_try_write(tape_appender_t *appender, const void *data, size_t size);
 
 /* Bytes of the caller's or, read, of a mapped file. */

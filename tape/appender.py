@@ -108,8 +108,9 @@ class Appender(AppenderLane, Owner):
     def try_write(self, obj: Any) -> int | None:
         """Appends one message if that takes no waiting.
 
-        Never waits for a lock, for a file to be made or for the disk, and so may also give ``None``
-        where :meth:`write` would wait for nobody: at first in a cycle, for example.
+        Never waits for a lock, for a file to be made or for the disk. So it also gives ``None`` where
+        :meth:`write` has to ask the operating system: at first in a cycle, then once in 256 KiB or
+        less and once a second. Trying again alone may be in vain: :meth:`write` does it.
 
         Args:
             obj: what the codec can encode.

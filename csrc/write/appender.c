@@ -67,9 +67,10 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t le
     return m ? tape__put(w, m, *wants_page) : TAPE_OK;
 }
 
-/* The messages behind the first, into the same cycle, as many as there are or as go well. The write
- * position is set at the last, and wherever there is an index entry: from an earlier one a reader
- * walks on. */
+/* The messages behind the first, into the same cycle, as many as there are or as go well; what went
+ * wrong is this thread's last error, also when it was entering the cycle of the first one, or its
+ * index entry. The write position is set at the last, and wherever there is an index entry: from an
+ * earlier one a reader walks on. */
 static void write_more(tape_appender_t *a, tape__job_t *job)
 {
     tape__writer_t *w = a->writer;
@@ -184,16 +185,13 @@ int tape__appender_check(const tape_appender_t *a, const void *data, size_t size
     return size > w->body_max || frame + size > w->body_max ? too_big(w, size) : TAPE_OK;
 }
 
-/* The lane: the lock is free, the cycle goes on, and there is room at hand. TAPE_OK and the index,
- * or TAPE_EAGAIN: then nothing was written, and *locked tells whether the lock is held. */
-static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t *m, size_t size,
-                                int64_t *index, bool *locked)
+/* With the lock held, in the cycle to be written: there is room at hand. TAPE_OK and the index, or
+ * TAPE_EAGAIN: then nothing was written. */
+static TAPE__INLINE int write_at_hand(tape_appender_t *a, const tape__message_t *m, size_t size,
+                                      int64_t *index)
 {
     tape__writer_t *w = a->writer;
-    *locked = tape__write_lock_try(&w->lock);
-    if (!*locked) return TAPE_EAGAIN;
-    SYNC_POINT(lock_taken);
-    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE || !tape__roll_is_current(w) ||
+    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE ||
         !tape__put_is_at_hand(w, tape__put_behind(w, m->frame_size + m->size)))
         return TAPE_EAGAIN;
     *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
@@ -206,6 +204,20 @@ static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t 
     }
     tape__put_lead(w, position, false);
     tape__appender_count(a, *index, 1, size);
+    return TAPE_OK;
+}
+
+/* The lane: the lock is free, the cycle goes on, and there is room at hand. TAPE_OK and the index,
+ * or TAPE_EAGAIN: then nothing was written, and *locked tells whether the lock is held. */
+static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t *m, size_t size,
+                                      int64_t *index, bool *locked)
+{
+    tape__writer_t *w = a->writer;
+    *locked = tape__write_lock_try(&w->lock);
+    if (!*locked) return TAPE_EAGAIN;
+    SYNC_POINT(lock_taken);
+    if (!tape__roll_is_current(w) || write_at_hand(a, m, size, index) != TAPE_OK)
+        return TAPE_EAGAIN;
     SYNC_POINT(before_release);
     (void)tape__write_lock_release(&w->lock);
     return TAPE_OK;
@@ -268,23 +280,27 @@ static bool catch_up_at_hand(tape__writer_t *w)
     return false;
 }
 
+/* What the lane leaves and needs no waiting either: a clock of the caller's, messages of others. */
+static int try_with_lock(tape_appender_t *a, const tape__message_t *m, size_t size, int64_t *index)
+{
+    int rc = tape__roll_goes_on(a->writer);
+    if (rc != 1) return rc < 0 ? rc : TAPE_EAGAIN;
+    return catch_up_at_hand(a->writer) ? write_at_hand(a, m, size, index) : TAPE_EAGAIN;
+}
+
 int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t size)
 {
     int rc = tape__appender_check(a, data, size);
     if (rc != TAPE_OK) return rc;
     tape__message_t m;
-    int64_t index;
+    int64_t index = 0;
     bool locked;
     tape__appender_frame(a, data, size, &m);
     rc = write_quickly(a, &m, size, &index, &locked);
-    if (rc == TAPE_OK) return index;
-    if (!locked) return TAPE_EAGAIN;
-    tape__writer_t *w = a->writer;
-    const bool there = tape__roll_is_current(w) && catch_up_at_hand(w);
-    (void)tape__write_lock_release(&w->lock);
-    if (!there) return TAPE_EAGAIN;
-    rc = write_quickly(a, &m, size, &index, &locked);
-    if (rc == TAPE_OK) return index;
-    if (locked) (void)tape__write_lock_release(&w->lock);
-    return TAPE_EAGAIN;
+    if (rc == TAPE_EAGAIN && locked) {
+        rc = try_with_lock(a, &m, size, &index);
+        SYNC_POINT(before_release);
+        (void)tape__write_lock_release(&a->writer->lock);
+    }
+    return rc == TAPE_OK ? index : rc;
 }

@@ -45,7 +45,8 @@ int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *option
 int tape_appender_close(tape_appender_t *a)
 {
     if (!a) return TAPE_OK;
-    if (a->place.held) tape_appender_abandon(a);
+    if (a->place.held && tape_appender_abandon(a) == TAPE_EFORKED && a->place.staged)
+        tape__free(a->place.buffer); /* a copy of the parent's, who has the lock */
     tape__site_remove_child(a->writer->site, &a->child);
     tape__free(a);
     return TAPE_OK;

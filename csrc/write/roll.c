@@ -210,7 +210,16 @@ static int name_is_taken(const tape__writer_t *w, int64_t cycle)
                       "%s: there is something of this name, and it cannot be opened", path);
 }
 
-/* A new file with the message in it. What goes wrong after that is no failure of the message. */
+/* The file just made is not there any more, or was not ready: told to who has more to write. */
+static int made_and_gone(const tape__writer_t *w, int64_t cycle)
+{
+    return tape__fail(TAPE_ETAKEN, w->site->path, -1,
+                      "%s: cycle %" PRId64 " was made, and its file is not what was made by now",
+                      w->site->path, cycle);
+}
+
+/* A new file with the message in it. What goes wrong after that is no failure of the message, but
+ * told: there may be more to write. */
 static int enter_new(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)
 {
     tape__step_t ignored;
@@ -226,7 +235,8 @@ static int enter_new(tape__writer_t *w, int64_t cycle, const tape__message_t *m,
     *step = TAPE__STEP_WRITTEN;
     rc = open_cycle(w, cycle, &actions);
     if (rc == TAPE_OK && !actions) rc = tape__roll_find_the_end(w, &ignored);
-    if (rc == TAPE_OK && !actions) enter_cycle(w);
+    if (rc == TAPE_OK && actions) rc = made_and_gone(w, cycle);
+    if (rc == TAPE_OK) enter_cycle(w);
     else tape__writer_leave_cycle(w);
     return TAPE_OK;
 }
@@ -278,13 +288,25 @@ static int look_after_files(tape__writer_t *w)
 }
 
 /* The cycle that the clock shows. */
-static int clock_cycle(tape__writer_t *w, int64_t *cycle)
+static int clock_cycle(const tape__writer_t *w, int64_t *cycle)
 {
     int64_t now = tape__site_clock_ms(w->site);
     if (now < 0)
         return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
     *cycle = tape__roll_cycle_at_ms(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
     return TAPE_OK;
+}
+
+int tape__roll_goes_on(const tape__writer_t *w)
+{
+    const int64_t now = tape__now_coarse_ms();
+    int64_t cycle = 0;
+    if (!w->site->clock) return tape__roll_is_current(w);
+    if (!w->open || w->doubtful || now < w->looked_ms || now >= w->looked_ms + LOOK_EVERY_MS ||
+        PEEK64(listing, w->site->listing.mod_count) != w->listing_seen)
+        return 0;
+    int rc = clock_cycle(w, &cycle);
+    return rc == TAPE_OK ? cycle == w->store.cycle : rc;
 }
 
 static int go_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)

@@ -49,6 +49,10 @@ static inline bool tape__roll_is_current(const tape__writer_t *w)
            PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
 }
 
+/* The same by whichever clock the queue has, without a system call of ours: 1, 0 when one must look
+ * at files to know, or a code. */
+int tape__roll_goes_on(const tape__writer_t *w);
+
 /* TAPE_ECONFLICT unless the message may be number `sequence` of `cycle`. */
 int tape__roll_check_expected(const tape__writer_t *w, const tape__message_t *m, int64_t cycle,
                               int64_t sequence);

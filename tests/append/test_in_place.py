@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -235,6 +237,42 @@ def test_a_child_forked_in_the_block_leaves_the_message_to_its_parent(a: tape.Ap
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
         assert bytes(w.buffer) == b"abcd"
     assert is_usable(a, b"abcd")
+
+
+@pytest.mark.parametrize("how", ["falls out", "sys.exit", "keeps a slice", "closes all"])
+def test_a_child_forked_in_the_block_ends_as_any_process(tmp_path: Path, how: str) -> None:
+    """It comes to its end by itself, through all that Python does at exit; the parent goes on."""
+    program = f"""
+import os, sys, tape
+q = tape.open({str(tmp_path / "q")!r}, codec=tape.codecs.raw)
+a = q.appender()
+a.write(b"before")
+how, kept = {how!r}, []
+try:
+    with a.writing(4) as w:
+        w.buffer[:] = b"abcd"
+        pid = os.fork()
+        if pid == 0 and how == "sys.exit":
+            sys.exit(7)
+        if pid == 0 and how == "keeps a slice":
+            kept.append(w.buffer[1:])
+        if pid == 0 and how == "closes all":
+            for owner in (a, q):
+                try:
+                    owner.close()
+                except tape.StateError:
+                    pass
+        if pid:
+            status = os.waitpid(pid, 0)[1]
+except tape.Forked:
+    sys.exit(7)
+assert os.waitstatus_to_exitcode(status) == 7, status
+assert a.write(b"after") == w.index + 1
+print(list(q.tailer()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
+                          timeout=60)
+    assert (done.stdout, done.stderr) == ("[b'before', b'abcd', b'after']\n", "")
 
 
 def test_a_place_that_is_forgotten_or_used_twice(a: tape.Appender) -> None:

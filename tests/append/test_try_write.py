@@ -9,7 +9,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from tests.kit.clocks import SetClock
+from tests.kit.clocks import RaisingClock, SetClock
 from tests.kit.directories import digest
 
 
@@ -59,3 +59,34 @@ def test_it_passes_what_others_wrote(tmp_path: Path) -> None:
             x.write(b"0")
         written = [x.try_write(b"more") for _ in range(50) for x in (a, b)]
         assert None not in written and list(q.tailer())[4:] == [b"more"] * 100
+
+
+def test_a_clock_that_stands_is_asked_and_no_reason_to_wait(
+        q: tape.Queue, clock: SetClock) -> None:
+    """Once write() has made the cycle and its room, the clock decides alone."""
+    a = q.appender()
+    for n in range(2):
+        a.write(b"%d" % n)
+    assert [a.try_write(b"more") for _ in range(100)] == [
+        a.last_index - 99 + n for n in range(100)]  # type: ignore[operator]
+    clock.ms += 1000
+    assert a.try_write(b"of another cycle") is None
+    clock.ms -= 1000
+    assert a.try_write(b"of this one") == q.last_index
+
+
+def test_what_a_clock_raises_comes_out_as_of_write(tmp_path: Path) -> None:
+    """With its cause, and nothing is written."""
+    clock = RaisingClock(None)
+    with tape.open(tmp_path, codec=raw, clock=clock) as q:
+        a = q.appender()
+        last = [a.write(b"x") for _ in range(2)][-1]
+        clock.error = ZeroDivisionError("no time")
+        with pytest.raises(tape.ClockError) as caught:
+            a.try_write(b"y")
+        assert caught.value.__cause__ is clock.error and q.last_index == last
+        clock.error = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            a.write(b"y")
+        clock.error = None
+        assert a.try_write(b"z") == last + 1

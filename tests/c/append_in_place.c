@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "helpers.h"
 
@@ -142,6 +143,38 @@ static void shutdown_waits_for_it(void)
     }
 }
 
+/* What is reserved, and the lock, are the parent's: the child gives back its copies alone. */
+static void a_forked_child_touches_nothing(void)
+{
+    for (int staged = 0; staged < 2; staged++) {
+        int64_t ms = 1000;
+        tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
+        t_writer_t w = t_open_writer(t_directory(), &o);
+        void *buffer;
+        if (!staged) CHECK_OK(tape_appender_write(w.appender, "before", 6));
+        CHECK_OK(tape_appender_reserve(w.appender, 300, &buffer));
+        memcpy(buffer, pattern, 300);
+        pid_t child = fork();
+        if (child == 0) {
+            CHECK_EQ(tape_appender_publish(w.appender, 300), TAPE_EFORKED);
+            CHECK_EQ(tape_appender_publish(w.appender, 301), TAPE_EFORKED);
+            CHECK_EQ(tape_appender_abandon(w.appender), TAPE_EFORKED);
+            CHECK_EQ(tape_appender_reserve(w.appender, 1, &buffer), TAPE_EFORKED);
+            CHECK_EQ(tape_appender_write(w.appender, "x", 1), TAPE_EFORKED);
+            CHECK_EQ(tape_appender_try_write(w.appender, "x", 1), TAPE_EFORKED);
+            CHECK_OK(tape_appender_close(w.appender));
+            tape_queue_release(w.queue);
+            exit(7); /* and what runs at exit */
+        }
+        CHECK_EQ(t_wait(child), 7);
+        CHECK(memcmp(buffer, pattern, 300) == 0);
+        int64_t index = tape_appender_publish(w.appender, 300);
+        CHECK_EQ(tape_queue_last_index(w.queue), index);
+        CHECK_EQ(tape_appender_write(w.appender, "after", 5), index + 1);
+        t_close_writer(w);
+    }
+}
+
 int main(void)
 {
     int64_t ms = 1000;
@@ -156,5 +189,6 @@ int main(void)
     misuse(w.appender);
     t_close_writer(w);
     shutdown_waits_for_it();
+    a_forked_child_touches_nothing();
     return 0;
 }

@@ -3,12 +3,15 @@
  * and a failure in the middle tell how many were written. */
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/platform.h"
 #include "helpers.h"
 #include "queue_check.h"
+
+extern void (*tape__sync_point_hook)(const char *name);
 
 enum { ROOM = 2000, THREADS = 3, ROUNDS = 40 };
 
@@ -120,6 +123,38 @@ static void a_failure_in_the_middle_is_told(void)
     t_close_writer(w);
 }
 
+/* The file that was made for the first message is gone at once: the rest was not written, and the
+ * reason is of this call, not of an older one. */
+static const char *gone_in;
+static void remove_the_file(const char *name)
+{
+    char command[1200];
+    if (strcmp(name, "cycle_file_linked") != 0) return;
+    snprintf(command, sizeof command, "rm '%s'/*.cq4", gone_in);
+    CHECK_EQ(system(command), 0);
+}
+
+static void a_new_file_that_is_gone_is_told(void)
+{
+    int64_t ms = 1000;
+    tape_error_facts_t facts;
+    tape_queue_options_t o = t_options("TEST4_SECONDLY", &ms);
+    gone_in = t_directory();
+    t_writer_t w = t_open_writer(gone_in, &o);
+    size_t written;
+    fill(0, 10);
+    CHECK_EQ(tape_appender_write_many(w.appender, spans, 0, &written), TAPE_EINVAL);
+    tape__sync_point_hook = remove_the_file;
+    CHECK_OK(tape_appender_write_many(w.appender, spans, 10, &written));
+    tape__sync_point_hook = NULL;
+    CHECK_EQ(written, 1);
+    tape_error_last(&facts);
+    CHECK_EQ(facts.code, TAPE_ETAKEN);
+    CHECK_OK(tape_appender_write_many(w.appender, spans + 1, 9, &written));
+    CHECK_EQ(written, 9);
+    t_close_writer(w);
+}
+
 static void *write_batches(void *argument)
 {
     t_writer_t *w = argument;
@@ -158,6 +193,7 @@ int main(int argc, char **argv)
     batches_are_contiguous(TAPE_FRAMING_DOCUMENT);
     misuse_writes_nothing();
     a_failure_in_the_middle_is_told();
+    a_new_file_that_is_gone_is_told();
     threads_and_batches();
     return 0;
 }

@@ -196,6 +196,29 @@ def test_large_messages_pass_both_ways(both: Make) -> None:
     b.assert_same()
 
 
+@pytest.mark.parametrize("first", ["tape", "java"])
+def test_messages_made_in_place_and_cut_are_read_by_java(both: Make, first: str) -> None:
+    """writing() and truncate(): the frame keeps the prefix that was reserved (4, 5 or 7 bytes) with
+    any shorter length, and what was not used is passed over; Java writes on behind it."""
+    b = both("FAST_DAILY", first)
+    for reserved in (0, 1, 250, 254, 255, 300, 65533, 65534, 65535, 100_000):
+        for used in {n for n in (0, 1, 3, 249, 254, 255, 1000, 65534, 65535, reserved)
+                     if n <= reserved}:
+            message = bytes(n * 7 & 0xFF for n in range(used))
+            with b.appender.writing(reserved) as w:
+                assert w.buffer is not None
+                w.buffer[:] = b"\xEE" * reserved
+                w.buffer[:used] = message
+                w.truncate(used)
+            assert w.index is not None
+            b.written[w.index] = message
+        b.by_java(2, [used], seed=reserved)
+    b.by_tape(*(bytes(n) for n in (0, 1, 300)))
+    many = [b"a" * n for n in (0, 1, 254, 255, 65535, 3)]
+    b.written.update(zip(b.appender.write_many(many), many, strict=True))
+    b.assert_same()
+
+
 def test_each_enlarges_a_file_by_its_own_step(both: Make) -> None:
     """Java enlarges the file by 1 MiB, tape by its default, in turns."""
     b = both("FAST_DAILY", "java", java={"block_size": 1 << 20})
