@@ -108,9 +108,9 @@ class Appender(AppenderLane, Owner):
     def try_write(self, obj: Any) -> int | None:
         """Appends one message if that takes no waiting.
 
-        Never waits for a lock, for a file to be made or for the disk. So it also gives ``None`` where
-        :meth:`write` has to ask the operating system: at first in a cycle, then once in 256 KiB or
-        less and once a second. Trying again alone may be in vain: :meth:`write` does it.
+        Never waits for a lock, for a file to be made or for the disk. So it also gives ``None``
+        where :meth:`write` has to ask the operating system: at first in a cycle, then once in 256
+        KiB or less and once a second. Trying again alone may be in vain: :meth:`write` does it.
 
         Args:
             obj: what the codec can encode.
