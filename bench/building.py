@@ -25,8 +25,8 @@ def _run(command: list[str]) -> None:
 
 def c_program(name: str) -> str:
     """The path of ``floor`` or ``latency``, built with the library as CMake builds it."""
-    _run(["cmake", "-S", str(ROOT), "-B", str(BUILD), "-DTAPE_TESTING=OFF", "-DTAPE_BENCH=ON"])
-    _run(["cmake", "--build", str(BUILD), "-j2", "--target", f"bench_{name}"])
+    _run(["cmake", "-S", str(ROOT), "-B", str(BUILD), "-DTAPE_BENCH=ON"])
+    _run(["cmake", "--build", str(BUILD), "-j2", "--target", f"tape_bench_{name}"])
     return str(BUILD / "bench" / name)
 
 

@@ -278,6 +278,8 @@ typedef struct tape_queue_info {
     int32_t closed;
     int32_t reserved;
 } tape_queue_info_t;
+/* What is stored, and what this handle has met and done. TAPE_OK, also when the queue was closed;
+ * TAPE_EINVAL, TAPE_EFORKED. */
 TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
 
 /* ---- appender ------------------------------------------------------------------------------- */
@@ -357,7 +359,7 @@ typedef struct tape_appender_info {
     int64_t messages;   /* that it wrote */
     int64_t bytes;      /* of these messages, without headers and frames */
 } tape_appender_info_t;
-/* TAPE_OK, also when the queue was closed; TAPE_EINVAL. */
+/* What this appender has written. TAPE_OK, also when the queue was closed; TAPE_EINVAL. */
 TAPE_API int tape_appender_info(tape_appender_t *appender, tape_appender_info_t *out);
 
 /* ---- tailer --------------------------------------------------------------------------------- */
@@ -545,9 +547,9 @@ TAPE_API int tape_tailer_set_poll_interval(tape_tailer_t *tailer, int64_t interv
  * made with the first tailer that is added, and ends when the last queue is closed. */
 typedef struct tape_waiter tape_waiter_t;
 
-/* TAPE_OK, TAPE_ENOMEM, TAPE_EIO (no descriptor is left). */
+/* Makes a waiter. TAPE_OK, TAPE_ENOMEM, TAPE_EIO (no descriptor is left). */
 TAPE_API int tape_waiter_open(tape_waiter_t **out);
-/* Any time; tailers that were added are then waited for by nobody. TAPE_OK. */
+/* Closes a waiter, at any time; tailers that were added are then waited for by nobody. TAPE_OK. */
 TAPE_API int tape_waiter_close(tape_waiter_t *waiter);
 /* The descriptor: readable while tape_waiter_take() has something to give. */
 TAPE_API int tape_waiter_fd(tape_waiter_t *waiter);

@@ -61,15 +61,17 @@ typedef struct tape_fressian_writer {
  * is written and tape_fressian_finish() tells how much is needed. */
 TAPE_API void tape_fressian_write_to(tape_fressian_writer_t *w, void *buffer, size_t capacity);
 
+/* Writes a nil, a boolean, an integer. */
 TAPE_API int tape_fressian_put_nil(tape_fressian_writer_t *w);
 TAPE_API int tape_fressian_put_bool(tape_fressian_writer_t *w, int truth);
 TAPE_API int tape_fressian_put_int(tape_fressian_writer_t *w, int64_t value);
-/* -0.0 is written as 0.0 and every NaN as the one of Java, as data.fressian does. */
+/* Writes a double: -0.0 as 0.0 and every NaN as the one of Java, as data.fressian does. */
 TAPE_API int tape_fressian_put_double(tape_fressian_writer_t *w, double value);
-/* `size` bytes of UTF-8, which may contain NUL. TAPE_EINVAL when they are no UTF-8. */
+/* Writes a text, `size` bytes of UTF-8, which may contain NUL (TAPE_EINVAL when they are no UTF-8),
+ * or bytes. */
 TAPE_API int tape_fressian_put_string(tape_fressian_writer_t *w, const char *text, size_t size);
 TAPE_API int tape_fressian_put_bytes(tape_fressian_writer_t *w, const void *bytes, size_t size);
-/* :namespace/name, or :name when `ns` is NULL. */
+/* Writes a keyword: :namespace/name, or :name when `ns` is NULL. */
 TAPE_API int tape_fressian_put_keyword(tape_fressian_writer_t *w, const char *ns, const char *name);
 
 /* A list of `count` values, which follow; it ends with the last of them. With TAPE_FRESSIAN_OPEN it

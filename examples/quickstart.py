@@ -1,4 +1,4 @@
-"""The README's example. `examples/quickstart.c` is its twin in C: they share the queue."""
+"""The README's example. `examples/c/quickstart.c` is its twin in C: they share the queue."""
 
 import tape
 

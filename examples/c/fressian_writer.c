@@ -6,19 +6,10 @@
  *     (doseq [event (tape/tailer "events")] (prn event))                ; Clojure
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "tape.h"
+#include "failed.h"
 #include "tape_fressian.h"
-
-static int failed(int64_t code)
-{
-    char trail[1024];
-    tape_error_trail(trail, sizeof trail);
-    fprintf(stderr, "%s\n%s\nhint: %s\n", tape_code_name((int)code), trail, tape_hint((int)code));
-    return 1;
-}
 
 /* {:order/id number, :price price, :tags ["c" "new"], :note "..."}; the size, or a code below 0 */
 static int64_t encode(int64_t number, double price, const char *note, void *buffer, size_t room)

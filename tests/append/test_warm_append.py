@@ -23,9 +23,9 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def appends(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = tmp_path_factory.mktemp("build")
-    configure = ["cmake", "-S", str(ROOT), "-B", str(build), "-DTAPE_TESTING=OFF"]
+    configure = ["cmake", "-S", str(ROOT), "-B", str(build), "-DTAPE_BENCH=ON"]
     subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
-    target = ["cmake", "--build", str(build), "--target", "bench_appends"]
+    target = ["cmake", "--build", str(build), "--target", "tape_bench_appends"]
     subprocess.run(target, check=True, stdout=subprocess.DEVNULL)
     return build / "bench" / "appends"
 

@@ -1,4 +1,5 @@
-# The shared library exports what csrc/tape.symbols lists, and that is what the headers declare.
+# The shared library exports what csrc/tape.symbols lists, under the version TAPE_0, and that is
+# what the headers declare.
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE out RESULT_VARIABLE code)
 if(NOT code EQUAL 0)
   message(FATAL_ERROR "nm failed on ${LIBRARY}")
@@ -7,7 +8,10 @@ string(REGEX MATCHALL "[^\n ]+ [A-Z] [^\n]+" lines "${out}")
 set(exported)
 foreach(line ${lines})
   string(REGEX REPLACE "^[^ ]+ [A-Z] " "" symbol "${line}")
-  list(APPEND exported ${symbol})
+  if(NOT symbol STREQUAL "TAPE_0") # the version itself
+    string(REPLACE "@@TAPE_0" "" symbol "${symbol}")
+    list(APPEND exported ${symbol})
+  endif()
 endforeach()
 file(STRINGS ${EXPECTED} listed)
 file(READ ${HEADER} header)

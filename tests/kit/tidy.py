@@ -18,7 +18,7 @@ FUNCTION = 75  # lines: a screen and a half
 FILE = 550
 
 #: Folders that hold the project's own sources.
-FOLDERS = ["csrc", "tape", "tests", "bench", "examples"]
+FOLDERS = ["csrc", "tape", "tests", "bench", "examples", "tools", "cmake"]
 SKIPPED = {"__pycache__", "target", "golden", ".venv"}
 GENERATED = {"_native.c", "_native.pyi"}
 TELLING = {"test_tidy.py", "planted.py"}  # they name what is not used

@@ -1,0 +1,1 @@
+"""What is made out of the sources: man pages, the reference of the C API. Standard library only."""
