@@ -31,6 +31,8 @@ BESIDE = """
 const void *tape_fast_table(void);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
+extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
+extern "Python" int tape_python_progress(void *user, const char *file, int64_t done, int64_t total);
 """
 SOURCE = """
 #include "tape.h"
@@ -82,7 +84,7 @@ def stub(declarations: str) -> str:
     lines = [f"    {name}: Final[int]" for name in
              re.findall(r"(?m)^#define (\w+)", declarations)
              + re.findall(r"\b(TAPE_E\w+) = ", declarations)]
-    lines += ["    tape_python_clock: Any", "    tape_python_interrupted: Any"]
+    lines += [f"    {name}: Any" for name in re.findall(r"\b(tape_python_\w+)\(", BESIDE)]
     functions = re.sub(r"(?ms)^typedef .*?\n(?=\n|typedef|[a-z#])|^extern .*$", "", declarations)
     pattern = r"(?m)^([\w \*]+?)(tape_\w+)\(([^)]*)\);"
     for result, name, parameters in re.findall(pattern, functions):

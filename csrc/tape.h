@@ -574,6 +574,55 @@ TAPE_API int tape_waiter_wait(tape_waiter_t *waiter, int64_t timeout_ns);
  * more: then it is readable no longer, until something comes. A descriptor or a code. */
 TAPE_API int tape_tailer_fd(tape_tailer_t *tailer);
 
+/* ---- checking ------------------------------------------------------------------------------- */
+
+/* How much a finding matters. */
+#define TAPE_NOTE 1       /* told; nothing need be done */
+#define TAPE_UNFINISHED 2 /* a writer died, or never came back: the next one puts it right */
+#define TAPE_DAMAGE 3     /* bytes that no writer of this format makes, or that Java trips over */
+
+typedef struct tape_finding {
+    int32_t level;
+    int32_t reserved;
+    const char *kind;    /* a word for programs, like "index-entry"; docs/repair.md lists them */
+    const char *file;    /* path */
+    int64_t offset;      /* of the byte it is about; -1: the file as a whole */
+    int64_t index;       /* of the message it is about; -1: none */
+    const char *text;    /* one sentence */
+    const char *remedy;  /* one sentence */
+} tape_finding_t;
+
+/* Takes a finding, whose strings live until it returns. Not 0 ends the check. */
+typedef int (*tape_finding_fn)(void *user, const tape_finding_t *finding);
+/* Told now and then how many bytes of the queue's files were looked at. Not 0 ends the work. */
+typedef int (*tape_progress_fn)(void *user, const char *file, int64_t done, int64_t total);
+
+typedef struct tape_check_options {
+    uint32_t struct_size;
+    uint32_t flags;
+    tape_finding_fn finding;   /* NULL: only counted */
+    void *finding_user;
+    tape_progress_fn progress; /* NULL: nobody is told */
+    void *progress_user;
+} tape_check_options_t;
+
+typedef struct tape_check_report {
+    int64_t files;         /* cycle files, and the table store */
+    int64_t messages;      /* that were met */
+    int64_t damage;        /* findings, by level */
+    int64_t unfinished;
+    int64_t notes;
+} tape_check_report_t;
+
+/* Checks the queue at `path` by reading its files, never by mapping them: the table store, each
+ * cycle file from its header to its end with its index, and what they say of each other. No byte is
+ * written, writers may be at work (what they are in the middle of is told as a note), and memory is
+ * bounded whatever the files hold. The bytes of messages have no checksum and are not looked into.
+ * TAPE_OK when it was checked, whatever was found; 1 when a callback ended it; TAPE_ENOTFOUND,
+ * TAPE_EUNSUPPORTED, TAPE_EINVAL, TAPE_ENOMEM, TAPE_EIO, TAPE_EACCES. `report` may be NULL. */
+TAPE_API int tape_verify(const char *path, const tape_check_options_t *options,
+                         tape_check_report_t *report);
+
 /* [cdef end] */
 
 #ifdef __cplusplus

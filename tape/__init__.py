@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ._protocols import Clock
     from .aio import merge
+    from .checking import Finding, Report, verify
     from .codecs import Codec
     from .deletion import delete
     from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
@@ -38,14 +39,16 @@ if TYPE_CHECKING:
 
 __version__ = _text(_lib.tape_version())
 
-__all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Keep", "Lag",
-           "Location", "MetadataEntry", "Queue", "QueueInfo", "QueueStats", "RollCycle", "Tailer",
-           "TailerInfo", "TailerStats", "Verdict", "codecs", "delete", "merge", "open", "replay",
+__all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Finding",
+           "Keep", "Lag", "Location", "MetadataEntry", "Queue", "QueueInfo", "QueueStats",
+           "Report", "RollCycle", "Tailer", "TailerInfo", "TailerStats", "Verdict", "codecs",
+           "delete", "merge", "open", "replay", "verify",
            *_errors]
 
 # What is not needed for reading and writing is imported when it is asked for.
 _LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge": "aio",
           "replay": "replaying",
+          **dict.fromkeys(("Finding", "Report", "verify"), "checking"),
           **dict.fromkeys(("ALL", "Keep", "Verdict"), "retention"),
           **dict.fromkeys(("QueueStats", "TailerStats"), "stats"),
           **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",

@@ -27,6 +27,9 @@ class _Lib:
     TAPE_WAIT_TIMED_OUT: Final[int]
     TAPE_WAIT_READY: Final[int]
     TAPE_WAIT_INTERRUPTED: Final[int]
+    TAPE_NOTE: Final[int]
+    TAPE_UNFINISHED: Final[int]
+    TAPE_DAMAGE: Final[int]
     TAPE_EINVAL: Final[int]
     TAPE_ENOMEM: Final[int]
     TAPE_EIO: Final[int]
@@ -57,6 +60,8 @@ class _Lib:
     TAPE_END_OF_CYCLE: Final[int]
     tape_python_clock: Any
     tape_python_interrupted: Any
+    tape_python_finding: Any
+    tape_python_progress: Any
     def tape_strerror(self, code: int) -> Any: ...
     def tape_hint(self, code: int) -> Any: ...
     def tape_code_name(self, code: int) -> Any: ...
@@ -121,6 +126,7 @@ class _Lib:
     def tape_waiter_take(self, waiter: Any, tokens: Any, count: int) -> int: ...
     def tape_waiter_wait(self, waiter: Any, timeout_ns: int) -> int: ...
     def tape_tailer_fd(self, tailer: Any) -> int: ...
+    def tape_verify(self, path: Any, options: Any, report: Any) -> int: ...
     def tape_fast_table(self) -> Any: ...
 
 lib: _Lib

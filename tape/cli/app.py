@@ -25,6 +25,7 @@ COMMANDS = {
     "lag": "how far each named tailer is behind",
     "gc": "remove old cycle files, each with its reason",
     "park": "let a tailer that is gone hold no files",
+    "verify": "check the files of a queue, and say what is wrong",
     "dump": "annotated bytes of .cq4 and .cq4t files",
     "completion": "a script that completes commands in your shell",
 }

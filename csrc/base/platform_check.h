@@ -1,0 +1,12 @@
+/* platform_check.h - what checking asks of the system beside platform.h: where a file has bytes.
+ */
+#ifndef TAPE_PLATFORM_CHECK_H
+#define TAPE_PLATFORM_CHECK_H
+
+#include <stdint.h>
+
+/* The next stretch at or behind `from` that is no hole: [*begin, *end). 1, or 0 when only a hole is
+ * left. Where the file system does not know, the whole rest of the file is one stretch. */
+int tape__file_next_data(int fd, uint64_t from, uint64_t size, uint64_t *begin, uint64_t *end);
+
+#endif

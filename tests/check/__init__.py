@@ -1,0 +1,1 @@
+"""Checking and mending queues: tape verify, tape repair."""
