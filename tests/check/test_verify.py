@@ -173,15 +173,15 @@ def test_a_page_of_zeros_and_a_cut_file_are_found(queue: Path) -> None:
 
 
 def test_a_missing_end_of_data_and_a_dead_reservation_are_unfinished(queue: Path) -> None:
-    """The next writer puts both right, so they are no damage."""
-    append_at(queue, SECOND + 3000, 1)
-    file = sorted(queue.glob("*.cq4"))[2]
-    end = CycleFile(file).scan().end
-    for word in (0, 0x80000010):
-        poke(file, end, struct.pack("<II", word, 0))
-        assert kinds(queue) == [] and kinds(queue, "unfinished")
+    """What a death leaves in the newest cycle the next writer puts right."""
+    older, _, newest = sorted(queue.glob("*.cq4"))
+    end = CycleFile(newest).scan().end
+    poke(newest, end, struct.pack("<I", 0x80000010))
+    assert kinds(queue) == [] and kinds(queue, "unfinished") == ["unfinished"]
     append_at(queue, SECOND + 4000, 1)
     assert tape.verify(queue).ok
+    poke(older, CycleFile(older).scan().end, bytes(8))
+    assert kinds(queue) == [] and kinds(queue, "unfinished") == ["end-of-data"]
 
 
 def test_a_write_position_that_is_behind_is_unfinished_and_a_wrong_one_damage(queue: Path) -> None:
