@@ -62,102 +62,115 @@ def write_one_to_each(paths: list[str]) -> None:
 
 # ---- late by how much ----
 
-def stamps(send: Callable[[bytes], Any], n: int, pause: float) -> None:
-    for _ in range(n):
-        time.sleep(pause)
-        send(struct.pack("q", time.monotonic_ns()))
+ROUND = 100  # messages of one subject, before it is the next one's turn
+POLLED = 10  # so many of the subject that polls: it takes 50 ms for each
 
 
-def tape_writer(path: str, n: int, pause: float) -> None:
-    with tape.open(path, codec=CODEC) as q:
-        stamps(q.appender().write, n, pause)
-
-
-def pipe_writer(connection: Any, n: int, pause: float) -> None:
-    stamps(connection.send_bytes, n, pause)
-
-
-def socket_writer(path: str, n: int, pause: float) -> None:
-    with socket.socket(socket.AF_UNIX) as s:
-        s.connect(path)
-        stamps(s.sendall, n, pause)
-
-
-def told(name: str, late: list[int]) -> float:
-    late = sorted(late[len(late) // 10:])
-    p50, p99, p999 = (late[int(len(late) * p)] / 1e3 for p in (0.5, 0.99, 0.999))
-    print(f"{name:28} p50 {p50:9.1f}  p99 {p99:9.1f}  p99.9 {p999:9.1f} us", flush=True)
-    return p50
+def send_in_rounds(path: str, names: list[str], pipe: Any, rounds: int, pause: float) -> None:
+    """The other process: the time in each message, with pauses so that the reader sleeps."""
+    with tape.open(f"{path}/q", codec=CODEC) as q, tape.open(f"{path}/a", codec=CODEC) as a, \
+            socket.socket(socket.AF_UNIX) as plain, socket.socket(socket.AF_UNIX) as served:
+        plain.connect(f"{path}/plain")
+        served.connect(f"{path}/served")
+        sends = {"get": q.appender().write, "stream": a.appender().write, "pipe": pipe.send_bytes,
+                 "socket": plain.sendall, "asyncio socket": served.sendall}
+        sends["polling"] = sends["get"]
+        for _ in range(rounds):
+            for name in names:
+                polled = name == "polling"
+                for _ in range(POLLED if polled else ROUND):
+                    time.sleep(0.061 if polled else pause)
+                    sends[name](struct.pack("q", time.monotonic_ns()))
+                if polled:
+                    time.sleep(0.1)  # the reader sleeps once more
 
 
 def age(stamp: bytes) -> int:
     return time.monotonic_ns() - int(struct.unpack("q", stamp)[0])
 
 
-def latency(n: int, pause: float) -> None:
+def read_by_polling(tailer: tape.Tailer) -> int:
+    while (stamp := tailer.read()) is None:
+        time.sleep(0.05)
+    return age(stamp)
+
+
+class Subjects:
+    """Who reads, by name: each has its function, or its coroutine."""
+
+    TITLES = {"get": "tape, t.get()", "stream": "tape, asyncio, t.stream()",
+              "polling": "tape, polling every 50 ms", "pipe": "multiprocessing.Pipe",
+              "socket": "Unix socket, recv()", "asyncio socket": "Unix socket, asyncio"}
+
+    def __init__(self, folder: str, receive: Callable[[], bytes]) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.queue = tape.open(f"{folder}/q", codec=CODEC)
+        self.tailer = self.queue.tailer()
+        self.other = tape.open(f"{folder}/a", codec=CODEC)
+        self.stream = self.other.tailer().stream()
+        self.receive = receive
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(f"{folder}/plain")
+        self.listener.listen()
+        self.came: asyncio.Future[asyncio.StreamReader] = self.loop.create_future()
+
+        async def serve() -> None:
+            await asyncio.start_unix_server(lambda r, _w: self.came.set_result(r),
+                                            f"{folder}/served")
+        self.loop.run_until_complete(serve())
+
+    def connected(self) -> None:
+        self.plain, _ = self.listener.accept()
+        self.served = self.loop.run_until_complete(self.came)
+
+    async def streamed(self, n: int) -> list[int]:
+        ages: list[int] = []
+        async for stamp in self.stream:
+            ages.append(age(stamp))
+            if len(ages) == n:
+                break
+        return ages
+
+    async def from_socket(self, n: int) -> list[int]:
+        return [age(await self.served.readexactly(8)) for _ in range(n)]
+
+    def round(self, name: str) -> list[int]:
+        n = POLLED if name == "polling" else ROUND
+        if name == "get":
+            return [age(self.tailer.get()) for _ in range(n)]
+        if name == "polling":
+            return [read_by_polling(self.tailer) for _ in range(n)]
+        if name == "pipe":
+            return [age(self.receive()) for _ in range(n)]
+        if name == "socket":
+            return [age(self.plain.recv(8)) for _ in range(n)]
+        work = self.streamed(n) if name == "stream" else self.from_socket(n)
+        return self.loop.run_until_complete(work)
+
+
+def latency(rounds: int, pause: float) -> None:
+    """All readers sleep and are woken by one writer, round by round in turn."""
     context = multiprocessing.get_context("spawn")
-    p50 = {}
+    names = list(Subjects.TITLES)
+    ages: dict[str, list[int]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
-        def begin(target: Any, *arguments: Any, count: int = n, gap: float = pause) -> Any:
-            child = context.Process(target=target, args=(*arguments, count, gap))
-            child.start()
-            return child
-
-        with tape.open(f"{folder}/q", codec=CODEC) as q:
-            tailer = q.tailer()
-            child = begin(tape_writer, q.path)
-            p50["python"] = told("Python, t.get()", [age(tailer.get()) for _ in range(n)])
-            child.join()
-
-            async def stream() -> list[int]:
-                s, ages = q.tailer(start="end").stream(), []
-                child = begin(tape_writer, q.path)
-                async for stamp in s:
-                    ages.append(age(stamp))
-                    if len(ages) == n:
-                        break
-                child.join()
-                return ages
-            p50["asyncio"] = told("asyncio, t.stream()", asyncio.run(stream()))
-            few = max(n // 20, 50)
-            child = begin(tape_writer, q.path, count=few, gap=0.01)
-            tailer, ages = q.tailer(start="end"), []
-            while len(ages) < few:
-                if (stamp := tailer.read()) is None:
-                    time.sleep(0.05)
-                else:
-                    ages.append(age(stamp))
-            told("polling every 50 ms", ages)
-            child.join()
         ours, theirs = context.Pipe(False)
-        child = begin(pipe_writer, theirs)
-        told("multiprocessing.Pipe", [age(ours.recv_bytes()) for _ in range(n)])
+        subjects = Subjects(folder, ours.recv_bytes)
+        child = context.Process(target=send_in_rounds, args=(folder, names, theirs, rounds, pause))
+        child.start()
+        subjects.connected()
+        for _ in range(rounds):
+            for name in names:
+                ages[name] += subjects.round(name)[1:]  # for the first one it came from elsewhere
         child.join()
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(f"{folder}/socket")
-            listener.listen()
-            child = begin(socket_writer, f"{folder}/socket")
-            connection, _ = listener.accept()
-            p50["socket"] = told("Unix socket, recv()", [age(connection.recv(8)) for _ in range(n)])
-            child.join()
-
-        async def by_socket() -> list[int]:
-            ages: list[int] = []
-            done = asyncio.Event()
-
-            async def serve(reader: asyncio.StreamReader, _writer: Any) -> None:
-                for _ in range(n):
-                    ages.append(age(await reader.readexactly(8)))
-                done.set()
-            server = await asyncio.start_unix_server(serve, f"{folder}/other")
-            child = begin(socket_writer, f"{folder}/other")
-            await done.wait()
-            server.close()
-            child.join()
-            return ages
-        p50["asyncio socket"] = told("asyncio, Unix socket", asyncio.run(by_socket()))
-    print(f"Python / socket: {p50['python'] / p50['socket']:.2f}, asyncio / asyncio's socket: "
-          f"{p50['asyncio'] / p50['asyncio socket']:.2f}, at p50")
+    for name in names:
+        late = sorted(ages[name])
+        p50, p99, p999 = (late[int(len(late) * p)] / 1e3 for p in (0.5, 0.99, 0.999))
+        print(f"{Subjects.TITLES[name]:28} p50 {p50:9.1f}  p99 {p99:9.1f}  p99.9 {p999:9.1f} us  "
+              f"({len(late)})", flush=True)
+    for ours_, theirs_ in (("get", "socket"), ("stream", "asyncio socket")):
+        ratio = statistics.median(ages[ours_]) / statistics.median(ages[theirs_])
+        print(f"{Subjects.TITLES[ours_]} / {Subjects.TITLES[theirs_]}: {ratio:.2f} at p50")
 
 
 # ---- by message ----
@@ -207,6 +220,6 @@ def throughput(n: int, rounds: int) -> None:
 
 if __name__ == "__main__":
     throughput(2000 if QUICK else 20000, 3 if QUICK else 7)
-    latency(200 if QUICK else 2000, 0.001)
+    latency(2 if QUICK else 20, 0.001)
     idle("tape", 2 if QUICK else 30)
     idle("foreign", 2 if QUICK else 30)

@@ -21,7 +21,7 @@ from .errors import DecodeError, Empty, Error, Gap, InvalidArgument, QueueClosed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-    from typing import Any
+    from typing import Any, NoReturn
 
     from .codecs import Codec
 
@@ -112,10 +112,7 @@ class Cursor(Turn):
                 self._outs[:] = (out,)
                 out = None
                 if timeout == 0 or not self._pause(deadline):
-                    if default is NOTHING:
-                        raise Empty(f"nothing came to {self.path} within {timeout} s",
-                                    hint="try again, or read() for a default")
-                    return default
+                    return self._none_came(timeout) if default is NOTHING else default
             if self.auto_commit:
                 check(lib.tape_tailer_commit(self._handle))
             out.index = -1
@@ -124,6 +121,10 @@ class Cursor(Turn):
         except BaseException as error:
             self._give_up(out, value is not NOTHING, error)
             raise
+
+    def _none_came(self, timeout: float | None) -> NoReturn:
+        raise Empty(f"nothing came to {self.path} within {timeout} s",
+                    hint="try again, or read() for a default")
 
     def one(self, begun: list[Any] | None = None) -> Any:
         """One step of a loop that a lane makes; ``NOTHING`` ends it."""

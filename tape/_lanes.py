@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import sys
 
+from ._arguments import main_thread_id
 from ._ffi import ffi, lib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["BEHIND", "KEPT", "NOTHING", "AppenderLane", "CursorLane", "TailerLane", "adopt",
-           "fressian", "have_lanes"]
+__all__ = ["BEHIND", "KEPT", "NOTHING", "AppenderLane", "CursorLane", "StreamLane", "TailerLane",
+           "WaiterLane", "adopt", "fressian", "have_lanes"]
 
 NOTHING: Any = object()  # there is no message now; any value may be one
 BEHIND: dict[Any, Any] = {}  # by lane: the method that is written in Python
@@ -58,6 +59,26 @@ class AppenderLane:
         """From now on a lane may be used."""
 
 
+class StreamLane:
+    """The place of a stream's cursor, and how many messages it gave since others could run."""
+
+    __slots__ = ("_cursor", "_given")
+
+
+class WaiterLane:
+    """The places of a waiter's handle and of those who sleep."""
+
+    __slots__ = ("_handle", "_sleepers")
+
+    def _wake(self) -> None:
+        """Tells those who sleep and may have something."""
+        self._wake_slowly()
+
+    def _wake_slowly(self) -> None:
+        """In Python."""
+        raise NotImplementedError
+
+
 def adopt(cls: type) -> None:
     """Puts the lanes before the hot methods of a class."""
 
@@ -76,8 +97,9 @@ def _load() -> Any:
         return None
     try:
         from . import _fast
-        _fast.setup(_address(lib.tape_fast_table()), _address, NOTHING, KEPT)
-    except ImportError:  # not built, or by another build than tape._native
+        _fast.setup(_address(lib.tape_fast_table()), _address, NOTHING, KEPT,
+                    main_thread_id)
+    except (ImportError, TypeError):  # not built, or by another build than tape._native
         return None
     return _fast
 
@@ -89,6 +111,8 @@ if have_lanes:
     CursorLane = _fast.CursorLane      # type: ignore[misc]
     TailerLane = _fast.TailerLane      # type: ignore[misc]
     AppenderLane = _fast.AppenderLane  # type: ignore[misc]
+    StreamLane = _fast.StreamLane      # type: ignore[misc]
+    WaiterLane = _fast.WaiterLane      # type: ignore[misc]
 
     def adopt(cls: type) -> None:
         """Puts the lanes before the hot methods of a class."""

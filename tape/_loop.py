@@ -8,6 +8,7 @@ import sys
 from weakref import WeakKeyDictionary
 
 from ._ffi import check, ffi, lib
+from ._lanes import WaiterLane
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from ._cursor import Cursor
 
-__all__ = ["in_thread", "in_trio", "let_others_run", "wait_for"]
+__all__ = ["forget", "in_thread", "in_trio", "let_others_run", "sleeper_of", "wait_for"]
 
 TAKEN_AT_ONCE = 256
 
@@ -33,42 +34,50 @@ def in_trio() -> bool:
     return True
 
 
-class LoopWaiter:
+class LoopWaiter(WaiterLane):
     """All tailers of one loop that wait: a waiter of C, whose descriptor the loop watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         place = ffi.new("tape_waiter_t **")
         check(lib.tape_waiter_open(place))
         self._handle = ffi.gc(place[0], lib.tape_waiter_close)
-        self._tokens = ffi.new("uint64_t[]", TAKEN_AT_ONCE)
         self._sleepers: dict[int, list[asyncio.Future[None]]] = {}  # by tailer
         self.pid = os.getpid()
         self._descriptor = check(lib.tape_waiter_fd(self._handle))
         loop.add_reader(self._descriptor, self._wake)
 
-    def _wake(self) -> None:
+    def _wake_slowly(self) -> None:
+        tokens = ffi.new("uint64_t[]", TAKEN_AT_ONCE)
         while True:
-            got = check(lib.tape_waiter_take(self._handle, self._tokens, TAKEN_AT_ONCE))
-            for number in self._tokens[0:got]:
+            got = check(lib.tape_waiter_take(self._handle, tokens, TAKEN_AT_ONCE))
+            for number in tokens[0:got]:
                 for sleeper in self._sleepers.pop(number, ()):
                     if not sleeper.done():
                         sleeper.set_result(None)
             if got < TAKEN_AT_ONCE:
                 return
 
-    async def wait(self, cursor: Cursor, loop: asyncio.AbstractEventLoop) -> None:
-        """Until the tailer may have something, or was closed, or another call used it."""
+    def _refused(self, code: int) -> None:
+        check(code)
+
+    def sleeper(self, cursor: Cursor,
+                loop: asyncio.AbstractEventLoop) -> asyncio.Future[None] | None:
+        """Done when the tailer may have something, or was closed, or another call used it.
+        ``None``: at once."""
         number = id(cursor)
         if cursor.call(_add_with, self._handle, number) == lib.TAPE_WAIT_READY:
-            return
+            return None
         sleeper = loop.create_future()
-        sleepers = self._sleepers.setdefault(number, [])
-        sleepers.append(sleeper)
-        try:
-            await sleeper
-        finally:
+        self._sleepers.setdefault(number, []).append(sleeper)
+        return sleeper
+
+    def woken(self, cursor: Cursor, sleeper: asyncio.Future[None]) -> None:
+        """It needs to be told no more."""
+        number = id(cursor)
+        sleepers = self._sleepers.get(number)
+        if sleepers is not None and sleeper in sleepers:
             sleepers.remove(sleeper)
-            if not sleepers and self._sleepers.get(number) is sleepers:
+            if not sleepers:
                 del self._sleepers[number]
 
     def forget(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,8 +107,26 @@ async def wait_for(cursor: Cursor) -> None:
     if in_trio():
         await sys.modules["trio"].lowlevel.wait_readable(cursor.call(lib.tape_tailer_fd))
     else:
-        loop = asyncio.get_running_loop()
-        await _waiter_of(loop).wait(cursor, loop)
+        sleeper = sleeper_of(cursor)
+        try:
+            if sleeper is not None:
+                await sleeper
+        finally:
+            forget(cursor, sleeper)
+
+
+def sleeper_of(cursor: Cursor) -> asyncio.Future[None] | None:
+    """A future of the running loop: done when the tailer may have something. ``None``: it may at
+    once. Who awaits it no longer says so by :func:`forget`."""
+    loop = asyncio.get_running_loop()
+    return _waiter_of(loop).sleeper(cursor, loop)
+
+
+def forget(cursor: Cursor, sleeper: asyncio.Future[None] | None) -> None:
+    """Nobody awaits it any more."""
+    waiter = None if sleeper is None else _WAITERS.get(sleeper.get_loop())
+    if sleeper is not None and waiter is not None:
+        waiter.woken(cursor, sleeper)
 
 
 async def let_others_run() -> None:

@@ -1,26 +1,33 @@
-"""Sink: what asyncio writes, in the order of the puts, by a thread."""
+"""Sink: what asyncio writes, in the order of the puts: at once where that takes no waiting, else by
+a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 
 from ._ffi import ffi, lib
+from ._loop import let_others_run
 from .errors import EncodeError, InvalidArgument, StateError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any
+    from typing import Any, NoReturn
 
     from .appender import Appender
 
 __all__ = ["Sink"]
 
-AT_ONCE = 256  # so many messages are written before their indexes are told
+AT_ONCE = 256  # so many messages are written before their indexes are told, or others may run
+SLOW = 0.005   # seconds: a write in the loop that took so long was held up by the disk, or
+CALM = 20      # the machine is busy; for so many times as long the thread writes
 
 _write = lib.tape_appender_write
+_now = time.monotonic
+_running_loop = asyncio.get_running_loop
 
 
 class _Put:
@@ -33,14 +40,24 @@ class _Put:
         self.index = -1
         self.error: BaseException | None = None
 
+    def tell(self, error: BaseException) -> bool:
+        """Raises it where the put is awaited; false when nobody does."""
+        future = self.future
+        if future is None or future.done():
+            return False
+        future.set_exception(error)
+        return True
+
 
 class Sink:
     """Writes from asyncio; made by :meth:`tape.Appender.sink`.
 
-    ``await put(message)`` gives the index or raises. Messages are encoded at once, and written by a
-    thread in the order of the puts, so that nothing holds up the loop: neither a lock that another
-    process holds nor a slow disk. At most ``maxsize`` messages are on their way: more, and a put
-    waits. A put that is cancelled has written nothing, or its index stands in ``unclaimed``.
+    ``await put(message)`` gives the index or raises. Messages are encoded at once, and written in
+    the order of the puts: at once if that takes neither waiting nor a call of the operating system
+    (:meth:`tape.Appender.try_write`), else by a thread, so that nothing holds up the loop, neither
+    a lock that another process holds nor a slow disk. At most ``maxsize`` messages are on their
+    way: more, and a put waits. A put that is cancelled has written nothing, or its index stands in
+    ``unclaimed``.
 
     Attributes: ``unclaimed``, the indexes of messages that were written although their put was
     cancelled; ``errors``, those that nobody has seen, of :meth:`put_nowait` and of cancelled puts;
@@ -51,12 +68,15 @@ class Sink:
         if maxsize < 1:
             raise InvalidArgument(f"maxsize={maxsize}", hint="at least one message")
         self._appender, self._maxsize = appender, maxsize
+        self._backlog: deque[_Put] = deque()  # those for which there is no room
         self._waiting: deque[_Put] = deque()  # not yet taken by the thread
         self._lock = threading.Lock()         # guards taking
         self._under_way = 0
         self._working = False
-        self._room: deque[asyncio.Future[None]] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._given = 0      # by the loop since others could run
+        self._calm = 0.0     # until then the thread writes
+        self._loop: Any = None
+        self._try_write = appender.try_write
         self._closed = False
         self._drained: asyncio.Future[None] | None = None
         self.unclaimed: list[int] = []
@@ -69,10 +89,13 @@ class Sink:
         self._loop = asyncio.get_running_loop()
         return self
 
-    def _encode(self, obj: Any) -> Any:
+    def _refuse(self) -> NoReturn:
         if self._loop is None or self._closed:
             raise StateError("put outside of the sink's `async with`",
                              hint="async with appender.sink() as put: await put(message)")
+        raise StateError("a sink belongs to the loop that entered it", hint="make another one")
+
+    def _encode(self, obj: Any) -> Any:
         data = self._appender._encode(obj)
         try:
             return data if type(data) is bytes else bytes(memoryview(data))
@@ -82,19 +105,28 @@ class Sink:
 
     async def __call__(self, obj: Any) -> int:
         """Writes one message; its index."""
-        data = self._encode(obj)
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            raise StateError("a sink belongs to the loop that entered it", hint="make another one")
-        while self._under_way >= self._maxsize:
-            await self._wait_for_room(loop)
+        if self._loop is not _running_loop() or self._closed:
+            self._refuse()
+        if not self._under_way and (index := self._write_at_once(obj)) is not None:
+            if self._given >= AT_ONCE:
+                await self._let_others_run(index)
+            return index
+        data, loop = self._encode(obj), self._loop
         put = _Put(data, loop.create_future())
-        self._start(put, loop)
+        self._start(put)
         assert put.future is not None
         try:
             return await put.future
         except asyncio.CancelledError:
-            self._withdraw(put)
+            self._withdraw(put, put.future)
+            raise
+
+    async def _let_others_run(self, index: int) -> None:
+        self._given = 0
+        try:
+            await let_others_run()
+        except BaseException:  # cancelled: the message is written
+            self.unclaimed.append(index)
             raise
 
     def put_nowait(self, obj: Any) -> None:
@@ -102,49 +134,71 @@ class Sink:
 
         Raises: :class:`asyncio.QueueFull` when ``maxsize`` messages are on their way.
         """
-        data = self._encode(obj)
+        if self._loop is None or self._closed:
+            self._refuse()
         if self._under_way >= self._maxsize:
             raise asyncio.QueueFull(f"{self._under_way} messages are on their way")
-        assert self._loop is not None
-        self._start(_Put(data, None), self._loop)
-
-    async def _wait_for_room(self, loop: asyncio.AbstractEventLoop) -> None:
-        room = loop.create_future()
-        self._room.append(room)
         try:
-            await room
-        except asyncio.CancelledError:
-            if room.done() and not room.cancelled():
-                self._tell_of_room()  # it was told to us: the next one shall have it
+            if not self._under_way and self._write_at_once(obj) is not None:
+                return
+        except EncodeError:
             raise
+        except Exception as error:
+            self.errors.append(error)
+            return
+        self._start(_Put(self._encode(obj), None))
 
-    def _tell_of_room(self) -> None:
-        if self._drained is not None and not self._under_way and not self._drained.done():
-            self._drained.set_result(None)
-        free = self._maxsize - self._under_way
-        while free > 0 and self._room:
-            room = self._room.popleft()
-            if not room.done():
-                room.set_result(None)
-                free -= 1
+    def _write_at_once(self, obj: Any) -> int | None:
+        """The index; ``None``: the thread shall do it, since it may take long."""
+        begun = _now()
+        if begun < self._calm:
+            return None
+        index: int | None = self._try_write(obj)
+        if index is not None:
+            self._given += 1
+            self.last_index = index
+            if (took := _now() - begun) > SLOW:
+                self._calm = begun + CALM * took
+        return index
 
-    def _start(self, put: _Put, loop: asyncio.AbstractEventLoop) -> None:
-        self._under_way += 1
+    def _start(self, put: _Put) -> None:
+        if self._under_way >= self._maxsize:
+            self._backlog.append(put)
+            return
         with self._lock:
             self._waiting.append(put)
             idle, self._working = not self._working, True
+        self._under_way += 1
         if idle:
-            loop.run_in_executor(None, self._work, loop)
+            try:
+                self._loop.run_in_executor(None, self._work, self._loop)
+            except BaseException:  # the executor was shut down
+                with self._lock:
+                    self._waiting.remove(put)
+                    self._working = False
+                self._under_way -= 1
+                raise
 
-    def _withdraw(self, put: _Put) -> None:
-        """A put was cancelled: if the thread has not taken it, it never will."""
+    def _withdraw(self, put: _Put, future: asyncio.Future[int]) -> None:
+        """A put was cancelled: if nobody has taken it, nobody ever will."""
+        if future.done() and not future.cancelled():  # it was told, and nobody came to hear it
+            if (error := future.exception()) is not None:
+                self.errors.append(error)
+            else:
+                self.unclaimed.append(future.result())
+            return
+        try:
+            self._backlog.remove(put)
+            return
+        except ValueError:
+            pass
         with self._lock:
             try:
                 self._waiting.remove(put)
             except ValueError:
                 return  # _told() will find the future cancelled
         self._under_way -= 1
-        self._tell_of_room()
+        self._go_on()
 
     # ---- in the thread ----
 
@@ -177,19 +231,27 @@ class Sink:
         self._under_way -= len(puts)
         for put in puts:
             future, error = put.future, put.error
-            awaited = future is not None and not future.done()
             if error is not None:
-                if awaited:
-                    future.set_exception(error)  # type: ignore[union-attr]
-                else:
+                if not put.tell(error):
                     self.errors.append(error)
                 continue
             self.last_index = put.index
-            if awaited:
-                future.set_result(put.index)  # type: ignore[union-attr]
+            if future is not None and not future.done():
+                future.set_result(put.index)
             elif future is not None:
                 self.unclaimed.append(put.index)
-        self._tell_of_room()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """There may be room, or nothing left."""
+        while self._backlog and self._under_way < self._maxsize:
+            put = self._backlog.popleft()
+            try:
+                self._start(put)
+            except RuntimeError as error:
+                put.tell(error)
+        if self._drained is not None and not self._under_way and not self._drained.done():
+            self._drained.set_result(None)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
                         trace: TracebackType | None) -> None:

@@ -9,7 +9,8 @@ import time
 
 from ._arguments import deadline_of
 from ._ffi import check, ffi, lib
-from ._loop import let_others_run, wait_for
+from ._lanes import NOTHING, StreamLane, have_lanes
+from ._loop import forget, in_trio, let_others_run, sleeper_of, wait_for
 from ._sink import Sink
 from .errors import InvalidArgument, QueueClosed
 
@@ -17,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, NoReturn
 
     from ._cursor import Cursor
     from .tailer import Tailer
@@ -25,24 +26,23 @@ if TYPE_CHECKING:
 __all__ = ["Merge", "Sink", "Stream", "merge"]
 
 SHARE = 256  # so many messages are given before others may run
-_NONE: Any = object()
 
 
 def _next(cursor: Cursor, messages: list[Iterator[Any]]) -> Any:
-    """The next message of a loop that goes on where it ended; ``_NONE``: none now."""
+    """The next message of a loop that goes on where it ended; ``NOTHING``: none now."""
     if not messages:
         messages.append(cursor.messages())
     try:
         return next(messages[0])
     except StopIteration:
         messages.clear()
-        return _NONE
+        return NOTHING
     except BaseException:
         messages.clear()
         raise
 
 
-class Stream:
+class Stream(StreamLane):
     """Messages as they come; made by :meth:`tape.Tailer.stream`. For asyncio, uvloop, and trio.
 
     Messages are read many at a time, and nothing is taken before it is delivered: after ``break``,
@@ -54,32 +54,56 @@ class Stream:
     same, every 256 messages.
     """
 
-    __slots__ = ("_cursor", "_given", "_messages", "tailer")
+    __slots__ = ("_by_lane", "_messages", "tailer")
 
     def __init__(self, tailer: Tailer) -> None:
         self.tailer = tailer
-        self._cursor = tailer._cursor
+        self._cursor = cursor = tailer._cursor
+        self._by_lane = have_lanes and not (cursor.auto_commit or cursor._metadata)
         self._messages: list[Iterator[Any]] = []
         self._given = 0
 
     def __aiter__(self) -> Stream:
         return self
 
-    async def __anext__(self) -> Any:
+    async def _slowly(self) -> Any:
+        """The next message, when it may have to be waited for, or others shall run."""
         cursor = self._cursor
         try:
             if self._given >= SHARE:
                 self._given = 0
                 await let_others_run()
-            while (value := _next(cursor, self._messages)) is _NONE:
+            while (value := cursor.one() if self._by_lane
+                   else _next(cursor, self._messages)) is NOTHING:
                 self._given = 0
                 await wait_for(cursor)
-        except QueueClosed:
-            if cursor.closed:
-                raise StopAsyncIteration from None
-            raise
+        except QueueClosed as error:
+            self._failed(error)
         self._given += 1
         return value
+
+    if not have_lanes:
+        __anext__ = _slowly
+
+    def _pause(self) -> Any:
+        """For a step of the lane, which found nothing or may take nothing: a future behind which
+        it looks again, ``None`` to look again at once, or a coroutine for the message."""
+        if not self._by_lane or self._given >= SHARE or in_trio():
+            return self._slowly()
+        self._given = 0
+        try:
+            return sleeper_of(self._cursor)
+        except QueueClosed as error:
+            self._failed(error)
+
+    def _forget(self, sleeper: Any) -> None:
+        forget(self._cursor, sleeper)
+
+    def _failed(self, error: BaseException) -> NoReturn:
+        """A queue or a tailer that was closed ends the loop."""
+        if isinstance(error, QueueClosed) and self._cursor.closed:
+            raise StopAsyncIteration from None
+        raise error
 
     async def aclose(self) -> None:
         """Ends it: what was read ahead is the tailer's again."""
@@ -117,7 +141,7 @@ class Merge:
                     raise
                 del loops[tailer]
                 continue
-            if value is not _NONE:
+            if value is not NOTHING:
                 yield tailer, value
 
     def __iter__(self) -> Iterator[tuple[Tailer, Any]]:

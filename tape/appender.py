@@ -129,9 +129,7 @@ class Appender(AppenderLane, Owner):
         ...     index == q.last_index
         True
         """
-        index = int(lib.tape_appender_try_write(self._handle, *_span(self.codec,
-                                                                     self._encode(obj))))
-        return None if index == lib.TAPE_EAGAIN else self._written(index)
+        return self._try_view(self._encode(obj))
 
     def write_many(self, iterable: Iterable[Any]) -> range:
         """Appends many messages under one lock, into one cycle, one behind the other.
@@ -226,6 +224,11 @@ class Appender(AppenderLane, Owner):
     def _write_view(self, data: Any) -> int:
         """Writes what an encode() gave that is not bytes."""
         return self._written(int(_write(self._handle, *_span(self.codec, data))))
+
+    def _try_view(self, data: Any) -> int | None:
+        """The same, if that takes no waiting."""
+        index = int(lib.tape_appender_try_write(self._handle, *_span(self.codec, data)))
+        return None if index == lib.TAPE_EAGAIN else self._written(index)
 
     def _written(self, index: int, level: int = 5) -> int:
         """What is to be done after a write, which gave an index or a code."""

@@ -1,4 +1,4 @@
-/* appender.c - AppenderLane: write(), without bytes between the codec and the mapping. */
+/* appender.c - AppenderLane: write and try_write, without bytes between codec and mapping. */
 #include "fast.h"
 
 typedef struct {
@@ -13,19 +13,21 @@ typedef struct {
     bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
 } appender_t;
 
-/* The index, or what Appender._fail_to_write() raises. The GIL is kept while C need not wait. */
-static PyObject *write_bytes(appender_t *a, const void *data, size_t size)
+/* The index, None when it shall not wait and would have to, or what Appender._fail_to_write()
+ * raises. The GIL is kept while C need not wait. */
+static PyObject *write_bytes(appender_t *a, const void *data, size_t size, bool may_wait)
 {
     PyObject *keep = Py_NewRef(a->handle); /* somebody may close it meanwhile */
     tape_appender_t *appender = a->appender;
     int64_t index;
     index = fast_c->try_write(appender, data, size);
-    if (index == TAPE_EAGAIN) {
+    if (index == TAPE_EAGAIN && may_wait) {
         Py_BEGIN_ALLOW_THREADS
         index = fast_c->write(appender, data, size);
         Py_END_ALLOW_THREADS
     }
     Py_DECREF(keep);
+    if (index == TAPE_EAGAIN && !may_wait) Py_RETURN_NONE;
     if (index >= 0) {
         if (a->watch || (index & 1023) == 0) {
             PyObject *looked = PyObject_CallMethod((PyObject *)a, "_look_at_clock", NULL);
@@ -37,37 +39,51 @@ static PyObject *write_bytes(appender_t *a, const void *data, size_t size)
     return PyObject_CallMethod((PyObject *)a, "_fail_to_write", "L", (long long)index);
 }
 
-static PyObject *write_fressian(appender_t *a, PyObject *value)
+static PyObject *write_fressian(appender_t *a, PyObject *value, bool may_wait)
 {
     PyObject *index = NULL;
     a->buffer_busy = true;
     if (fast_fressian->encode(a->fressian, value, &a->buffer) == 0)
-        index = write_bytes(a, a->buffer.data, a->buffer.size);
+        index = write_bytes(a, a->buffer.data, a->buffer.size, may_wait);
     a->buffer_busy = false;
     return index;
 }
 
-static PyObject *write_other(appender_t *a, PyObject *value)
+static PyObject *write_other(appender_t *a, PyObject *value, bool may_wait)
 {
     PyObject *data = PyObject_CallOneArg(a->encode, value), *index;
     if (data == NULL) return NULL;
     if (PyBytes_CheckExact(data))
-        index = write_bytes(a, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data));
+        index = write_bytes(a, PyBytes_AS_STRING(data), (size_t)PyBytes_GET_SIZE(data), may_wait);
     else
-        index = PyObject_CallMethod((PyObject *)a, "_write_view", "O", data);
+        index = PyObject_CallMethod((PyObject *)a, may_wait ? "_write_view" : "_try_view", "O",
+                                    data);
     Py_DECREF(data);
     return index;
 }
 
-PyObject *appender_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+static PyObject *write_one(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names,
+                           int which)
 {
     appender_t *a = (appender_t *)self;
+    const bool may_wait = which == SLOW_WRITE;
     if (n != 1 || names != NULL || !a->armed || a->appender == NULL)
-        return fast_slowly(SLOW_WRITE, self, args, n, names);
+        return fast_slowly(which, self, args, n, names);
     if (a->kind == KIND_RAW && PyBytes_CheckExact(args[0]))
-        return write_bytes(a, PyBytes_AS_STRING(args[0]), (size_t)PyBytes_GET_SIZE(args[0]));
-    if (a->kind == KIND_FRESSIAN && !a->buffer_busy) return write_fressian(a, args[0]);
-    return write_other(a, args[0]);
+        return write_bytes(a, PyBytes_AS_STRING(args[0]), (size_t)PyBytes_GET_SIZE(args[0]),
+                           may_wait);
+    if (a->kind == KIND_FRESSIAN && !a->buffer_busy) return write_fressian(a, args[0], may_wait);
+    return write_other(a, args[0], may_wait);
+}
+
+PyObject *appender_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    return write_one(self, args, n, names, SLOW_WRITE);
+}
+
+PyObject *appender_try_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
+{
+    return write_one(self, args, n, names, SLOW_TRY_WRITE);
 }
 
 /* ---- the type ---- */

@@ -8,11 +8,14 @@
  *   cursor.c    CursorLane, the base of tape._cursor.Cursor: the handle, the turn, decoding
  *   tailer.c    TailerLane, the base of tape.Tailer: read, get, seek, iterating
  *   many.c      read_many
- *   appender.c  AppenderLane, the base of tape.Appender: write
+ *   wait.c      read(timeout=) and get() when there is nothing yet
+ *   stream.c    StreamLane, the base of tape.aio.Stream: `async for`
+ *   waiter.c    WaiterLane, the base of tape._loop.LoopWaiter: waking who awaits
+ *   appender.c  AppenderLane, the base of tape.Appender: write, try_write
  *   module.c    the module: setup(), adopt()
  *
  * The GIL is kept while no call of C waits for anybody. A write tries without waiting first, and
- * lets the GIL go when it must wait for the lock; who waits for a message does so in Python.
+ * lets the GIL go when it must wait for the lock; who waits for a message sleeps without it.
  */
 #ifndef TAPE_FAST_H
 #define TAPE_FAST_H
@@ -30,9 +33,19 @@ extern const fressian_lane_t *fast_fressian; /* NULL: not there, or not yet aske
 extern PyObject *fast_pointer;               /* of a cffi pointer: its address as an int */
 extern PyObject *fast_nothing;               /* Cursor's NOTHING */
 extern PyObject *fast_kept;                  /* says that a codec kept a view */
+extern PyObject *fast_main_thread;           /* tells the thread that hears signals */
 
 /* The methods written in Python which a lane stands in front of. */
-enum { SLOW_READ, SLOW_GET, SLOW_SEEK, SLOW_READ_MANY, SLOW_ITER, SLOW_WRITE, SLOW_COUNT };
+enum {
+    SLOW_READ,
+    SLOW_GET,
+    SLOW_SEEK,
+    SLOW_READ_MANY,
+    SLOW_ITER,
+    SLOW_WRITE,
+    SLOW_TRY_WRITE,
+    SLOW_COUNT
+};
 extern PyObject *fast_slow[SLOW_COUNT];
 
 typedef enum { KIND_OTHER, KIND_RAW, KIND_FRESSIAN } kind_t;
@@ -63,6 +76,7 @@ typedef struct {
 } begun_t;
 
 extern PyTypeObject cursor_type, tailer_type, iterator_type, appender_type;
+extern PyTypeObject stream_type, step_type, waiter_type;
 
 /* cursor.c */
 int fast_set_handle(PyObject **handle, void **pointer, PyObject *value);
@@ -77,12 +91,17 @@ PyObject *cursor_hand_over(cursor_t *c, begun_t *begun, const char *method,
 PyObject *fast_take_exception(void);
 void fast_raise(PyObject *exception);
 
+/* wait.c: the next message, when there was none and the turn is given back. `none` if none came in
+ * time, or Empty when it is fast_nothing. */
+PyObject *cursor_wait(cursor_t *c, PyObject *none, PyObject *timeout);
+
 /* many.c */
 PyObject *tailer_read_many(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 /* tailer.c, appender.c */
 extern PyObject *fast_word_timeout;
 int tailer_setup(void);
+int waiter_setup(void);
 int fast_timeout(PyObject *timeout);
 PyObject *fast_slowly(int which, PyObject *self, PyObject *const *args, Py_ssize_t n,
                       PyObject *names);
@@ -91,5 +110,6 @@ PyObject *tailer_get(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObje
 PyObject *tailer_seek(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *tailer_iter(PyObject *self, PyObject *unused);
 PyObject *appender_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
+PyObject *appender_try_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 
 #endif

@@ -3,7 +3,7 @@
 
 const tape_fast_table_t *fast_c;
 const fressian_lane_t *fast_fressian;
-PyObject *fast_pointer, *fast_nothing, *fast_kept, *fast_slow[SLOW_COUNT];
+PyObject *fast_pointer, *fast_nothing, *fast_kept, *fast_main_thread, *fast_slow[SLOW_COUNT];
 
 typedef PyObject *(*lane_t)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
@@ -19,6 +19,7 @@ static const struct {
     [SLOW_READ_MANY] = {"read_many", "($self, n, *, timeout=0)", tailer_read_many, &tailer_type},
     [SLOW_ITER] = {"__iter__", "($self)", NULL, &tailer_type},
     [SLOW_WRITE] = {"write", "($self, obj, *, expect=None)", appender_write, &appender_type},
+    [SLOW_TRY_WRITE] = {"try_write", "($self, obj)", appender_try_write, &appender_type},
 };
 
 /* The documentation with a signature in front, as PyMethodDef wants it; for good, as the class. */
@@ -79,13 +80,14 @@ static PyObject *adopt(PyObject *module, PyObject *class)
     Py_RETURN_NONE;
 }
 
-/* setup(table, pointer, nothing, kept): the address of libtape's functions; what gives the address
- * of a cffi pointer; two marks. */
+/* setup(table, pointer, nothing, kept, main_thread): the address of libtape's functions; what gives
+ * the address of a cffi pointer; two marks; what tells the thread that hears signals. */
 static PyObject *setup(PyObject *module, PyObject *args)
 {
-    PyObject *table, *pointer, *nothing, *kept;
+    PyObject *table, *pointer, *nothing, *kept, *main_thread;
     (void)module;
-    if (!PyArg_ParseTuple(args, "OOOO", &table, &pointer, &nothing, &kept)) return NULL;
+    if (!PyArg_ParseTuple(args, "OOOOO", &table, &pointer, &nothing, &kept, &main_thread))
+        return NULL;
     const tape_fast_table_t *given = PyLong_AsVoidPtr(table);
     if (given == NULL)
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "no table");
@@ -94,6 +96,7 @@ static PyObject *setup(PyObject *module, PyObject *args)
     fast_pointer = Py_NewRef(pointer);
     fast_nothing = Py_NewRef(nothing);
     fast_kept = Py_NewRef(kept);
+    fast_main_thread = Py_NewRef(main_thread);
     fast_c = given;
     Py_RETURN_NONE;
 }
@@ -120,11 +123,13 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__fast(void)
 {
-    PyTypeObject *types[] = {&cursor_type, &tailer_type, &iterator_type, &appender_type};
-    const char *names[] = {"CursorLane", "TailerLane", "Messages", "AppenderLane"};
+    PyTypeObject *types[] = {&cursor_type,   &tailer_type, &iterator_type,
+                             &appender_type, &stream_type, &step_type, &waiter_type};
+    const char *names[] = {"CursorLane", "TailerLane", "Messages", "AppenderLane", "StreamLane",
+                           "Step", "WaiterLane"};
     PyObject *module = PyModule_Create(&definition);
-    if (module == NULL || tailer_setup() < 0) return NULL;
-    for (int i = 0; i < 4; i++)
+    if (module == NULL || tailer_setup() < 0 || waiter_setup() < 0) return NULL;
+    for (int i = 0; i < 7; i++)
         if (PyType_Ready(types[i]) < 0 ||
             PyModule_AddObject(module, names[i], Py_NewRef((PyObject *)types[i])) < 0)
             return NULL;

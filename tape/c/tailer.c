@@ -70,7 +70,7 @@ PyObject *tailer_read(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
         return value;
     }
     if (fast_timeout(timeout) == 0) return Py_NewRef(none);
-    return fast_slowly(SLOW_READ, self, args, n, names); /* waits */
+    return cursor_wait(c, none, timeout);
 }
 
 PyObject *tailer_get(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
@@ -88,7 +88,7 @@ PyObject *tailer_get(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObje
     begun_t begun;
     PyObject *value = cursor_next(c, &begun);
     if (value != NULL) return value;
-    if (begun.code == 0) return fast_slowly(SLOW_GET, self, args, n, names);
+    if (begun.code == 0) return cursor_wait(c, fast_nothing, timeout);
     PyObject *more[3] = {fast_nothing, timeout, Py_False};
     return cursor_hand_over(c, &begun, "read", more, 3);
 }

@@ -25,3 +25,30 @@ def run(make: Callable[[], asyncio.AbstractEventLoop], work: Coroutine[Any, Any,
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
+
+
+class Steps:
+    """A coroutine driven by hand: every place where it gives up control is one step."""
+
+    def __init__(self, coroutine: Any) -> None:
+        self._coroutine = coroutine
+        self.yielded = 0
+
+    def __await__(self) -> Any:
+        result = self._coroutine.__await__()
+        try:
+            value = next(result)
+            while True:
+                self.yielded += 1
+                self.cancel_here()
+                try:
+                    sent = yield value
+                except BaseException as error:
+                    value = result.throw(error)
+                else:
+                    value = result.send(sent)
+        except StopIteration as stop:
+            return stop.value
+
+    def cancel_here(self) -> None:
+        """Overridden."""

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import tape
-from tests.wait.loops import LOOPS, run
+import tape.aio
+from tests.wait.loops import LOOPS, Steps, run
 
 
 @pytest.fixture(params=sorted(LOOPS))
@@ -23,6 +24,11 @@ def loop(request: pytest.FixtureRequest) -> Any:
 def queue(tmp_path: Path) -> Iterator[tape.Queue]:
     with tape.open(tmp_path / "q") as q:
         yield q
+
+
+async def warm(put: tape.aio.Sink) -> int:
+    """Lets the thread make the cycle and map it; the last index."""
+    return [await put("makes room") for _ in range(3)][-1]
 
 
 class SlowClock:
@@ -131,6 +137,152 @@ def test_a_lock_that_is_held_elsewhere_does_not_hold_up_the_loop(tmp_path: Path,
     assert run(loop, work()) < 0.4
 
 
+def test_an_uncontended_put_is_written_at_once(queue: tape.Queue, loop: Any) -> None:
+    """No thread, no other task runs between; all the same others run every 256 messages."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            first = await warm(put)
+            ticks: list[int] = []
+
+            async def others() -> None:
+                while len(ticks) < 100:
+                    ticks.append(1)
+                    await asyncio.sleep(0)
+            task = asyncio.ensure_future(others())
+            assert await put(1) == first + 1 and not ticks
+            for number in range(2, 3000):
+                assert await put(number) == first + number
+            assert 5 <= len(ticks)
+            put.put_nowait("at once, too")
+            assert queue.last_index == first + 3000 == put.last_index
+            await task
+    run(loop, work())
+
+
+def test_the_order_of_the_puts_is_that_of_the_messages(tmp_path: Path, loop: Any) -> None:
+    """At once, by the thread, and where there is no room at first; in any mixture."""
+    async def work() -> None:
+        clock = SlowClock(0)
+        with tape.open(tmp_path / "q", clock=clock) as q:
+            q.appender().write("first")
+            async with q.appender().sink(maxsize=7) as put:
+                puts: list[Any] = []
+                for number in range(1200):
+                    puts.append(asyncio.ensure_future(put(number)))
+                    if number % 50 == 0:
+                        await asyncio.sleep(0)
+                    if number == 700:
+                        clock.seconds = 0.001
+                indexes = await asyncio.gather(*puts)
+            assert indexes == sorted(indexes)
+            assert list(q.tailer()) == ["first", *range(1200)]
+    run(loop, work())
+
+
+def test_a_put_that_was_told_and_cancelled_at_once_is_unclaimed(queue: tape.Queue,
+                                                               loop: Any) -> None:
+    """The result is there, but the task that awaits it was not run yet."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            task = asyncio.ensure_future(put("told"))
+            await asyncio.sleep(0)
+            told = put._told
+
+            def tell_and_cancel(puts: Any) -> None:
+                told(puts)
+                task.cancel()
+            put._told = tell_and_cancel
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert put.unclaimed == [queue.last_index]
+    run(loop, work())
+
+
+def test_a_put_cancelled_while_others_run_is_unclaimed(queue: tape.Queue, loop: Any) -> None:
+    """Every 256 messages a put that was written at once lets others run, and hears cancelling."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            first, given = await warm(put), []
+
+            async def writes() -> None:
+                while True:
+                    given.append(await put(0))
+            task = asyncio.ensure_future(writes())
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert given + put.unclaimed == list(range(first + 1, queue.last_index + 1))
+    run(loop, work())
+
+
+def test_a_slow_disk_sends_the_next_puts_through_the_thread(queue: tape.Queue, loop: Any) -> None:
+    """A write in the loop that took long is followed by a time in which the thread writes."""
+    async def work() -> None:
+        async with queue.appender().sink() as put:
+            await warm(put)
+            quick, started = put._try_write, []
+
+            def slow(obj: Any) -> Any:
+                time.sleep(0.01)
+                return quick(obj)
+            put._try_write = slow
+            await put("held up")
+            put._try_write = quick
+            start = put._start
+            put._start = lambda p: (started.append(p), start(p))
+            await put("by the thread")
+            assert len(started) == 1
+            await asyncio.sleep(0.5)
+            await put("at once")
+            assert len(started) == 1
+    run(loop, work())
+
+
+@pytest.mark.parametrize("how", ["alone", "contended", "no room"])
+def test_cancelling_at_every_await_of_a_sink(tmp_path: Path, loop: Any, how: str) -> None:
+    """The task that puts is cancelled at its k-th await, for every k: what is in the queue is what
+    was told, each message once, in order."""
+    async def once(k: int) -> bool:
+        clock = SlowClock(0.002 if how != "alone" else 0)
+        with tape.open(tmp_path / f"q{k}", clock=clock) as q:
+            sink, told, task = q.appender().sink(maxsize=2 if how == "no room" else 64), [], None
+
+            class Cancelled(Steps):
+                def cancel_here(self) -> None:
+                    if self.yielded == k:
+                        task.cancel()
+
+            async def body() -> None:
+                async with sink as put:
+                    if how == "no room":
+                        for _ in range(4):
+                            put.put_nowait(-1) if put._under_way < 2 else None
+                    for number in range(300 if how == "alone" else 6):
+                        told.append((await put(number), number))
+
+            async def driven(steps: Steps) -> None:
+                await steps
+            steps = Cancelled(body())
+            task = asyncio.ensure_future(driven(steps))
+            try:
+                await task
+            except asyncio.CancelledError:
+                assert steps.yielded >= k
+                more = True
+            else:
+                more = False
+            there = {e.index: e.value for e in q.tailer().entries() if e.value != -1}
+            assert {**dict(told), **{i: there.get(i) for i in sink.unclaimed}} == there
+            assert list(there.values()) == list(range(len(there)))
+            return more
+
+    k = 1
+    while run(loop, once(k)):
+        k += 1
+    assert k > 2
+
+
 @pytest.mark.parametrize("delay", [0, 0.001, 0.005, 0.02, 0.05])
 def test_a_cancelled_put_wrote_and_its_index_is_told_or_did_not(tmp_path: Path, loop: Any,
                                                                delay: float) -> None:
@@ -158,6 +310,8 @@ def test_wrong_use_is_refused(queue: tape.Queue, loop: Any) -> None:
         sink = queue.appender().sink()
         with pytest.raises(tape.StateError):
             await sink("before")
+        with pytest.raises(tape.StateError):
+            sink.put_nowait("before")
         async with sink as put:
             with pytest.raises(tape.StateError):
                 await sink.__aenter__()

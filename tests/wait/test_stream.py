@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import tape
-from tests.wait.loops import LOOPS, run
+from tests.wait.loops import LOOPS, Steps, run
 
 NEVER = 3600.0
 N = 700  # more than are read ahead at a time, and than are given before others run
@@ -130,33 +130,6 @@ def test_cancelled_while_it_waits_it_has_stored_what_was_done(queue: tape.Queue,
     assert last is not None and queue.tailers()["worker"] == last + 1
 
 
-class Steps:
-    """A coroutine driven by hand: every place where it gives up control is one step."""
-
-    def __init__(self, coroutine: Any) -> None:
-        self._coroutine = coroutine
-        self.yielded = 0
-
-    def __await__(self) -> Any:
-        result = self._coroutine.__await__()
-        try:
-            value = next(result)
-            while True:
-                self.yielded += 1
-                self.cancel_here()
-                try:
-                    sent = yield value
-                except BaseException as error:
-                    value = result.throw(error)
-                else:
-                    value = result.send(sent)
-        except StopIteration as stop:
-            return stop.value
-
-    def cancel_here(self) -> None:
-        """Overridden."""
-
-
 @pytest.mark.parametrize("kind", ["forward", "backward", "named"])
 def test_cancelling_at_every_await_loses_and_repeats_nothing(queue: tape.Queue, loop: Any,
                                                              kind: str) -> None:
@@ -240,6 +213,69 @@ def test_a_dropped_stream_gives_back_what_it_read_ahead(queue: tape.Queue, loop:
         assert tailer.index == queue.first_index + 52  # while the stream is still there
         assert tailer.read() == 52
         assert await kept.__anext__() == 53
+    run(loop, work())
+
+
+def test_a_step_that_is_not_awaited_takes_nothing(queue: tape.Queue, loop: Any) -> None:
+    """Made and dropped, or closed, or thrown into: the message is delivered to the next one."""
+    filled(queue, 5)
+
+    async def work() -> None:
+        stream = queue.tailer().stream()
+        stream.__anext__().close()
+        made = stream.__anext__()
+        with pytest.raises(Stop):
+            made.throw(Stop())
+        with pytest.raises(RuntimeError):
+            await made
+        assert await anext(stream) == 0
+        assert await asyncio.create_task(stream.__anext__()) == 1
+        assert await asyncio.wait_for(stream.__anext__(), 20) == 2
+        step = stream.__anext__()
+        assert await step == 3
+        with pytest.raises(RuntimeError):  # once is enough
+            await step
+        assert await anext(stream, "none") == 4
+    run(loop, work())
+
+
+def test_a_step_that_waits_can_be_thrown_into_and_closed(queue: tape.Queue, loop: Any) -> None:
+    """By hand, as a scheduler does; nobody is left to be woken, nothing was taken."""
+    async def work() -> None:
+        tailer = queue.tailer(poll_interval=NEVER)
+        first, second = tailer.stream().__anext__(), tailer.stream().__anext__()
+        for step in (first, second):
+            assert asyncio.isfuture(step.send(None))
+        with pytest.raises(Stop):
+            first.throw(Stop())
+        second.close()
+        queue.appender().write("once")
+        await asyncio.sleep(0.05)
+        assert await asyncio.wait_for(tailer.stream().__anext__(), 20) == "once"
+        del step
+    run(loop, work())
+
+
+def test_streams_leave_nothing_behind(queue: tape.Queue, loop: Any) -> None:
+    """Steps, streams and those cancelled are gone, without the collector where nothing refers
+    around."""
+    import weakref
+    filled(queue, 300)
+
+    async def work() -> None:
+        tailer = queue.tailer(poll_interval=NEVER)
+        stream = tailer.stream()
+        for _ in range(300):
+            await stream.__anext__()
+        task = asyncio.ensure_future(stream.__anext__())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        gone = weakref.ref(tailer._cursor)
+        del task, stream, tailer
+        gc.collect()
+        assert gone() is None
     run(loop, work())
 
 
