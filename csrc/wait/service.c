@@ -1,9 +1,11 @@
-/* service.c - the thread that sleeps for all waiters of a process.
+/* service.c - the threads that sleep for all waiters of a process.
  *
- * It sleeps on the notice words of its bells, and on a word of its own by which it is told that
- * bells came or went, or that it must wake earlier. One sleeps on at most 128 words at a time, so
- * for every 127 queues there is a thread. Where the kernel cannot sleep on several words (before
- * Linux 5.16) it looks every FALLBACK_NS while anybody waits.
+ * One sleeps on the notice words of its bells, and on a word of its own by which it is told that
+ * bells came or went. The other looks, every now and then, for what nobody tells of: to make the
+ * first do that would have it queue itself on all its words anew each time, which costs more than
+ * the looks. One sleeps on at most 128 words at a time, so for every 127 queues there are two
+ * threads. Where the kernel cannot sleep on several words (before Linux 5.16) the first looks every
+ * FALLBACK_NS while anybody waits.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,32 +19,32 @@ enum { BELLS_MAX = TAPE__FUTEXES_MAX - 1 };
 
 struct tape__service {
     tape__service_t *next;
-    uint32_t control;          /* raised to wake the thread */
-    int64_t until_ns;          /* it sleeps until then; for ever also while it is awake */
-    pthread_mutex_t visiting;  /* the thread is inside a bell; taken after `lock` */
+    uint32_t control;          /* raised to wake who sleeps on the words */
+    uint32_t look;             /* raised to wake who looks, */
+    int64_t until_ns;          /* which sleeps until then; for ever also while it is awake */
+    pthread_mutex_t visiting;  /* a thread is inside a bell; taken after `lock` */
     pthread_mutex_t lock;      /* guards the rest */
-    bool running;
+    bool sleeping, looking;    /* there are these threads */
     int count;
     tape__site_bell_t *bells[BELLS_MAX];
 };
 
-static void kick(tape__service_t *s)
+static void kick(uint32_t *word)
 {
     uint32_t seen;
     do {
-        seen = LOOK32(service, &s->control);
-    } while (!CLAIM32(service, &s->control, seen, seen + 1));
-    tape__futex_wake_all(&s->control);
+        seen = LOOK32(service, word);
+    } while (!CLAIM32(service, word, seen, seen + 1));
+    tape__futex_wake_all(word);
 }
 
-/* order[service]: the caller has set the bell's time, with its lock. The thread reads `control`,
- * then visits the bells, then says until when it will sleep, and sleeps unless `control` was
- * raised. So either its visit saw the new time, or we see that it is awake, or how long it
- * sleeps. */
+/* order[service]: the caller has set the bell's time, with its lock. Who looks reads `look`, then
+ * visits the bells, then says until when it will sleep, and sleeps unless `look` was raised. So
+ * either its visit saw the new time, or we see that it is awake, or how long it sleeps. */
 void tape__service_hurry(tape__service_t *s, int64_t due_ns)
 {
     FENCE(service);
-    if ((int64_t)OBSERVE64(service, (uint64_t *)&s->until_ns) > due_ns) kick(s);
+    if ((int64_t)OBSERVE64(service, (uint64_t *)&s->until_ns) > due_ns) kick(&s->look);
 }
 
 /* Visits one bell; when to look at it next, or -1 when there is none of that number. */
@@ -58,37 +60,39 @@ static int64_t visit(tape__service_t *s, int number, tape__futex_t *out)
     return due;
 }
 
-/* Ends the thread when there is nothing to do; said with the lock, so that who joins knows. */
-static bool is_over(tape__service_t *s)
+/* Ends a thread when there is nothing to do; said with the lock, so that who joins knows. */
+static bool is_over(tape__service_t *s, bool *running)
 {
     pthread_mutex_lock(&s->lock);
     bool over = s->count == 0;
-    if (over) s->running = false;
+    if (over) *running = false;
     pthread_mutex_unlock(&s->lock);
     return over;
 }
 
-static int sleep_on(tape__service_t *s, tape__futex_t *futexes, int count, int64_t until)
+static int64_t left_until(int64_t until)
 {
-    int rc = tape__futex_wait_any(futexes, (uint32_t)count, until);
+    int64_t left = until == TAPE__FOR_EVER ? until : until - tape__monotonic_ns();
+    return left < 0 ? 0 : left;
+}
+
+/* `due`: when somebody shall look, should the kernel not be able to sleep on several words. */
+static int sleep_on(tape__service_t *s, tape__futex_t *futexes, int count, int64_t due)
+{
+    int rc = tape__futex_wait_any(futexes, (uint32_t)count, TAPE__FOR_EVER);
     if (rc != -ENOSYS) return rc;
-    int64_t left = TAPE__FOR_EVER;
-    if (until != TAPE__FOR_EVER) {
-        left = until - tape__monotonic_ns();
-        if (left > FALLBACK_NS) left = FALLBACK_NS;
-        if (left < 0) left = 0;
-    }
+    int64_t left = left_until(due);
+    if (left != TAPE__FOR_EVER && left > FALLBACK_NS) left = FALLBACK_NS;
     tape__futex_wait(&s->control, (uint32_t)futexes[0].expected, left);
     return -EAGAIN;
 }
 
-static void *run(void *argument)
+static void *run_sleeping(void *argument)
 {
     tape__service_t *s = argument;
     tape__futex_t futexes[TAPE__FUTEXES_MAX];
     int woken = 0;
-    while (!is_over(s)) {
-        PUBLISH64(service, (uint64_t *)&s->until_ns, (uint64_t)TAPE__FOR_EVER);
+    while (!is_over(s, &s->sleeping)) {
         uint32_t control = LOOK32(service, &s->control);
         int64_t until = TAPE__FOR_EVER, due;
         int count = 1;
@@ -98,8 +102,23 @@ static void *run(void *argument)
             if (++count == TAPE__FUTEXES_MAX) break;
         }
         futexes[0] = tape__futex_of(&s->control, control);
-        PUBLISH64(service, (uint64_t *)&s->until_ns, (uint64_t)until);
         woken = sleep_on(s, futexes, count, until);
+    }
+    return NULL;
+}
+
+static void *run_looking(void *argument)
+{
+    tape__service_t *s = argument;
+    tape__futex_t unused;
+    while (!is_over(s, &s->looking)) {
+        PUBLISH64(service, (uint64_t *)&s->until_ns, (uint64_t)TAPE__FOR_EVER);
+        const uint32_t look = LOOK32(service, &s->look);
+        int64_t until = TAPE__FOR_EVER, due;
+        for (int i = 0; (due = visit(s, i, &unused)) >= 0; i++)
+            if (due < until) until = due;
+        PUBLISH64(service, (uint64_t *)&s->until_ns, (uint64_t)until);
+        tape__futex_wait(&s->look, look, left_until(until));
     }
     return NULL;
 }
@@ -124,6 +143,14 @@ static tape__service_t *find_room(void **list)
     return s;
 }
 
+/* With the lock. */
+static int start(tape__service_t *s, void *(*run)(void *), bool *running)
+{
+    const int failed = *running ? 0 : tape__thread_start(run, s);
+    if (failed == 0) *running = true;
+    return failed;
+}
+
 int tape__service_join(tape__site_bell_t *bell)
 {
     void **list = tape__process_services();
@@ -133,17 +160,16 @@ int tape__service_join(tape__site_bell_t *bell)
         pthread_mutex_lock(&s->lock);
         s->bells[s->count++] = bell;
         bell->service = s;
-        int failed = s->running ? 0 : tape__thread_start(run, s);
+        int failed = start(s, run_sleeping, &s->sleeping);
+        if (failed == 0) failed = start(s, run_looking, &s->looking);
         if (failed < 0) {
             s->count--;
             rc = tape__fail_errno(-failed, bell->site->path, "making the thread that waits");
-        } else {
-            s->running = true;
         }
         pthread_mutex_unlock(&s->lock);
     }
     tape__process_services_done();
-    if (rc == TAPE_OK) kick(s);
+    if (s) kick(&s->control);
     return rc;
 }
 
@@ -156,8 +182,10 @@ void tape__service_leave(tape__site_bell_t *bell)
             s->bells[i] = s->bells[--s->count];
             break;
         }
+    const bool over = s->count == 0;
     pthread_mutex_lock(&s->visiting); /* a visit that had begun is over */
     pthread_mutex_unlock(&s->visiting);
     pthread_mutex_unlock(&s->lock);
-    kick(s); /* it may be asleep on the bell's word */
+    kick(&s->control); /* it may be asleep on the bell's word */
+    if (over) kick(&s->look);
 }

@@ -1,6 +1,6 @@
 /* Description: a waiter tells which of many tailers have something, once for each time they were
  * added, through a descriptor; a tailer's own descriptor is readable as long as there may be
- * something; one thread serves 127 queues and ends with the last one; forked children are told. */
+ * something; two threads serve 127 queues and end with the last one; forked children are told. */
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
@@ -71,7 +71,7 @@ static void each_ready_tailer_is_told_once(void)
         tailers[i] = t_open_tailer(writers[i].queue, NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i + 100), TAPE_OK);
     }
-    CHECK_THREADS(2);
+    CHECK_THREADS(3);
     CHECK(!readable(tape_waiter_fd(w), 20));
     for (int round = 0; round < 100; round++) {
         int i = round % N;
@@ -196,7 +196,7 @@ static void many_queues(void)
         tailers[i] = t_open_tailer(queues[i], NEVER_POLL);
         CHECK_EQ(tape_waiter_add(w, tailers[i], (uint64_t)i), TAPE_OK);
     }
-    CHECK_THREADS(4); /* 127 for each */
+    CHECK_THREADS(7); /* two threads for each 127 */
     t_writer_t writer = t_open_writer(directory, &o);
     write_one(writer);
     static bool seen[N];
@@ -238,7 +238,7 @@ static void a_forked_child_is_told(void)
         t = t_open_tailer(own.queue, NEVER_POLL);
         waiter = open_waiter();
         CHECK_EQ(tape_waiter_add(waiter, t, 2), TAPE_OK);
-        CHECK_THREADS(2);
+        CHECK_THREADS(3);
         write_one(own);
         expect_token(waiter, 2);
         CHECK_OK(tape_tailer_close(t));

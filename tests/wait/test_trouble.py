@@ -1,0 +1,192 @@
+"""Streams in trouble: several loops, threads, forks, limits, deaths, and what others delete."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tape
+from tests.wait.loops import LOOPS, run
+
+NEVER = 3600.0
+
+
+@pytest.fixture(params=sorted(LOOPS))
+def loop(request: pytest.FixtureRequest) -> Any:
+    return LOOPS[request.param]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[tape.Queue]:
+    with tape.open(tmp_path / "q") as q:
+        yield q
+
+
+def filled(queue: tape.Queue, n: int) -> list[int]:
+    appender = queue.appender()
+    return [appender.write(i) for i in range(n)]
+
+
+def test_two_loops_have_a_waiter_each(queue: tape.Queue, loop: Any) -> None:
+    """One after the other, and in two threads at once; a loop closed with a stream open is none's
+    harm."""
+    left = []
+
+    async def leave_open() -> None:
+        stream = queue.tailer(poll_interval=NEVER).stream()
+        left.append(stream)
+        left.append(asyncio.ensure_future(stream.__anext__()))
+        await asyncio.sleep(0.02)
+
+    async def one() -> Any:
+        tailer = queue.tailer(poll_interval=NEVER)
+        return await tailer.stream().__anext__()
+    run(loop, leave_open())
+    results: list[Any] = []
+    threads = [threading.Thread(target=lambda: results.append(run(loop, one()))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    threading.Timer(0.1, lambda: queue.appender().write("both")).start()
+    for thread in threads:
+        thread.join()
+    assert results == ["both", "both"]
+    left[1]._log_destroy_pending = False
+
+
+def test_a_tailer_used_by_a_thread_and_a_loop_is_busy_and_not_corrupt(queue: tape.Queue,
+                                                                      loop: Any) -> None:
+    """TailerBusy, on either side; together they get each message at most once."""
+    filled(queue, 2000)
+    tailer, by_thread = queue.tailer(), []
+
+    def reads() -> None:
+        while len(by_thread) < 200:
+            try:
+                by_thread.append(tailer.read())
+            except tape.TailerBusy:
+                pass
+    thread = threading.Thread(target=reads)
+
+    async def work() -> list[Any]:
+        got: list[Any] = []
+        while len(got) < 500:
+            try:
+                async for message in tailer.stream():
+                    got.append(message)
+                    if len(got) == 500:
+                        break
+            except tape.TailerBusy:
+                await asyncio.sleep(0)
+        return got
+    thread.start()
+    by_loop = run(loop, work())
+    thread.join()
+    both = sorted(by_thread + by_loop)
+    assert len(set(both)) == len(both) == 700
+
+
+def test_a_forked_child_makes_a_loop_of_its_own(queue: tape.Queue, loop: Any) -> None:
+    """The parent's tailer says that it is the parent's; a queue opened again works."""
+    import os
+
+    async def parent() -> None:
+        tailer = queue.tailer(poll_interval=NEVER)
+        task = asyncio.ensure_future(tailer.stream().__anext__())
+        await asyncio.sleep(0.02)
+        child = os.fork()
+        if child == 0:
+            os._exit(_child(queue.path, tailer, loop))
+        _pid, status = await asyncio.get_running_loop().run_in_executor(None, os.waitpid, child, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert await asyncio.wait_for(task, 20) == "child's"
+    run(loop, parent())
+
+
+def _child(path: str, tailer: tape.Tailer, loop: Any) -> int:
+    asyncio._set_running_loop(None)
+
+    async def work() -> None:
+        with pytest.raises(tape.Forked):
+            await tailer.stream().__anext__()
+        async with tape.open(path) as own:
+            mine = own.tailer(poll_interval=NEVER)
+            task = asyncio.ensure_future(mine.stream().__anext__())
+            await asyncio.sleep(0.02)
+            own.appender().write("child's")
+            assert await asyncio.wait_for(task, 20) == "child's"
+    try:
+        run(LOOPS["asyncio"], work())
+    except BaseException:
+        import traceback
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def test_many_streams_take_no_descriptor_each(tmp_path: Path, loop: Any) -> None:
+    """1000 streams on 100 queues: a queue has its descriptors, a loop one, a stream none."""
+    import os
+
+    async def work() -> None:
+        queues = [tape.open(tmp_path / str(n)) for n in range(100)]
+        before = len(os.listdir("/proc/self/fd"))
+        tailers = [q.tailer(poll_interval=NEVER) for q in queues for _ in range(10)]
+        tasks = [asyncio.ensure_future(t.stream().__anext__()) for t in tailers]
+        await asyncio.sleep(0.1)
+        assert len(os.listdir("/proc/self/fd")) - before < 10
+        for number, q in enumerate(queues):
+            q.appender().write(number)
+        got = await asyncio.wait_for(asyncio.gather(*tasks), 30)
+        assert got == [n for n in range(100) for _ in range(10)]
+        for q in queues:
+            q.close()
+    run(loop, work())
+
+
+def test_the_descriptor_limit_is_told(queue: tape.Queue) -> None:
+    """No descriptor for the loop's waiter: StorageError at the await, and later it works."""
+    import os
+    import resource
+
+    async def work() -> None:
+        queue.appender()
+        tailer = queue.tailer(poll_interval=NEVER)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))),
+                                                    hard))
+        held = []
+        try:
+            while True:
+                try:
+                    held.append(os.open("/dev/null", os.O_RDONLY))
+                except OSError:
+                    break
+            with pytest.raises(tape.StorageError):
+                await tailer.stream().__anext__()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for fd in held:
+                os.close(fd)
+        queue.appender().write("after")
+        assert await tailer.stream().__anext__() == "after"
+    run(LOOPS["asyncio"], work())
+
+
+def test_a_queue_deleted_under_a_stream_is_told(tmp_path: Path, loop: Any) -> None:
+    """QueueNotFound at the await."""
+    import shutil
+
+    async def work() -> None:
+        with tape.open(tmp_path / "gone") as q:
+            q.appender().write(1)
+            stream = q.tailer().stream()
+            assert await stream.__anext__() == 1
+            shutil.rmtree(q.path)
+            with pytest.raises(tape.QueueNotFound):
+                await asyncio.wait_for(stream.__anext__(), 20)
+    run(loop, work())
