@@ -8,9 +8,11 @@ cost them speed, so the wheel is that Python's. ``TAPE_ABI3=1`` leaves both out 
 
 import importlib.util
 import os
+import re
 import sys
 import sysconfig
 from glob import glob
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -36,9 +38,18 @@ def fast():
                       extra_link_args=["-flto"], optional=True)]
 
 
+def readme():
+    """README.md for an index page: links into the project become links to its repository."""
+    address = re.search(r'(?m)^Repository = "(.*)"', Path("pyproject.toml").read_text())[1]
+    return re.sub(r"\]\((?!https?:|#)([^)]+)\)", rf"]({address}/blob/main/\1)",
+                  Path("README.md").read_text())
+
+
 abi3 = os.environ.get("TAPE_ABI3") == "1"
 
 setup(
+    long_description=readme(),
+    long_description_content_type="text/markdown",
     cffi_modules=["build_ffi.py:ffibuilder"],
     ext_modules=[] if abi3 else [speed(), *fast()],
     options={"bdist_wheel": {"py_limited_api": "cp310"}} if abi3 else {},

@@ -137,3 +137,6 @@ def write(found: dict[str, Any], directory: Path = HERE / "results",
     head, rest = whole.split(BEGIN)
     tail = rest.split(END)[1]
     readme.write_text(f"{head}{BEGIN}\n\n{text(found)}\n{shown}\n\n{END}{tail}")
+    if directory == HERE / "results":  # the pages that show some of it
+        from tools import figures
+        figures.main()

@@ -1,4 +1,4 @@
-/* tape.h - libtape: microsecond messaging that stores everything to disk.
+/* tape.h - libtape: queues that store everything to disk.
  *
  * libtape reads and writes queue directories of Chronicle Queue 5 and shares them, live, with
  * Java processes. The bytes are specified in docs/format.md.

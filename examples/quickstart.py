@@ -2,12 +2,9 @@
 
 import tape
 
-with tape.open("orders") as q:                 # creates it: FAST_DAILY, Fressian
-    a = q.appender()
-    i = a.write({"foo": ["bar", {"baz": 0}]})  # the index, an int, equal to what Java prints
+with tape.open("orders") as q:                            # creates it: a file a day, Fressian
+    i = q.appender().write({"foo": ["bar", {"baz": 0}]})  # the index: an int, as Java prints it
     t = q.tailer()
-    for message in t:                          # all that is there, then it stops
-        print(message)
-    print(t.read())                            # None: empty for now
-    t.seek(i)                                  # any index, as often as you like
-    print(list(t))
+    print(list(t))                                        # all that is there
+    t.seek(i)                                             # any index, as often as you like
+    print(t.read(), t.read())                             # the message; None: empty for now

@@ -210,12 +210,11 @@ def paragraphs(text: str) -> Iterator[tuple[bool, str]]:
     block: list[str] = []
     shown = False
     for line in [*text.splitlines(), ""]:
-        example = line.startswith("    ")
-        if block and (not line.strip() or example != shown):
+        if block and not line.strip():
             yield shown, "\n".join(block)
             block = []
         if line.strip():
-            shown = example
+            shown = shown if block else line.startswith("    ")
             block.append(line)
 
 

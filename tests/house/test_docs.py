@@ -32,7 +32,7 @@ def block(language: str, after: str) -> str:
 def test_the_example_of_the_readme_is_the_quickstart() -> None:
     """One text: the README shows examples/quickstart.py."""
     code = (ROOT / "examples" / "quickstart.py").read_text()
-    assert code.endswith("\n\n" + block("python", "## Example"))
+    assert code.endswith("\n\n" + block("python", "# tape"))
 
 
 def test_the_quickstart_prints_what_the_readme_says(tmp_path: Path) -> None:
