@@ -72,9 +72,9 @@ def errors() -> str:
     for code, kind in code_classes().items():
         codes.setdefault(kind, []).append(code)
     lines = ["# Errors, and what to do", "",
-             "Every error of tape is a `tape.Error`. It has `hint` (what to do), `file`, "
-             "`position`, `index` where there are such, and `__cause__` where another caused it. In C "
-             "`tape_hint()` and `tape_error_trail()` tell the same.", "",
+             "Every error of tape is a `tape.Error`. It has `hint` (what to do), and `file`, "
+             "`position`, `index` where there are such; `__cause__` where another caused it. "
+             "In C `tape_hint()` and `tape_error_trail()` tell the same.", "",
              "| class | also a | code in C |", "| --- | --- | --- |"]
     kinds = [getattr(module, name) for name in module.__all__]
     kinds.sort(key=lambda kind: (issubclass(kind, Warning), kind.__name__))
