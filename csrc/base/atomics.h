@@ -8,6 +8,8 @@
  *   OBSERVE  acquire load: the other side of PUBLISH and CLAIM.
  *   CLAIM    compare and swap: true if *p was `expected` and is now `desired`; only one of several
  *            claimants of one state wins. It observes when it fails and publishes when it wins.
+ *   TAKE     CLAIM of a word of this process's own memory, which only its threads change: as long as
+ *            libc says that there is but one, a load and a store.
  *   PEEK     relaxed load: a value that only decides whether to look again, or that a lock guards.
  *   BUMP     atomic add: counters that several processes raise; it publishes.
  *   COUNT    relaxed add that is no read-modify-write: a counter that a lock guards for those who
@@ -35,6 +37,7 @@ _Static_assert(__atomic_always_lock_free(4, 0) && __atomic_always_lock_free(8, 0
 #define PUBLISH64(order, p, value) tape__publish64((p), (value))
 #define CLAIM32(order, p, expected, desired) tape__claim32((p), (expected), (desired))
 #define CLAIM64(order, p, expected, desired) tape__claim64((p), (expected), (desired))
+#define TAKE32(order, p, expected, desired) tape__take32((p), (expected), (desired))
 #define PEEK32(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define PEEK64(order, p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define LOOK32(order, p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
@@ -82,6 +85,59 @@ static inline bool tape__claim64(uint64_t *p, uint64_t expected, uint64_t desire
     return __atomic_compare_exchange_n(p, &expected, desired, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_ACQUIRE);
 }
+
+/* glibc clears the flag before a second thread runs. ThreadSanitizer is to see the CLAIM. */
+#if defined(__has_include) && !defined(__SANITIZE_THREAD__)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define TAPE__IS_ALONE __libc_single_threaded
+#endif
+#endif
+#ifndef TAPE__IS_ALONE
+#define TAPE__IS_ALONE 0
+#endif
+
+static inline bool tape__take32(uint32_t *p, uint32_t expected, uint32_t desired)
+{
+    if (!TAPE__IS_ALONE) return tape__claim32(p, expected, desired);
+    if (__atomic_load_n(p, __ATOMIC_RELAXED) != expected) return false;
+    __atomic_store_n(p, desired, __ATOMIC_RELAXED);
+    return true;
+}
+
+/* Two words that lie at a multiple of 16 are changed together where the processor can do that
+ * (CMPXCHG16B): as two CLAIMs between which nobody looks. */
+#define CLAIM_PAIR(order, p, expected, expected2, desired, desired2) \
+    tape__claim_pair((p), (expected), (expected2), (desired), (desired2))
+
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+extern bool tape__atomics_have_pairs; /* set once, before the first queue is opened for writing */
+void tape__atomics_begin(void);
+
+static inline bool tape__can_claim_pair(const uint64_t *p)
+{
+    return tape__atomics_have_pairs && ((uintptr_t)p & 15) == 0;
+}
+
+static inline bool tape__claim_pair(uint64_t *p, uint64_t expected, uint64_t expected2,
+                                    uint64_t desired, uint64_t desired2)
+{
+    bool won;
+    __asm__ __volatile__("lock cmpxchg16b %1"
+                         : "=@ccz"(won), "+m"(*(uint64_t(*)[2])p), "+a"(expected), "+d"(expected2)
+                         : "b"(desired), "c"(desired2)
+                         : "memory");
+    return won;
+}
+#else
+static inline void tape__atomics_begin(void) {}
+static inline bool tape__can_claim_pair(const uint64_t *p) { return (void)p, false; }
+static inline bool tape__claim_pair(uint64_t *p, uint64_t expected, uint64_t expected2,
+                                    uint64_t desired, uint64_t desired2)
+{
+    return (void)p, (void)expected, (void)expected2, (void)desired, (void)desired2, false;
+}
+#endif
 
 /* Header words of data format 0 need not be aligned (format.md 2.2). Both verbs are those of an
  * aligned word where it happens to be one. */

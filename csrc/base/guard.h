@@ -23,7 +23,7 @@ typedef struct {
 extern bool tape__guard_is_asymmetric;
 void tape__guard_begin(void);
 
-static inline bool tape__guard_try(tape__guard_t *g) { return CLAIM32(guard, &g->word, 0, 1); }
+static inline bool tape__guard_try(tape__guard_t *g) { return TAKE32(guard, &g->word, 0, 1); }
 
 /* Waits for it: false after timeout_ns (-1: never). */
 bool tape__guard_wait(tape__guard_t *g, int64_t timeout_ns);
@@ -32,7 +32,7 @@ void tape__guard_wake(tape__guard_t *g);
 static inline void tape__guard_leave(tape__guard_t *g)
 {
     if (tape__guard_is_asymmetric) PUBLISH32(guard, &g->word, 0);
-    else (void)CLAIM32(guard, &g->word, 1, 0);
+    else (void)TAKE32(guard, &g->word, 1, 0);
     if (PEEK64(guard, &g->waiters) != 0) tape__guard_wake(g);
 }
 

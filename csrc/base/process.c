@@ -44,6 +44,7 @@ static void after_fork_in_child(void)
 
 static void start_registry(void)
 {
+    tape__atomics_begin();
     tape__guard_begin();
     pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }

@@ -22,7 +22,11 @@ static int read_header(tape__cycle_store_t *s)
     if (rc == TAPE__BEYOND_END)
         return tape__cycle_store_bad(s, 0, "the file ends inside its header");
     if (rc != TAPE_OK) return rc;
-    return tape__cycle_store_parse(s, tape__window_at(&s->head, 4), length);
+    rc = tape__cycle_store_parse(s, tape__window_at(&s->head, 4), length);
+    if (rc != TAPE_OK) return rc;
+    s->pair = tape__window_u64(&s->head, s->write_position_at);
+    s->pair_at_once = s->has_pair && tape__can_claim_pair(s->pair);
+    return TAPE_OK;
 }
 
 int tape__cycle_store_open(tape__cycle_store_t *s, const char *path, int64_t cycle, bool writable)

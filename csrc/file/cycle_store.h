@@ -39,6 +39,8 @@ typedef struct {
     int64_t cycle;
     bool aligned;              /* dataFormat 1 */
     bool has_pair;             /* writePosition is a pair (since 4.6.48) */
+    uint64_t *pair;            /* writePosition, in `head` */
+    bool pair_at_once;         /* both its words can be changed together */
     uint64_t write_position_at; /* file offsets of the bound words */
     uint64_t index2index_at, last_index_at;
     uint64_t first_document;

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 /* A span being read. `origin` is the file offset of base[0]: bound values are found by it. */
 typedef struct {
     const uint8_t *base;
@@ -99,13 +101,15 @@ uint64_t tape__wire_put_array(tape__wire_out_t *o, uint64_t capacity);
 /* The frame of 13.1: writes at most 7 bytes before the data; returns how many. */
 enum { TAPE__FRAME_MAX = 7 };
 size_t tape__wire_frame_long(uint8_t out[TAPE__FRAME_MAX], size_t size);
+/* That of up to 254 bytes, as a number. */
+static inline uint32_t tape__wire_short_frame(size_t size)
+{
+    return 0x8A0080C0u | (uint32_t)(size + 1) << 16; /* the array's code counts */
+}
 static inline size_t tape__wire_frame(uint8_t out[TAPE__FRAME_MAX], size_t size)
 {
     if (size > 0xFE) return tape__wire_frame_long(out, size);
-    out[0] = 0xC0;
-    out[1] = 0x80;
-    out[2] = (uint8_t)(size + 1); /* the array's code counts */
-    out[3] = 0x8A;
+    tape__put_u32(out, tape__wire_short_frame(size));
     return 4;
 }
 static inline size_t tape__wire_frame_size(size_t size)

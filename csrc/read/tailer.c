@@ -32,7 +32,7 @@ int tape__tailer_enter_to_tell(tape_tailer_t *t)
     if (!t) return tape__fail(TAPE_EINVAL, NULL, -1, "no tailer");
     int rc = tape__site_check(t->site);
     if (rc != TAPE_OK) return rc;
-    if (!CLAIM32(busy, &t->busy, 0, 1)) {
+    if (!TAKE32(busy, &t->busy, 0, 1)) {
         rc = tape__site_check(t->site); /* it may be tape__site_shut() that is using it */
         if (rc != TAPE_OK) return rc;
         return tape__fail(TAPE_EBUSY, t->site->path, -1, "another thread is using this tailer");
@@ -151,7 +151,7 @@ static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
 {
-    if (!t || !out || !tape__site_is_usable(t->site) || !CLAIM32(busy, &t->busy, 0, 1)) {
+    if (!t || !out || !tape__site_is_usable(t->site) || !TAKE32(busy, &t->busy, 0, 1)) {
         int rc = out ? tape__tailer_enter(t) : no_place(); /* tells what is wrong */
         return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
     }

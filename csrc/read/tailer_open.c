@@ -28,7 +28,7 @@ static void give_back(tape_tailer_t *t, bool all)
 static int shut(tape__child_t *child)
 {
     tape_tailer_t *t = (tape_tailer_t *)child;
-    if (!CLAIM32(busy, &t->busy, 0, 1)) return busy(t);
+    if (!TAKE32(busy, &t->busy, 0, 1)) return busy(t);
     give_back(t, false);
     tape__tailer_leave(t);
     return TAPE_OK;
@@ -105,7 +105,7 @@ int tape_tailer_close(tape_tailer_t *t)
 {
     if (!t) return TAPE_OK;
     /* tape__site_shut() may be inside for a moment; anybody else is there by mistake. */
-    for (int tries = 0; !CLAIM32(busy, &t->busy, 0, 1); tries++) {
+    for (int tries = 0; !TAKE32(busy, &t->busy, 0, 1); tries++) {
         if (tape__site_is_usable(t->site) || tries == CLOSE_TRIES) return busy(t);
         tape__sleep_ns(100000);
     }

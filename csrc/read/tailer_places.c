@@ -10,15 +10,34 @@ enum {
     LOOKS_MAX = 64       /* further back the index is nearer */
 };
 
-void tape__places_want(tape__places_t *p, int64_t messages)
+/* What the smaller table knew, as far as the new one wants it. */
+static void move_places(const tape__places_t *from, tape__places_t *to)
 {
-    if (p->slots || p->wanted++ == 0) return;
-    int bits = SLOT_BITS_LEAST, every = 0;
-    while (bits < SLOT_BITS_MOST && messages >> bits > 0) bits++;
-    while (every < EVERY_BITS_MOST && messages >> (bits + every) > 0) every++;
-    p->slots = tape__alloc(sizeof *p->slots << bits);
-    p->slot_bits = bits;
-    p->every_bits = every;
+    for (uint64_t slot = 0; slot < UINT64_C(1) << from->slot_bits; slot++) {
+        const uint64_t word = from->slots[slot];
+        if (word == 0) continue;
+        const uint64_t place = word >> TAPE__PLACE_POSITION_BITS << from->slot_bits | slot;
+        const int64_t sequence = (int64_t)(place << from->every_bits);
+        if (tape__places_wants(to, sequence))
+            tape__places_note(to, sequence,
+                              (word & ((UINT64_C(1) << TAPE__PLACE_POSITION_BITS) - 1)) << 2);
+    }
+}
+
+void tape__places_make(tape__places_t *p, int64_t messages)
+{
+    tape__places_t made = {.slot_bits = SLOT_BITS_LEAST, .wanted = p->wanted};
+    if (p->wanted++ == 0) return;
+    while (made.slot_bits < SLOT_BITS_MOST && messages >> made.slot_bits > 0) made.slot_bits++;
+    while (made.every_bits < EVERY_BITS_MOST && messages >> (made.slot_bits + made.every_bits) > 0)
+        made.every_bits++;
+    const int bits = made.slot_bits + made.every_bits;
+    made.room = bits == SLOT_BITS_MOST + EVERY_BITS_MOST ? INT64_MAX : INT64_C(2) << bits;
+    made.slots = tape__alloc(sizeof *made.slots << made.slot_bits);
+    if (!made.slots) return;
+    if (p->slots) move_places(p, &made);
+    tape__free(p->slots);
+    *p = made;
 }
 
 void tape__places_forget(tape__places_t *p)

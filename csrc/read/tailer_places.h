@@ -4,7 +4,8 @@
  * the average, and waits for the memory of each before it knows where the next one is. Who seeks a
  * second time into a cycle keeps the places that it passes, one word each, in a table of at most
  * 2 MiB: those of all messages where a quarter of a million is all there are, else of every 2nd,
- * 4th, ... (`every`, a power of two).
+ * 4th, ... (`every`, a power of two). When the cycle has grown to twice as many messages as it was
+ * made for, so does the table, and what it knows is kept.
  *
  *     slot  sequence / every, modulo the number of slots (a power of two)
  *     word  bits 63..40  what the modulo took away of it, so that a slot names one place
@@ -23,13 +24,18 @@ typedef struct {
     int slot_bits;   /* log2 of their number */
     int every_bits;  /* log2 of `every` */
     int wanted;      /* how often a table was wanted in this cycle: the first seek makes none */
+    int64_t room;    /* with so many messages it is too small */
 } tape__places_t;
 
 enum { TAPE__PLACE_POSITION_BITS = 40 };
 
 /* Makes the table for a cycle of so many messages, when it is worth it. Without memory there is
  * none, and seeks walk from the index. */
-void tape__places_want(tape__places_t *p, int64_t messages);
+void tape__places_make(tape__places_t *p, int64_t messages);
+static inline void tape__places_want(tape__places_t *p, int64_t messages)
+{
+    if (messages >= p->room) tape__places_make(p, messages);
+}
 void tape__places_forget(tape__places_t *p);
 /* The nearest place at or before `sequence`, not before `least` nor some dozen places back. */
 bool tape__places_before(const tape__places_t *p, int64_t sequence, int64_t least, int64_t *found,

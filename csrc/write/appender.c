@@ -67,6 +67,22 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t le
     return m ? tape__put(w, m, *wants_page) : TAPE_OK;
 }
 
+/* One that the lane left. False when that was not possible. */
+static bool write_another(tape_appender_t *a, const tape_span_t *span, tape__lane_t lane,
+                          bool *wants_page)
+{
+    tape__writer_t *w = a->writer;
+    tape__message_t m;
+    tape__appender_frame(a, span->data, span->size, &m);
+    if (lane == TAPE__LANE_LEFT) {
+        if (tape__put_prepare(w, tape__put_behind(w, m.frame_size + m.size), wants_page) != TAPE_OK)
+            return false;
+        if (tape__put_message(w, &m)) return true;
+    }
+    tape__put_taken(w);
+    return false;
+}
+
 /* The messages behind the first, into the same cycle, as many as there are or as go well; what went
  * wrong is this thread's last error, also when it was entering the cycle of the first one, or its
  * index entry. The write position is set at the last, and wherever there is an index entry: from an
@@ -74,22 +90,16 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t le
 static void write_more(tape_appender_t *a, tape__job_t *job)
 {
     tape__writer_t *w = a->writer;
-    tape__message_t m;
-    bool wants_page = false, unled = false;
+    bool unled = false;
     uint64_t position = 0;
     for (; job->done < job->count && w->open && !w->doubtful; job->done++) {
-        tape__appender_frame(a, job->spans[job->done].data, job->spans[job->done].size, &m);
-        const uint64_t behind = tape__put_behind(w, m.frame_size + m.size);
-        wants_page = false;
-        if (!tape__put_is_at_hand(w, behind) &&
-            tape__put_prepare(w, behind, &wants_page) != TAPE_OK)
-            break;
+        const tape_span_t *span = &job->spans[job->done];
+        const tape__body_t b = tape__appender_body(a, span->data, span->size);
+        bool wants_page = false;
         position = w->next.position;
-        if (!tape__put_message(w, &m)) {
-            tape__put_taken(w);
-            break;
-        }
-        job->size += job->spans[job->done].size;
+        const tape__lane_t lane = tape__lane_put(w, &b, -1);
+        if (lane != TAPE__LANE_WRITTEN && !write_another(a, span, lane, &wants_page)) break;
+        job->size += span->size;
         unled = !tape__excerpt_index_wants(&w->store, w->next.sequence - 1);
         if (!unled) tape__put_lead(w, position, wants_page);
     }
@@ -185,47 +195,47 @@ int tape__appender_check(const tape_appender_t *a, const void *data, size_t size
     return size > w->body_max || frame + size > w->body_max ? too_big(w, size) : TAPE_OK;
 }
 
-/* With the lock held, in the cycle to be written: there is room at hand. TAPE_OK and the index, or
+/* With the lock held, in the cycle to be written: by the lane. TAPE_OK and the index, or
  * TAPE_EAGAIN: then nothing was written. */
-static TAPE__INLINE int write_at_hand(tape_appender_t *a, const tape__message_t *m, size_t size,
-                                      int64_t *index)
+static TAPE__INLINE int write_at_hand(tape_appender_t *a, const tape__body_t *b, size_t size,
+                                      int64_t expect, int64_t *index)
 {
     tape__writer_t *w = a->writer;
-    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE ||
-        !tape__put_is_at_hand(w, tape__put_behind(w, m->frame_size + m->size)))
-        return TAPE_EAGAIN;
-    *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
-    if (m->expect >= 0 && m->expect != *index) return TAPE_EAGAIN;
-    SYNC_POINT(prepared);
     const uint64_t position = w->next.position;
-    if (!tape__put_message(w, m)) {
-        w->doubtful = true;
+    if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE) return TAPE_EAGAIN;
+    const tape__lane_t lane = tape__lane_put(w, b, expect);
+    if (lane != TAPE__LANE_WRITTEN) {
+        if (lane == TAPE__LANE_ROBBED) w->doubtful = true;
         return TAPE_EAGAIN;
     }
+    *index = w->index_base + w->next.sequence - 1;
     tape__put_lead(w, position, false);
     tape__appender_count(a, *index, 1, size);
     return TAPE_OK;
 }
 
-/* The lane: the lock is free, the cycle goes on, and there is room at hand. TAPE_OK and the index,
- * or TAPE_EAGAIN: then nothing was written, and *locked tells whether the lock is held. */
-static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__message_t *m, size_t size,
-                                      int64_t *index, bool *locked)
+/* The lock is free, the cycle goes on, and there is room at hand. TAPE_OK and the index, or
+ * TAPE_EAGAIN: then nothing was written, and *locked tells whether the lock is held. */
+static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__body_t *b, size_t size,
+                                      int64_t expect, int64_t *index, bool *locked)
 {
     tape__writer_t *w = a->writer;
     *locked = tape__write_lock_try(&w->lock);
     if (!*locked) return TAPE_EAGAIN;
     SYNC_POINT(lock_taken);
-    if (!tape__roll_is_current(w) || write_at_hand(a, m, size, index) != TAPE_OK)
+    if (!tape__roll_is_current(w) || write_at_hand(a, b, size, expect, index) != TAPE_OK)
         return TAPE_EAGAIN;
     SYNC_POINT(before_release);
     (void)tape__write_lock_release(&w->lock);
     return TAPE_OK;
 }
 
-static int64_t write_slowly(tape_appender_t *a, const tape__message_t *m, size_t size, bool locked)
+static int64_t write_slowly(tape_appender_t *a, const void *data, size_t size, int64_t expect,
+                            bool locked)
 {
-    tape__job_t job = {.m = *m, .size = size, .count = 1};
+    tape__job_t job = {.size = size, .count = 1};
+    tape__appender_frame(a, data, size, &job.m);
+    job.m.expect = expect;
     int rc = tape__appender_work(a, &job, locked);
     return rc < 0 ? rc : job.index;
 }
@@ -233,7 +243,6 @@ static int64_t write_slowly(tape_appender_t *a, const tape__message_t *m, size_t
 static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, size_t size,
                                           int64_t expect)
 {
-    tape__message_t m;
     if (!a || (!data && size > 0) || !tape__site_is_usable(a->writer->site) ||
         size > a->writer->body_max - TAPE__FRAME_MAX) {
         int rc = tape__appender_check(a, data, size);
@@ -241,10 +250,9 @@ static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, 
     }
     int64_t index;
     bool locked;
-    tape__appender_frame(a, data, size, &m);
-    m.expect = expect;
-    if (write_quickly(a, &m, size, &index, &locked) == TAPE_OK) return index;
-    return write_slowly(a, &m, size, locked);
+    const tape__body_t b = tape__appender_body(a, data, size);
+    if (write_quickly(a, &b, size, expect, &index, &locked) == TAPE_OK) return index;
+    return write_slowly(a, data, size, expect, locked);
 }
 
 int64_t tape_appender_write(tape_appender_t *a, const void *data, size_t size)
@@ -281,24 +289,23 @@ static bool catch_up_at_hand(tape__writer_t *w)
 }
 
 /* What the lane leaves and needs no waiting either: a clock of the caller's, messages of others. */
-static int try_with_lock(tape_appender_t *a, const tape__message_t *m, size_t size, int64_t *index)
+static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size, int64_t *index)
 {
     int rc = tape__roll_goes_on(a->writer);
     if (rc != 1) return rc < 0 ? rc : TAPE_EAGAIN;
-    return catch_up_at_hand(a->writer) ? write_at_hand(a, m, size, index) : TAPE_EAGAIN;
+    return catch_up_at_hand(a->writer) ? write_at_hand(a, b, size, -1, index) : TAPE_EAGAIN;
 }
 
 int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t size)
 {
     int rc = tape__appender_check(a, data, size);
     if (rc != TAPE_OK) return rc;
-    tape__message_t m;
     int64_t index = 0;
     bool locked;
-    tape__appender_frame(a, data, size, &m);
-    rc = write_quickly(a, &m, size, &index, &locked);
+    const tape__body_t b = tape__appender_body(a, data, size);
+    rc = write_quickly(a, &b, size, -1, &index, &locked);
     if (rc == TAPE_EAGAIN && locked) {
-        rc = try_with_lock(a, &m, size, &index);
+        rc = try_with_lock(a, &b, size, &index);
         SYNC_POINT(before_release);
         (void)tape__write_lock_release(&a->writer->lock);
     }

@@ -11,7 +11,7 @@
 #define TAPE_APPENDER_H
 
 #include "format/wire.h"
-#include "write/put.h"
+#include "write/lane.h"
 
 /* A message on its way in place: the lock is held. */
 typedef struct {
@@ -75,6 +75,24 @@ int tape__appender_shut(tape__child_t *child);
 
 /* A document cannot be empty: Java puts one byte of padding instead (2.4). */
 extern const uint8_t tape__empty_body[1];
+
+/* The same as small values, for the lane. */
+static TAPE__INLINE tape__body_t tape__appender_body(const tape_appender_t *a, const void *data,
+                                                     size_t size)
+{
+    tape__body_t b = {data, size, 0, 0};
+    if (a->framing != TAPE_FRAMING_BYTES) {
+        if (size == 0) b = (tape__body_t){tape__empty_body, sizeof tape__empty_body, 0, 0};
+    } else if (size <= 0xFE) {
+        b.frame = tape__wire_short_frame(size);
+        b.frame_size = 4;
+    } else {
+        uint8_t frame[8] = {0};
+        b.frame_size = tape__wire_frame_long(frame, size);
+        b.frame = tape__get_u64(frame);
+    }
+    return b;
+}
 
 /* The message with its frame, if it gets one, and with no wish for its index. */
 static inline void tape__appender_frame(const tape_appender_t *a, const void *data, size_t size,

@@ -107,7 +107,8 @@ static int64_t publish_in_file(tape_appender_t *a, size_t size)
     const int64_t index =
         tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
     int64_t rc = index;
-    if (cut(a, size) && tape__put_publish(w, p->header, p->length)) {
+    if (cut(a, size) &&
+        tape__put_publish(w, p->header, p->length, tape__put_behind(w, p->length))) {
         tape__put_lead(w, position, p->wants_page);
         tape__appender_count(a, index, 1, size);
     } else {

@@ -65,20 +65,6 @@ static inline int tape__put_prepare(tape__writer_t *w, uint64_t behind, bool *wa
     return tape__put_make_room(w, behind, *wants_page);
 }
 
-/* Whether nothing of that takes long or fails: there is room at hand, the place is free, and the
- * index is not asked, or what it needs is mapped. */
-static TAPE__INLINE bool tape__put_is_at_hand(const tape__writer_t *w, uint64_t behind)
-{
-    const uint64_t position = w->next.position;
-    const int64_t sequence = w->next.sequence;
-    /* What is ready lies in the window. */
-    return w->next.word == 0 && behind + 8 <= w->ready_to && position >= w->window.start &&
-           tape__put_is_clean(w, position) && tape__put_is_clean(w, behind) &&
-           sequence < w->site->settings.roll_cycle->max_messages &&
-           (!tape__excerpt_index_wants(&w->store, sequence) ||
-            tape__index_write_is_at_hand(&w->store, sequence));
-}
-
 /* ---- the message ----
  *
  * Nothing here can block, allocate or fault; nothing is stored but in the room that was reserved,
@@ -99,13 +85,15 @@ static TAPE__INLINE uint8_t *tape__put_reserve(tape__writer_t *w, uint32_t lengt
     return header;
 }
 
-/* The body is there: everybody shall see it. False: our lock was broken. */
-static TAPE__INLINE bool tape__put_publish(tape__writer_t *w, uint8_t *header, uint32_t length)
+/* The body is there: everybody shall see it; the next one comes at `behind`. False: our lock was
+ * broken. */
+static TAPE__INLINE bool tape__put_publish(tape__writer_t *w, uint8_t *header, uint32_t length,
+                                           uint64_t behind)
 {
     SYNC_POINT(body_written);
     if (!tape__excerpt_publish(header, length, 0)) return false;
     SYNC_POINT(published);
-    w->next.position = tape__put_behind(w, length);
+    w->next.position = behind;
     w->next.sequence++;
     return true;
 }
@@ -129,7 +117,7 @@ static TAPE__INLINE bool tape__put_message(tape__writer_t *w, const tape__messag
     uint8_t *header = tape__put_reserve(w, length);
     if (!header) return false;
     tape__excerpt_fill(header, w->store.aligned, m->frame, m->frame_size, m->data, m->size);
-    return tape__put_publish(w, header, length);
+    return tape__put_publish(w, header, length, tape__put_behind(w, length));
 }
 
 /* All of it; TAPE_OK or TAPE_ETAKEN. */

@@ -22,7 +22,7 @@
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
- * and for LOOK_EVERY_MS it is believed that nobody deleted the files. */
+ * and for LOOK_EVERY_MS it is believed that nobody deleted the files. Never with another clock. */
 static void trust_coarse_clock(tape__writer_t *w)
 {
     const tape_roll_cycle_t *r = w->site->settings.roll_cycle;
@@ -30,7 +30,7 @@ static void trust_coarse_clock(tape__writer_t *w)
     int64_t end = start + r->length_ms - tape__coarse_tick_ms();
     int64_t look = w->looked_ms + LOOK_EVERY_MS;
     w->trusted_from_ms = later(start, w->looked_ms);
-    w->trusted_to_ms = end < look ? end : look;
+    w->trusted_to_ms = w->site->clock ? 0 : end < look ? end : look;
 }
 
 /* ---- entering a cycle ---- */
@@ -85,7 +85,9 @@ static void enter_cycle(tape__writer_t *w)
     SYNC_POINT(cycle_entered);
     trust_coarse_clock(w);
     list_own_cycle(w);
-    w->lock.pulse = tape__window_u64(&w->store.head, w->store.write_position_at);
+    w->lock.pulse = w->store.pair;
+    w->index_base = tape__index(w->site->settings.roll_cycle, w->store.cycle, 0);
+    w->max_messages = w->site->settings.roll_cycle->max_messages;
 }
 
 /* Files that writers left under their temporary names; no one else can be building one now. */

@@ -21,13 +21,15 @@ typedef struct {
     /* The cycle in hand. */
     bool open;
     tape__cycle_store_t store;
+    int64_t index_base;     /* the index of its message 0 */
+    int64_t max_messages;   /* that a cycle can number */
     tape__window_t window;  /* on the end of the chain */
     tape__cursor_t next;    /* the slot of the next message, when nobody else wrote meanwhile */
     uint64_t ready_to;      /* up to here: in the file, on disk, in the window, faulted in */
     uint64_t reserved_to;   /* blocks are reserved up to here */
     uint64_t reserve_step;
     int64_t trusted_from_ms; /* while the coarse clock is in here, it alone decides the cycle */
-    int64_t trusted_to_ms;
+    int64_t trusted_to_ms;   /* 0 while none is open */
     int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
     uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */

@@ -154,12 +154,37 @@ static void places_are_told_apart(void)
     CHECK(!tape__places_before(&p, 40, 0, &found, &position));
 }
 
+/* A cycle that has grown gets a larger table, which knows what the smaller one did and can tell. */
+static void a_table_grows_with_its_cycle(void)
+{
+    tape__places_t p = {0};
+    tape__places_want(&p, 0);
+    for (int bits = 8; bits < 39; bits++) {
+        int64_t messages = INT64_C(1) << bits, found;
+        uint64_t position;
+        tape__places_want(&p, messages);
+        CHECK(p.slots && p.room > messages);
+        CHECK(p.every_bits == 8 || INT64_C(1) << (p.slot_bits + p.every_bits) > messages / 2);
+        int64_t last = messages - 1 - ((messages - 1) & ((1 << p.every_bits) - 1));
+        tape__places_note(&p, last, (uint64_t)messages * 8);
+        CHECK(tape__places_before(&p, last, last, &found, &position));
+        tape__places_note(&p, 256, 4096);
+        tape__places_want(&p, 2 * messages);
+        CHECK(tape__places_before(&p, 256, 256, &found, &position) && position == 4096);
+        if (tape__places_wants(&p, last) && bits < 26)
+            CHECK(tape__places_before(&p, last, last, &found, &position) &&
+                  position == (uint64_t)messages * 8);
+    }
+    tape__places_forget(&p);
+}
+
 int main(int argc, char **argv)
 {
     t_seed(argc, argv);
     int64_t ms = 1000;
     tape_queue_options_t o = t_options("FAST_DAILY", &ms);
     places_are_told_apart();
+    a_table_grows_with_its_cycle();
     grow_and_seek(&o, 0);
     grow_and_seek(&o, 64 << 10);
     const char *directory = t_directory();

@@ -1,0 +1,71 @@
+/* lane.h - one message by the straight path, with the write lock held (format.md 8.5).
+ *
+ * As put.h, for what nearly every message is: in a file of data format 1, with room at hand and
+ * nothing to be looked for. Whatever else there is makes it say so with nothing changed, and the
+ * caller goes the long way. The steps are the same and in the same order.
+ */
+#ifndef TAPE_LANE_H
+#define TAPE_LANE_H
+
+#include "format/wire.h"
+#include "write/put.h"
+
+/* A message and its frame, as small values: not more than the compiler keeps in registers. */
+typedef struct {
+    const void *data;
+    size_t size;
+    uint64_t frame; /* its bytes */
+    size_t frame_size;
+} tape__body_t;
+
+typedef enum {
+    TAPE__LANE_WRITTEN,
+    TAPE__LANE_LEFT, /* the long way, please: nothing was done */
+    TAPE__LANE_ROBBED /* likewise; and our lock was broken */
+} tape__lane_t;
+
+enum { TAPE__LANE_AHEAD = 512 };
+
+/* A frame of more than 4 bytes is around 255 bytes or more, so storing 8 keeps within the room. */
+static TAPE__INLINE void tape__lane_fill(uint8_t *header, uint32_t length, const tape__body_t *b)
+{
+    uint8_t *body = header + 4;
+    tape__excerpt_pad(header, length);
+    if (b->frame_size == 4) tape__put_u32(body, (uint32_t)b->frame);
+    else if (b->frame_size != 0) tape__put_u64(body, b->frame);
+    tape__copy(body + b->frame_size, b->data, b->size);
+}
+
+/* The next message, if it gets index `expect` (-1: any): its place, number and length become those
+ * of the writer. What leads to it is left to the caller. */
+static TAPE__INLINE tape__lane_t tape__lane_put(tape__writer_t *w, const tape__body_t *b,
+                                                int64_t expect)
+{
+    const uint64_t position = w->next.position;
+    const int64_t sequence = w->next.sequence;
+    const uint32_t length = (uint32_t)(b->frame_size + b->size);
+    const uint64_t behind = tape__word_next(position, length, true);
+    /* What is ready lies in the window, from the writer's place on. */
+    if (!w->store.aligned || position % 4 != 0 || behind + 8 > w->ready_to ||
+        sequence >= w->max_messages)
+        return TAPE__LANE_LEFT;
+    uint8_t *header = __builtin_assume_aligned(tape__window_at(&w->window, position), 4);
+    if (tape__excerpt_observe(header + (behind - position), true) != 0 ||
+        (expect >= 0 && expect != w->index_base + sequence) ||
+        (tape__excerpt_index_wants(&w->store, sequence) &&
+         !tape__index_write_is_at_hand(&w->store, sequence)))
+        return TAPE__LANE_LEFT;
+    /* For those to come: what was faulted in long ago is in no cache any more. It never faults. */
+    __builtin_prefetch(header + (behind - position) + TAPE__LANE_AHEAD, 1);
+    SYNC_POINT(prepared);
+    if (!tape__excerpt_reserve(header, length)) return TAPE__LANE_LEFT; /* others wrote since */
+    if (!tape__write_lock_is_ours(&w->lock)) { /* as in tape__put_reserve() */
+        tape__excerpt_abandon(header, length);
+        return TAPE__LANE_ROBBED;
+    }
+    SYNC_POINT(header_reserved);
+    tape__lane_fill(header, length, b);
+    return tape__put_publish(w, header, length, behind) ? TAPE__LANE_WRITTEN : TAPE__LANE_ROBBED;
+}
+
+#endif
