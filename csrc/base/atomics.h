@@ -8,7 +8,7 @@
  *   OBSERVE  acquire load: the other side of PUBLISH and CLAIM.
  *   CLAIM    compare and swap: true if *p was `expected` and is now `desired`; only one of several
  *            claimants of one state wins. It observes when it fails and publishes when it wins.
- *   TAKE     CLAIM of a word of this process's own memory, which only its threads change: as long as
+ *   TAKE     CLAIM of a word of this process's own memory, which only its threads change: while
  *            libc says that there is but one, a load and a store.
  *   PEEK     relaxed load: a value that only decides whether to look again, or that a lock guards.
  *   BUMP     atomic add: counters that several processes raise; it publishes.

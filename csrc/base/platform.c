@@ -529,12 +529,7 @@ static int64_t clock_ns(clockid_t id)
 }
 
 int64_t tape__now_ms(void) { return clock_ns(CLOCK_REALTIME) / 1000000; }
-int64_t tape__now_coarse_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME_COARSE, &t);
-    return (int64_t)t.tv_sec * 1000 + (int32_t)t.tv_nsec / 1000000;
-}
+int64_t tape__now_coarse_ms(void) { return clock_ns(CLOCK_REALTIME_COARSE) / 1000000; }
 int64_t tape__monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 int64_t tape__coarse_tick_ms(void)

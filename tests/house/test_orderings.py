@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 USE = re.compile(r"\b(OBSERVE32|OBSERVE64|OBSERVE32_UNALIGNED|PUBLISH32|PUBLISH64|CLAIM32"
-                 r"|CLAIM32_UNALIGNED|CLAIM64|CLAIM_PAIR|TAKE32|PEEK32|PEEK64|LOOK32|BUMP64|COUNT64|FENCE)"
-                 r"\((\w+)[,)]")
+                 r"|CLAIM32_UNALIGNED|CLAIM64|CLAIM_PAIR|TAKE32|PEEK32|PEEK64|LOOK32|BUMP64|COUNT64"
+                 r"|FENCE)\((\w+)[,)]")
 PUBLISHES = {"PUBLISH32", "PUBLISH64", "CLAIM32", "CLAIM32_UNALIGNED", "CLAIM64", "CLAIM_PAIR",
              "TAKE32", "BUMP64", "COUNT64"}
 OBSERVES = {"OBSERVE32", "OBSERVE64", "OBSERVE32_UNALIGNED", "CLAIM32", "CLAIM32_UNALIGNED",
@@ -60,7 +60,8 @@ def test_nobody_else_spells_an_atomic() -> None:
     for name, text in read_sources().items():
         if name != "atomics.h":
             code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-            assert not re.search(r"__atomic|__sync_(?!point)|\bvolatile\b|stdatomic", code), name
+            spelt = r"(?<!tape)__atomic|__sync_(?!point)|\bvolatile\b|stdatomic"
+            assert not re.search(spelt, code), name
 
 
 def test_the_check_can_fail() -> None:
