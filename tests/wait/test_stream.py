@@ -400,3 +400,25 @@ def test_trio_has_streams_too(queue: tape.Queue) -> None:
         assert tailer.read() == 599
         return got
     assert trio.run(main) == list(range(599))
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_anyio_has_streams_on_either_backend(queue: tape.Queue, backend: str) -> None:
+    """anyio's cancelling takes nothing; what comes wakes."""
+    anyio = pytest.importorskip("anyio")
+    if backend == "trio":
+        pytest.importorskip("trio")
+
+    async def main() -> list[Any]:
+        tailer, got = queue.tailer(poll_interval=NEVER), []
+        with anyio.move_on_after(0.05):
+            await tailer.stream().__anext__()
+        threading.Timer(0.05, lambda: filled(queue, 600)).start()
+        with anyio.fail_after(20):
+            async for message in tailer.stream():
+                got.append(message)
+                if len(got) == 599:
+                    break
+        assert tailer.read() == 599
+        return got
+    assert anyio.run(main, backend=backend) == list(range(599))
