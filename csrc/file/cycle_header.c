@@ -1,4 +1,5 @@
-/* cycle_header.c - the first document of a cycle file (format.md 4.1, 4.2). */
+/* cycle_header.c - the first document of a cycle file (format.md 4.1, 4.2). Java's FIELDLESS_BINARY
+ * leaves the names of its fields out: they stand in the order in which Java writes them. */
 #include "base/error.h"
 #include "file/cycle_store.h"
 #include "format/wire.h"
@@ -11,11 +12,25 @@ typedef struct {
     int64_t data_format;
 } header_t;
 
+static bool has_names(const tape__wire_t *w)
+{
+    tape__wire_t again = *w;
+    tape__text_t name;
+    return tape__wire_name(&again, &name);
+}
+
+static bool read_indexing_by_place(tape__cycle_store_t *s, tape__wire_t *in)
+{
+    return tape__wire_int(in, &s->index_count) && tape__wire_int(in, &s->index_spacing) &&
+           tape__wire_bound(in, &s->index2index_at) && tape__wire_bound(in, &s->last_index_at);
+}
+
 static bool read_indexing(tape__cycle_store_t *s, tape__wire_t *w)
 {
     tape__text_t type, name;
     tape__wire_t in;
     if (!tape__wire_type(w, &type) || !tape__wire_block(w, &in)) return false;
+    if (!has_names(&in)) return read_indexing_by_place(s, &in);
     while (!tape__wire_at_end(&in)) {
         bool ok;
         if (!tape__wire_name(&in, &name)) return false;
@@ -50,9 +65,17 @@ static bool read_write_position(tape__cycle_store_t *s, tape__wire_t *w)
     return tape__wire_bound(w, &s->write_position_at);
 }
 
+static bool read_fields_by_place(tape__cycle_store_t *s, tape__wire_t *in, header_t *h)
+{
+    h->pair = read_write_position(s, in);
+    h->indexing = h->pair && read_indexing(s, in);
+    return h->indexing && (tape__wire_at_end(in) || tape__wire_int(in, &h->data_format));
+}
+
 static bool read_fields(tape__cycle_store_t *s, tape__wire_t *in, header_t *h)
 {
     tape__text_t name;
+    if (!has_names(in)) return read_fields_by_place(s, in, h);
     while (!tape__wire_at_end(in)) {
         bool ok;
         if (!tape__wire_name(in, &name)) return false;

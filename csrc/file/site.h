@@ -117,6 +117,8 @@ int tape__site_set_path(tape__site_t *site, const char *path);
 /* Looks at the directory. TAPE_ENOTFOUND when there is none; TAPE_EUNSUPPORTED when it is not one
  * of Chronicle Queue 5. */
 int tape__site_look(const tape__site_t *site, tape__contents_t *contents);
+/* The names alone, as if there were no table store: one that was never filled counts as none. */
+int tape__site_look_at_names(const tape__site_t *site, tape__contents_t *contents);
 /* TAPE_EFILESYSTEM when hosts may see different bytes there. */
 int tape__site_check_filesystem(const tape__site_t *site);
 /* "A directory without a queue": TAPE_ENOTFOUND. */

@@ -52,6 +52,34 @@ static int check_not_version_4(const char *path, const tape__contents_t *c)
     return rc == TAPE_ECORRUPT || rc == TAPE_ENOTFOUND || rc == TAPE__NOT_READY ? TAPE_OK : rc;
 }
 
+static int list_names(const tape__site_t *site, tape__contents_t *c)
+{
+    memset(c, 0, sizeof *c);
+    int rc = tape__list_directory(site->path, look_at_name, c);
+    return rc < 0 ? tape__fail_errno(-rc, site->path, "listing the directory") : TAPE_OK;
+}
+
+/* Whether the names are those of a queue that can be used without its table store. */
+static int check_names(const tape__site_t *site, const tape__contents_t *c)
+{
+    const char *path = site->path;
+    if (c->listing_4)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)",
+                          path);
+    if (c->any_cycle_file && !c->of_names)
+        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
+                          "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
+    return c->of_names ? check_not_version_4(path, c) : TAPE_OK;
+}
+
+int tape__site_look_at_names(const tape__site_t *site, tape__contents_t *c)
+{
+    int rc = list_names(site, c);
+    c->table = false;
+    return rc == TAPE_OK ? check_names(site, c) : rc;
+}
+
 int tape__site_look(const tape__site_t *site, tape__contents_t *c)
 {
     const char *path = site->path;
@@ -64,19 +92,12 @@ int tape__site_look(const tape__site_t *site, tape__contents_t *c)
     /* With a table store nothing else counts, and a directory may be long. */
     char table[TAPE__PATH_SIZE];
     snprintf(table, sizeof table, "%s/%s", path, TAPE__TABLE_NAME);
-    c->table = tape__stat_path(table, &st) == 0;
-    if (c->table) return TAPE_OK;
-    rc = tape__list_directory(path, look_at_name, c);
-    if (rc < 0) return tape__fail_errno(-rc, path, "listing the directory");
-    if (c->table) return TAPE_OK;
-    if (c->listing_4)
-        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
-                          "%s is a queue of Chronicle Queue 4 (it has directory-listing.cq4t)",
-                          path);
-    if (c->any_cycle_file && !c->of_names)
-        return tape__fail(TAPE_EUNSUPPORTED, path, -1,
-                          "%s holds .cq4 files whose names fit none of the 28 roll cycles", path);
-    return c->of_names ? check_not_version_4(path, c) : TAPE_OK;
+    rc = tape__stat_path(table, &st);
+    c->table = rc == 0;
+    if (rc == 0) return TAPE_OK;
+    if (rc != -ENOENT) return tape__fail_errno(-rc, table, "looking for the table store");
+    rc = list_names(site, c);
+    return rc == TAPE_OK && !c->table ? check_names(site, c) : rc;
 }
 
 int tape__site_check_filesystem(const tape__site_t *site)
@@ -123,9 +144,14 @@ int tape__site_open_to_read(tape__site_t *site, bool any_filesystem)
     int rc = tape__site_look(site, &c);
     if (rc == TAPE_OK && !any_filesystem) rc = tape__site_check_filesystem(site);
     if (rc != TAPE_OK) return rc;
-    if (c.table) rc = tape__site_open_table(site);
-    else if (!c.of_names) rc = tape__site_no_queue(site);
-    else site->settings.roll_cycle = c.of_names; /* a queue that lost its table store */
+    if (c.table) {
+        rc = tape__site_open_table(site);
+        if (rc == TAPE__NEVER_FILLED) rc = tape__site_look_at_names(site, &c);
+    }
+    if (rc == TAPE_OK && !c.table) { /* a queue that lost its table store, or never got one */
+        if (!c.of_names) rc = tape__site_no_queue(site);
+        else site->settings.roll_cycle = c.of_names;
+    }
     if (rc == TAPE_OK) tape__site_bind_listing(site);
     return rc;
 }

@@ -15,6 +15,8 @@
 #include "format/header_word.h"
 #include "format/wire.h"
 
+enum { IMAGE_SIZE = 4096 }; /* header and first entries end before */
+
 size_t tape__table_build_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
                                uint64_t value, uint64_t *cell)
 {
@@ -85,6 +87,21 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
     }
 }
 
+/* All that is not zero in a new table store. By calls, not through a mapping: without room these are
+ * errors. */
+static int write_new(int fd, uint64_t from, const uint8_t *image, const char **doing)
+{
+    tape__stat_t st;
+    *doing = "making room for the table store";
+    int rc = tape__stat_fd(fd, &st);
+    if (rc == 0 && st.size < TAPE__TABLE_SIZE) rc = tape__file_truncate(fd, TAPE__TABLE_SIZE);
+    if (rc == 0) {
+        rc = tape__file_reserve(fd, 0, TAPE__TABLE_SIZE);
+        if (rc == -EOPNOTSUPP) rc = 0;
+    }
+    return rc == 0 ? tape__file_write(fd, from, image + from, IMAGE_SIZE - from) : rc;
+}
+
 int tape__table_store_create(const char *directory, const tape__settings_t *settings,
                              int64_t lowest, int64_t highest)
 {
@@ -96,25 +113,51 @@ int tape__table_store_create(const char *directory, const tape__settings_t *sett
              tape__pid(), (uint64_t)tape__monotonic_ns());
     int fd = tape__open_file(temporary, TAPE__CREATE_NEW);
     if (fd < 0) return tape__fail_errno(-fd, temporary, "creating the table store");
-    uint8_t *file = NULL;
-    const char *doing = "making room for the table store";
-    int rc = tape__file_truncate(fd, TAPE__TABLE_SIZE);
+    uint8_t image[IMAGE_SIZE] = {0};
+    const char *doing;
+    fill_table(image, sizeof image, settings, lowest, highest);
+    int rc = write_new(fd, 0, image, &doing);
     if (rc == 0) {
-        rc = tape__file_reserve(fd, 0, TAPE__TABLE_SIZE);
-        if (rc == -EOPNOTSUPP) rc = 0;
-    }
-    if (rc == 0) {
-        doing = "mapping the table store";
-        rc = tape__map(fd, 0, TAPE__TABLE_SIZE, true, &file);
-    }
-    if (rc == 0) {
-        fill_table(file, TAPE__TABLE_SIZE, settings, lowest, highest);
         doing = "linking the table store into place";
         rc = tape__link(temporary, path);
         if (rc == -EEXIST) rc = 0;
     }
-    tape__unmap(file, TAPE__TABLE_SIZE);
     tape__close_file(fd);
     tape__unlink(temporary);
     return rc == 0 ? TAPE_OK : tape__fail_errno(-rc, path, doing);
+}
+
+/* The word is NOT_COMPLETE until all else is there: who dies here leaves what the next one fills. */
+static int fill_file(int fd, const uint8_t *image, const char **doing)
+{
+    uint8_t word[TAPE__WORD_SIZE] = {0};
+    *doing = "reading the table store";
+    int64_t n = tape__file_read(fd, 0, word, sizeof word);
+    if (n < 0) return (int)n;
+    if (tape__get_u32(word) != 0 && tape__get_u32(word) != TAPE__NOT_COMPLETE) return 0;
+    tape__put_u32(word, TAPE__NOT_COMPLETE);
+    *doing = "filling the table store";
+    int rc = tape__file_write(fd, 0, word, sizeof word);
+    if (rc == 0) rc = write_new(fd, TAPE__WORD_SIZE, image, doing);
+    return rc == 0 ? tape__file_write(fd, 0, image, TAPE__WORD_SIZE) : rc;
+}
+
+int tape__table_store_fill(const char *directory, const tape__settings_t *settings, int64_t lowest,
+                           int64_t highest)
+{
+    char path[TAPE__PATH_SIZE];
+    uint8_t image[IMAGE_SIZE] = {0};
+    const char *doing;
+    tape__file_t file;
+    snprintf(path, sizeof path, "%s/" TAPE__TABLE_NAME, directory);
+    fill_table(image, sizeof image, settings, lowest, highest);
+    int rc = tape__mapping_open(&file, path, true);
+    if (rc == TAPE_OK) rc = tape__table_store_lock(&file);
+    if (rc == TAPE_OK) {
+        int failed = fill_file(file.fd, image, &doing);
+        if (failed < 0) rc = tape__fail_errno(-failed, path, doing);
+        tape__table_store_unlock(&file);
+    }
+    tape__mapping_close(&file);
+    return rc;
 }

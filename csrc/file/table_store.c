@@ -22,30 +22,33 @@ enum {
     KEY_MAX = 512,
     BODY_REST = 64,  /* of an entry but for its key: codes, padding, the cell */
     CELL_SIZE = 8,
-    ZERO_BEHIND = 8  /* zeroed behind a new entry */
+    ZERO_BEHIND = 8, /* zeroed behind a new entry */
+    READ_AT_ONCE = 4096
 };
-#define LOCK_BYTE UINT64_C(0x7FFFFFFFFFFFFFFE)
 #define CREATION_TIMEOUT_NS INT64_C(10000000000)
 #define ABANDONED_AFTER_NS INT64_C(500000000)
 
 /* ---- the byte lock (format.md 5.3) ---- */
 
-static int lock_table(tape__table_store_t *t)
+int tape__table_store_lock(tape__file_t *file)
 {
     int64_t start = tape__monotonic_ns();
     for (int64_t k = 1;; k++) {
-        int rc = tape__lock_range(t->file.fd, LOCK_BYTE, 1, true);
+        int rc = tape__lock_range(file->fd, TAPE__TABLE_LOCK_BYTE, 1, true);
         if (rc == 0) return TAPE_OK;
-        if (rc != -EAGAIN) return tape__fail_errno(-rc, t->file.path, "locking the table store");
+        if (rc != -EAGAIN) return tape__fail_errno(-rc, file->path, "locking the table store");
         if (tape__monotonic_ns() - start > CREATION_TIMEOUT_NS)
-            return tape__fail(TAPE_ETIMEOUT, t->file.path, -1,
+            return tape__fail(TAPE_ETIMEOUT, file->path, -1,
                               "%s: another process has locked the table store for 10 s",
-                              t->file.path);
+                              file->path);
         tape__sleep_ns((k * k < 250 ? k * k : 250) * 1000000);
     }
 }
 
-static void unlock_table(tape__table_store_t *t) { tape__unlock_range(t->file.fd, LOCK_BYTE, 1); }
+void tape__table_store_unlock(tape__file_t *file)
+{
+    tape__unlock_range(file->fd, TAPE__TABLE_LOCK_BYTE, 1);
+}
 
 /* ---- the chain of entries ---- */
 
@@ -143,6 +146,26 @@ static int creator_at_work(tape__table_store_t *t)
     return rc < 0 ? tape__fail_errno(-rc, t->file.path, "asking who is creating the file") : rc;
 }
 
+/* Of one without a complete header: zeros, or what a creator had begun (then the word tells). With
+ * the word lost and entries there it is damaged, and not to be filled anew. By calls: what is a hole
+ * stays one. */
+static int never_filled(const tape__table_store_t *t)
+{
+    uint8_t some[READ_AT_ONCE];
+    uint64_t at = 0;
+    for (int64_t n = sizeof some; n == sizeof some; at += (uint64_t)n) {
+        n = tape__file_read(t->file.fd, at, some, sizeof some);
+        if (n < 0) return tape__fail_errno((int)-n, t->file.path, "reading the table store");
+        if (at == 0 && n >= 4 && tape__get_u32(some) == TAPE__NOT_COMPLETE) break;
+        for (int64_t i = 0; i < n; i++)
+            if (some[i] != 0)
+                return tape__fail(TAPE_ECORRUPT, t->file.path, 0,
+                                  "%s: the table store has no header, but bytes at offset %" PRIu64,
+                                  t->file.path, at + (uint64_t)i);
+    }
+    return TAPE__NEVER_FILLED;
+}
+
 static int await_birth(tape__table_store_t *t, uint32_t *word)
 {
     int64_t start = tape__monotonic_ns(), active = start;
@@ -155,12 +178,7 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
         int at_work = t->file.writable ? creator_at_work(t) : 0;
         if (at_work < 0) return at_work;
         if (at_work) active = now;
-        if (now - active > ABANDONED_AFTER_NS)
-            return tape__fail(TAPE_ECORRUPT, t->file.path, 0,
-                              state == AWAIT_SIZE
-                                  ? "%s: empty or cut off: the table store has no header"
-                                  : "%s: the header of the table store was never finished",
-                              t->file.path);
+        if (now - active > ABANDONED_AFTER_NS) return never_filled(t);
         if (now - start > CREATION_TIMEOUT_NS)
             return tape__fail(TAPE_ETIMEOUT, t->file.path, 0,
                               "%s: another process has been creating it for 10 s", t->file.path);
@@ -299,8 +317,8 @@ uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *ke
         tape__fail(TAPE_EINVAL, table->file.path, -1, "a key of more than %d bytes", KEY_MAX);
         return NULL;
     }
-    if (lock_table(table) != TAPE_OK) return NULL;
+    if (tape__table_store_lock(&table->file) != TAPE_OK) return NULL;
     uint64_t *cell = add_entry(table, key, initial);
-    unlock_table(table);
+    tape__table_store_unlock(&table->file);
     return cell;
 }

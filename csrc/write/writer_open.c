@@ -31,9 +31,9 @@ static int make_directories(const char *path)
     }
 }
 
-/* Makes the table store, and so the queue. */
+/* Makes the table store, and so the queue: with `fill` in the file that somebody began. */
 static int create(const tape__site_t *site, const tape_queue_options_t *o,
-                  const tape_roll_cycle_t *wish, const tape__contents_t *c)
+                  const tape_roll_cycle_t *wish, const tape__contents_t *c, bool fill)
 {
     tape__settings_t s = {.roll_cycle = wish ? wish : tape_roll_cycle_named("FAST_DAILY"),
                           .epoch_ms = o->epoch_ms,
@@ -46,7 +46,23 @@ static int create(const tape__site_t *site, const tape_queue_options_t *o,
         int rc = tape__listing_scan(&l, &lowest, &highest);
         if (rc != TAPE_OK) return rc;
     }
-    return tape__table_store_create(site->path, &s, lowest, highest);
+    return fill ? tape__table_store_fill(site->path, &s, lowest, highest)
+                : tape__table_store_create(site->path, &s, lowest, highest);
+}
+
+/* A JVM, or the machine, died between making metadata.cq4t and filling it. */
+static int fill_and_open(tape__site_t *site, const tape_queue_options_t *o,
+                         const tape_roll_cycle_t *wish)
+{
+    tape__contents_t c;
+    int rc = tape__site_look_at_names(site, &c);
+    if (rc != TAPE_OK) return rc;
+    if ((o->flags & TAPE_OPEN_EXISTING) && !c.of_names) return tape__site_no_queue(site);
+    rc = create(site, o, wish, &c, true);
+    if (rc == TAPE_OK) rc = tape__site_open_table(site);
+    if (rc != TAPE__NEVER_FILLED) return rc;
+    return tape__fail(TAPE_ETIMEOUT, site->path, -1, "%s: the table store was emptied again",
+                      site->path);
 }
 
 static int check_permission(const tape__site_t *site, const tape__contents_t *c)
@@ -76,8 +92,9 @@ int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
     if (rc != TAPE_OK) return rc;
     if (!c.table && !may_create && !c.of_names) return tape__site_no_queue(site);
     /* Also an existing queue that lost its table store gets one. */
-    if (!c.table) rc = create(site, o, roll_cycle, &c);
-    return rc == TAPE_OK ? tape__site_open_table(site) : rc;
+    if (!c.table) rc = create(site, o, roll_cycle, &c, false);
+    if (rc == TAPE_OK) rc = tape__site_open_table(site);
+    return rc == TAPE__NEVER_FILLED ? fill_and_open(site, o, roll_cycle) : rc;
 }
 
 int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)

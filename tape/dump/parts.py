@@ -93,10 +93,23 @@ class File:
             at, count = at + len(data), count - len(data) // 8
 
 
-def fields_of(reader: Reader, at: int, end: int, origin: int, depth: int = 0) -> Iterator[Field]:
-    """The fields between two offsets, blocks opened, each with its place in the file."""
+# What Java's FIELDLESS_BINARY writes without names: the fields in this order.
+BY_PLACE = {
+    "SCQStore": ("writePosition", "indexing", "dataFormat"),
+    "SCQSIndexing": ("indexCount", "indexSpacing", "index2Index", "lastIndex"),
+}
+
+
+def fields_of(reader: Reader, at: int, end: int, origin: int, depth: int = 0,
+              unnamed: tuple[str, ...] = ()) -> Iterator[Field]:
+    """The fields between two offsets, blocks opened, each with its place in the file.
+
+    ``unnamed``: what the fields are called when they have no names of their own.
+    """
     while (at := reader.skip_padding(at, end)) < end:
         named = reader.name(at, end)
+        if named is None and unnamed:
+            named, unnamed = (unnamed[0], at), unnamed[1:]
         if named is None:
             raise reader.fail("a name is expected", at)
         name, place = named
@@ -105,9 +118,10 @@ def fields_of(reader: Reader, at: int, end: int, origin: int, depth: int = 0) ->
         if typed:
             inside = reader.skip_padding(typed[1], end)
         block = reader.block(inside, end)
-        if block and depth < MAX_DEPTH and not _opaque(reader, *block):
+        by_place = BY_PLACE.get(typed[0], ()) if typed else ()
+        if block and depth < MAX_DEPTH and (by_place or not _opaque(reader, *block)):
             yield Field(origin + place, str(name), f"!{typed[0]}" if typed else "", depth)
-            yield from fields_of(reader, *block, origin, depth + 1)
+            yield from fields_of(reader, *block, origin, depth + 1, by_place)
             at = block[1]
         else:
             value, at = reader.value(place, end)

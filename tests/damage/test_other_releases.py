@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import tape
+from tape.codecs import raw
+from tape.dump.walker import walk
 
 from tests.kit import golden_queues
 from tests.kit.clocks import SetClock
@@ -187,3 +189,45 @@ def test_a_single_write_position_is_kept_single(tmp_path: Path, messages: int) -
     with opened(path) as q:
         assert q.appender().write(b"again") == q.index_of(CYCLE, messages + 1)
     assert errors(path) == []
+
+
+def without_names(path: Path) -> None:
+    """Takes the names out of the header of a cycle file with one message, as Java's
+    FIELDLESS_BINARY leaves them out; the room that they had is padding in front."""
+    data = bytearray(path.read_bytes())
+    length = struct.unpack_from("<I", data, 0)[0] & 0x3FFFFFFF
+    pair = position_of_pair(data)
+    data_format = data.index(b"dataFormat")
+    block = data.index(b"SCQSIndexing") + 12
+    for name in (b"writePosition", b"indexing", b"indexCount", b"indexSpacing", b"index2Index",
+                 b"lastIndex", b"dataFormat"):
+        at = data.index(name) - 1
+        assert at < length and data[at] == 0xC0 + len(name)
+        data[at:at + 1 + len(name)] = b"\x8f" * (1 + len(name))
+    assert pair < block < data_format < length
+    path.write_bytes(data)
+
+
+def position_of_pair(data: bytes) -> int:
+    """Where the write position's array begins."""
+    return data.index(b"\x8d", data.index(b"writePosition"))
+
+
+def test_a_header_without_field_names_is_read_and_written(tmp_path: Path) -> None:
+    """Java's FIELDLESS_BINARY: a healthy queue, not a damaged one; dump names the fields."""
+    path, clock = tmp_path / "q", SetClock(1_700_000_000_000)
+    with tape.open(path, codec=raw, clock=clock, roll_cycle="TEST4_DAILY") as q:
+        q.appender().write(b"first")
+        file = Path(q.cycles()[0].path)
+    without_names(file)
+    with tape.open(path, codec=raw, clock=clock) as q:
+        a = q.appender()
+        wrote = [a.write(b"%d" % n) for n in range(100)]
+        assert [q.tailer(start=index).read() for index in wrote[::9]] == [
+            b"%d" % n for n in range(0, 100, 9)]
+        clock.ms += 86_400_000
+        a.write(b"last")
+        assert len(list(q.tailer())) == len(q) == 102
+    fields = {f.name: f.value for r in walk(str(file), None) for f in r.fields}
+    assert fields["indexCount"] == 32 and fields["dataFormat"] == 1
+    assert not [r for r in walk(str(file), None) if r.kind == "problem"]

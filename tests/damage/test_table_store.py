@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import random
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import tape
 
 from tests.kit.damage import SECOND, append_at, poke, read_all, refused, refuses_to_open
+from tests.kit.old_formats import errors
 
 
 def edit(path: Path, old: bytes, new: bytes) -> None:
@@ -34,11 +37,80 @@ def test_settings_of_another_kind_are_refused_by_name(
     assert text in str(refused(closed, tape.UnsupportedQueue))
 
 
-@pytest.mark.parametrize("size", [0, 3, 7])
-def test_an_empty_table_store_is_corrupt(closed: Path, size: int) -> None:
-    """A table store without a header is corrupt, after a short wait for its creator."""
+@pytest.mark.parametrize("size", [3, 7])
+def test_a_table_store_cut_within_its_first_words_is_corrupt(closed: Path, size: int) -> None:
+    """A table store cut within the header word is corrupt, after a short wait for its creator."""
     os.truncate(closed / "metadata.cq4t", size)
     refused(closed, tape.CorruptQueue)
+
+
+def test_a_table_store_that_lost_its_header_word_is_corrupt(closed: Path) -> None:
+    """With the word gone and entries there it is damaged: filling it would lose positions."""
+    poke(closed / "metadata.cq4t", 0, bytes(4))
+    error = refused(closed, tape.CorruptQueue)
+    assert "no header, but bytes at offset 4" in str(error)
+    refused(closed, tape.CorruptQueue, read_only=True)
+
+
+NEVER_FILLED = {
+    "0 bytes": b"",
+    "3 zeros": bytes(3),
+    "zeros": bytes(131072),
+    "begun": b"\0\0\0\x80" + bytes(131068),
+    "half a header": b"\0\0\0\x80\xb9\x06header\xb6\x07STSt" + bytes(60000),
+}
+
+
+@pytest.mark.parametrize("kind", NEVER_FILLED)
+def test_a_table_store_that_was_never_filled_counts_as_missing(queue: Path, kind: str) -> None:
+    """As for Java: its creator died. Readers need none; who writes fills it, and all goes on."""
+    table = queue / "metadata.cq4t"
+    before = read_all(queue)
+    table.write_bytes(NEVER_FILLED[kind])
+    assert read_all(queue) == before
+    assert table.read_bytes() == NEVER_FILLED[kind]
+    with tape.open(queue, codec=tape.codecs.raw) as q:
+        assert q.info().roll_cycle == "TEST4_SECONDLY"
+        assert q.tailer("named").read() == before[0]
+    append_at(queue, SECOND + 5000, 3)
+    assert len(read_all(queue)) == len(before) + 3
+    with tape.open(queue, codec=tape.codecs.raw) as q:
+        assert q.tailer("named").read() == before[1]
+    assert errors(queue) == []
+
+
+def test_a_new_queue_begins_in_a_table_store_that_was_never_filled(tmp_path: Path) -> None:
+    """Nothing but the empty file is there: the queue is made with the settings that are wished."""
+    (tmp_path / "metadata.cq4t").write_bytes(b"")
+    with pytest.raises(tape.QueueNotFound):
+        tape.open(tmp_path, read_only=True)
+    with pytest.raises(tape.QueueNotFound):
+        tape.open(tmp_path, create=False)
+    with tape.open(tmp_path, roll_cycle="MINUTELY", epoch=5000) as q:
+        assert (q.info().roll_cycle, q.info().epoch) == ("MINUTELY", 5000)
+        q.appender().write(1)
+        assert list(q.tailer()) == [1]
+
+
+FILL = """
+import sys, tape
+with tape.open(sys.argv[1], codec=tape.codecs.raw, roll_cycle="TEST4_DAILY") as q:
+    for n in range(50):
+        q.appender().write(b"%s %d" % (sys.argv[2].encode(), n))
+"""
+
+
+def test_one_of_many_processes_fills_the_table_store(tmp_path: Path) -> None:
+    """All find it never filled at once: they write under one lock, and nothing is lost."""
+    for turn in range(3):
+        path = tmp_path / str(turn)
+        path.mkdir()
+        (path / "metadata.cq4t").write_bytes(b"")
+        workers = [subprocess.Popen([sys.executable, "-c", FILL, str(path), str(n)])
+                   for n in range(6)]
+        assert [worker.wait(60) for worker in workers] == [0] * 6
+        assert len(set(read_all(path))) == len(read_all(path)) == 300
+        assert errors(path) == []
 
 
 @pytest.mark.parametrize("size", [9, 20, 50, 100, 150])

@@ -137,7 +137,8 @@ class Peer(JvmProcess):
                 :meth:`JvmQueue.set_clock` moves it.
             settings: ``roll_cycle`` (a Java constant of any of the five enums), ``epoch``,
                 ``roll_time``, ``block_size``, ``read_only``, ``source_id``, ``timeout_ms``,
-                ``index_count``, ``index_spacing``, ``double_buffer``, ``listing_refresh_ms``.
+                ``index_count``, ``index_spacing``, ``double_buffer``, ``listing_refresh_ms``,
+                ``wire_type``.
         """
         words = [f"{camel(key)}={word_of(value)}" for key, value in settings.items()]
         if clock is not None and clock is not False:

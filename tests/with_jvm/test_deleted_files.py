@@ -52,3 +52,20 @@ def test_an_open_appender_of_javas_does_not_notice(peer: Peer, tmp_path: Path) -
             assert theirs.append(b"lost, too") == first + 2
             assert list(ours.tailer()) == [b"tape"]
             assert [m.data for m in java.tailer().read_all()] == [b"before", b"lost", b"lost, too"]
+
+
+@pytest.mark.parametrize("content", [b"", bytes(131072), b"\0\0\0\x80" + bytes(131068)])
+def test_java_uses_the_table_store_that_tape_filled(
+        peer: Peer, tmp_path: Path, content: bytes) -> None:
+    """metadata.cq4t was never filled: tape fills it, as Java would, and both go on."""
+    with peer.open(tmp_path, roll_cycle="TEST4_DAILY", clock=START) as java:
+        java.appender().append(b"java 0")
+    (tmp_path / "metadata.cq4t").write_bytes(content)
+    with tape.open(tmp_path, codec=raw, clock=SetClock(START)) as ours:
+        assert ours.info().roll_cycle == "TEST4_DAILY"
+        ours.appender().write(b"tape 1")
+        with peer.open(tmp_path, roll_cycle="TEST4_DAILY", clock=START) as java:
+            java.appender().append(b"java 2")
+            assert [m.data for m in java.tailer("name").read_all()] == [
+                b"java 0", b"tape 1", b"java 2"]
+        assert len(ours) == 3 and "name" in ours.tailers()

@@ -10,6 +10,7 @@ import net.openhft.chronicle.queue.RollCycle;
 import net.openhft.chronicle.queue.impl.RollingResourcesCache;
 import net.openhft.chronicle.queue.impl.single.SingleChronicleQueue;
 import net.openhft.chronicle.queue.impl.single.SingleChronicleQueueBuilder;
+import net.openhft.chronicle.wire.WireType;
 
 /** A queue that was opened with settings given as {@code key=value}, and its clock. */
 final class OpenQueue {
@@ -53,6 +54,7 @@ final class OpenQueue {
             case "indexCount" -> builder.indexCount(Integer.parseInt(value));
             case "indexSpacing" -> builder.indexSpacing(Integer.parseInt(value));
             case "doubleBuffer" -> builder.doubleBuffer(Boolean.parseBoolean(value));
+            case "wireType" -> builder.wireType(WireType.valueOf(value));
             case "listingRefreshMS" ->
                     builder.forceDirectoryListingRefreshIntervalMs(Long.parseLong(value));
             default -> throw new IllegalArgumentException("no such setting: " + key);
