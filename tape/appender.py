@@ -46,7 +46,9 @@ class Appender(AppenderLane, Owner):
     codec: Codec[Any]
     queue: Queue
 
-    def __init__(self, queue: Queue, codec: Codec[Any]) -> None:
+    def __init__(self, queue: Any = None, codec: Any = None) -> None:
+        if not hasattr(queue, "_open_handle"):
+            raise TypeError("an appender is made by queue.appender()")
         self._closed_by = None
         self.queue = queue
         self.codec = codec

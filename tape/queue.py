@@ -68,8 +68,8 @@ class Queue(Handle):
     epoch: int
     source_id: int
 
-    def __init__(self, handle: Any, codec: Codec[Any], clock: ClockInC | None,
-                 clock_handle: Any) -> None:
+    def __init__(self, handle: Any = None, codec: Any = None, clock: ClockInC | None = None,
+                 clock_handle: Any = None) -> None:
         if not isinstance(handle, ffi.CData):
             raise TypeError("a queue is made by tape.open()")
         self._closed_by = None

@@ -64,11 +64,12 @@ class Tailer(TailerLane, Closable):
     queue: Queue
     id: str | None
 
-    def __init__(self, queue: Queue, codec: Codec[Any], poll_interval: float, *,
+    def __init__(self, queue: Any = None, codec: Any = None, poll_interval: float = 0.0, *,
                  id: str | None = None, **options: Any) -> None:  # noqa: A002
         if not hasattr(queue, "_open_handle"):
             raise TypeError("a tailer is made by queue.tailer()")
-        self.queue, self.id = queue, id
+        self.queue = queue
+        self.id = id
         self._cursor = Cursor(queue._open_handle(), queue.path, codec, poll_interval, id=id,
                               **options)
 

@@ -58,8 +58,8 @@ static code_row_t code_row(tape_code_t code)
                             "one host ever opens it"};
     case TAPE_ECORRUPT:
         return (code_row_t){"TAPE_ECORRUPT", "the file holds bytes that no writer makes",
-                            "keep a copy of the directory; what stands before this position can "
-                            "still be read"};
+                            "what stands before this position can still be read; `tape verify` "
+                            "shows what is wrong, `tape repair` makes a sound copy"};
     case TAPE_ECLOSED:
         return (code_row_t){"TAPE_ECLOSED", "it was closed", "open it again"};
     case TAPE_EBUSY:

@@ -256,6 +256,11 @@ int tape__mkdir(const char *path)
     return rc == 0 ? 0 : -errno;
 }
 
+int tape__rmdir(const char *path)
+{
+    return rmdir(path) == 0 ? 0 : -errno;
+}
+
 int tape__current_directory(char *out, size_t size)
 {
     return getcwd(out, size) ? 0 : -errno;

@@ -84,6 +84,7 @@ int tape__link(const char *from, const char *to);
 int tape__unlink(const char *path);
 int tape__rename(const char *from, const char *to);
 int tape__mkdir(const char *path);
+int tape__rmdir(const char *path);
 /* The current directory, from which relative paths lead. */
 int tape__current_directory(char *out, size_t size);
 int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */

@@ -86,6 +86,7 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     }
     tape__writer_set_block_size(&q->writer, o.block_size, q->site.settings.roll_cycle);
     tape__listing_begin(&q->site.listing);
+    if (!q->site.read_only) tape__writer_mend(&q->writer);
     *out = q;
     return TAPE_OK;
 }

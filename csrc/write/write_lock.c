@@ -222,6 +222,18 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
     }
 }
 
+bool tape__write_lock_take_over(tape__write_lock_t *lock)
+{
+    const uint64_t word = OBSERVE64(write_lock, lock->word);
+    if (word == TAPE__LOCK_FREE || !tape__guard_try(lock->guard)) return false;
+    if (enter(lock) && rob(lock, word, tape__monotonic_ns())) {
+        COUNT64(counters, &lock->acquired, 1);
+        return true;
+    }
+    tape__process_unguard(lock->entry);
+    return false;
+}
+
 void tape__write_lock_was_lost(tape__write_lock_t *lock)
 {
     COUNT64(counters, &lock->lost, 1);

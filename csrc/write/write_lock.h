@@ -46,6 +46,9 @@ typedef enum {
 /* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED; TAPE_EBUSY while a thread of ours makes a message in
  * place. Takes the guard, too, and keeps it only on success. */
 int tape__write_lock_acquire(tape__write_lock_t *lock);
+/* Takes the lock over from a holder proven dead, without waiting for anything; false: it is free,
+ * or there is no such proof. */
+bool tape__write_lock_take_over(tape__write_lock_t *lock);
 /* The quick half, for a lock that is free and a process that has entered. */
 static inline bool tape__write_lock_try(tape__write_lock_t *lock)
 {

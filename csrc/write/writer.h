@@ -55,5 +55,9 @@ int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
                             const tape_roll_cycle_t *roll_cycle);
 /* Finds or makes the words in the table store that writers work on. TAPE_OK or a code. */
 int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o);
+/* Takes the lock of a writer proven dead over and does away with what it left, so that readers need
+ * not wait for the next message to come by. Without such a one, nothing; a failure is no failure of
+ * opening. */
+void tape__writer_mend(tape__writer_t *w);
 
 #endif

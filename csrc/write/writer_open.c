@@ -2,25 +2,29 @@
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/side_file.h"
-#include "write/writer.h"
+#include "format/file_names.h"
+#include "write/roll.h"
 
 #define LOCK_TIMEOUT_DEFAULT INT64_C(10000000000)
 #define STALE_AFTER_DEFAULT INT64_C(2000000000)
 
-/* Parents first, like mkdir -p. */
-static int make_directories(const char *path)
+/* Parents first, like mkdir -p. *made: so many characters of the path were there before. */
+static int make_directories(const char *path, size_t *made)
 {
     char part[TAPE__PATH_SIZE];
     snprintf(part, sizeof part, "%s", path);
+    *made = strlen(path);
     for (char *p = part + 1;; p++) {
         if (*p != '/' && *p != 0) continue;
         char end = *p;
         *p = 0;
         int rc = tape__mkdir(part);
+        if (rc == 0 && strlen(part) < *made) *made = strlen(part);
         if (rc < 0 && rc != -EEXIST) {
             tape__stat_t st; /* a parent may exist where we must not create */
             if (tape__stat_path(part, &st) < 0 || !st.is_directory)
@@ -28,6 +32,20 @@ static int make_directories(const char *path)
         }
         if (end == 0) return TAPE_OK;
         *p = end;
+    }
+}
+
+/* A failed opening leaves no directories behind that it made, from the one whose name ends at
+ * `made` on; those that somebody else uses by now stay. */
+static void remove_directories(const char *path, size_t made)
+{
+    char part[TAPE__PATH_SIZE];
+    snprintf(part, sizeof part, "%s", path);
+    for (size_t n = strlen(part); n >= made && n > 0; n--) {
+        if (part[n] != 0 && part[n] != '/') continue;
+        part[n] = 0;
+        int rc = tape__rmdir(part);
+        if (rc < 0 && rc != -ENOENT) return;
     }
 }
 
@@ -39,6 +57,9 @@ static int create(const tape__site_t *site, const tape_queue_options_t *o,
                           .epoch_ms = o->epoch_ms,
                           .source_id = o->source_id};
     int64_t lowest = 0, highest = -1;
+    if (c->of_names && wish && wish != c->of_names && (o->flags & TAPE_STRICT))
+        return tape__fail(TAPE_EMISMATCH, site->path, -1, "%s has roll cycle %s, by the names of "
+                          "its files", site->path, c->of_names->name);
     if (c->of_names) { /* the table store was lost: the names tell the cycle */
         s.roll_cycle = c->of_names;
         tape__listing_t l = {.directory = site->path, .roll_cycle = s.roll_cycle,
@@ -65,27 +86,35 @@ static int fill_and_open(tape__site_t *site, const tape_queue_options_t *o,
                       site->path);
 }
 
+/* Whether the table store can be written: who has rights on the files and none on the directory does
+ * all that needs no new file. */
+static bool may_write_table(const tape__site_t *site)
+{
+    char table[TAPE__PATH_SIZE];
+    snprintf(table, sizeof table, "%s/" TAPE__TABLE_NAME, site->path);
+    int fd = tape__open_file(table, TAPE__RDWR);
+    tape__close_file(fd);
+    return fd >= 0;
+}
+
 static int check_permission(const tape__site_t *site, const tape__contents_t *c)
 {
     int rc = tape__can_write(site->path);
     if (rc == 0) return TAPE_OK;
     rc = tape__fail_errno(-rc, site->path, "opening the queue for writing");
     if (rc != TAPE_EACCES || !c->table) return rc;
+    if (may_write_table(site)) return TAPE_OK;
     return tape__fail(TAPE_EREADONLY, site->path, -1, "%s: this user may only read the queue",
                       site->path);
 }
 
-int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
-                            const tape_roll_cycle_t *roll_cycle)
+/* What is there decides; `o` only where there is nothing. */
+static int open_or_create(tape__site_t *site, const tape_queue_options_t *o,
+                          const tape_roll_cycle_t *roll_cycle)
 {
-    tape__site_t *site = w->site;
     tape__contents_t c;
     bool may_create = !(o->flags & TAPE_OPEN_EXISTING);
     int rc = tape__site_look(site, &c);
-    if (rc == TAPE_ENOTFOUND && may_create) {
-        rc = make_directories(site->path);
-        if (rc == TAPE_OK) rc = tape__site_look(site, &c);
-    }
     if (rc == TAPE_OK && !(o->flags & TAPE_UNSAFE_FILESYSTEM))
         rc = tape__site_check_filesystem(site);
     if (rc == TAPE_OK) rc = check_permission(site, &c);
@@ -95,6 +124,28 @@ int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
     if (!c.table) rc = create(site, o, roll_cycle, &c, false);
     if (rc == TAPE_OK) rc = tape__site_open_table(site);
     return rc == TAPE__NEVER_FILLED ? fill_and_open(site, o, roll_cycle) : rc;
+}
+
+int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
+                            const tape_roll_cycle_t *roll_cycle)
+{
+    tape__site_t *site = w->site;
+    tape__stat_t st;
+    size_t made = SIZE_MAX;
+    int rc = o->flags & TAPE_OPEN_EXISTING ? 0 : tape__stat_path(site->path, &st);
+    if (rc == -ENOENT) rc = make_directories(site->path, &made);
+    else if (rc < 0) rc = tape__fail_errno(-rc, site->path, "opening the queue");
+    if (rc == TAPE_OK) rc = open_or_create(site, o, roll_cycle);
+    if (rc != TAPE_OK) remove_directories(site->path, made);
+    return rc;
+}
+
+void tape__writer_mend(tape__writer_t *w)
+{
+    tape__step_t step;
+    if (!tape__write_lock_take_over(&w->lock)) return;
+    if (tape__roll_to_now(w, NULL, &step) == TAPE_OK) (void)tape__write_lock_release(&w->lock);
+    else tape__write_lock_give_back(&w->lock); /* who writes meets it again, and tells */
 }
 
 int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)

@@ -14,6 +14,7 @@ import uuid
 from typing import Any, NamedTuple
 
 from ..errors import DecodeError, EncodeError
+from ._shown import shown
 
 MAX_DEPTH = 64
 
@@ -343,7 +344,7 @@ class Writer:
     """Writes values as Java's ``writeDocument`` does."""
 
     def fail(self, message: str, path: str) -> EncodeError:
-        return EncodeError(f"{path}: {message}", path=path,
+        return EncodeError(f"{shown(path)}: {message}", path=path,
                            hint="dicts, lists, str, bytes, int, float, bool, None, and the types "
                                 "of tape.codecs.wire")
 
@@ -353,14 +354,14 @@ class Writer:
             name = int(name)
         if isinstance(name, int) and not isinstance(name, bool):
             if not -1 << 63 <= name < 1 << 63:
-                raise self.fail(f"the name {name} is longer than 64 bits", path)
+                raise self.fail(f"the name {shown(name)} is longer than 64 bits", path)
             return bytes([NUMBER]) + stop_bit(name)
         if not isinstance(name, str):
             raise self.fail(f"a name is {type(name).__name__}, not str or int", path)
         try:
             data = name.encode("latin-1")
         except UnicodeEncodeError:
-            raise self.fail(f"the name {name!r} is not Latin-1", path) from None
+            raise self.fail(f"the name {shown(repr(name))} is not Latin-1", path) from None
         return bytes([FIELD0 + len(data)]) + data if len(data) < 32 else _sized(FIELD, data)
 
     def fields(self, pairs: Any, path: str, depth: int) -> bytes:
@@ -369,7 +370,7 @@ class Writer:
         for name, value in pairs:
             if isinstance(value, History) and name == HISTORY_NAME:
                 name = HISTORY_ID
-            inside = f"{path}.{name}"
+            inside = f"{path}.{shown(name)}"
             out += [self.name(name, inside), self.value(value, inside, depth)]
         return b"".join(out)
 
@@ -398,7 +399,7 @@ class Writer:
             for low, high, code, form in _INTEGERS:
                 if low <= value <= high:
                     return struct.pack(form, code, value)
-            raise self.fail(f"{value} is longer than 64 bits", path)
+            raise self.fail(f"{shown(value)} is longer than 64 bits", path)
         if isinstance(value, float):
             return _float(value)
         if isinstance(value, TypeLiteral):

@@ -12,6 +12,7 @@ import struct
 from typing import Any, NamedTuple
 
 from ..errors import DecodeError, EncodeError
+from ._shown import shown
 
 __all__ = ["MAX_DEPTH", "Ext", "decode", "encode", "framing", "name"]
 
@@ -55,7 +56,7 @@ def _integer(number: int) -> bytes:
     for limit, form, code in _UNSIGNED if number >= 0 else _SIGNED:
         if abs(number) <= abs(limit):
             return (b"" if code is None else bytes([code])) + struct.pack(form, number)
-    raise EncodeError(f"{number} is longer than 64 bits",
+    raise EncodeError(f"{shown(number)} is longer than 64 bits",
                       hint="write it as text, or as bytes in an Ext")
 
 
@@ -70,7 +71,7 @@ def _ext(value: Ext) -> bytes:
 
 def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise EncodeError(f"{path}: values nest deeper than {MAX_DEPTH}", path=path,
+        raise EncodeError(f"{shown(path)}: values nest deeper than {MAX_DEPTH}", path=path,
                           hint="write its parts as several messages, or break the circle")
     if value is None or isinstance(value, bool):
         out.append(b"\xc0" if value is None else b"\xc3" if value else b"\xc2")
@@ -82,7 +83,7 @@ def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
         try:
             data = value.encode("utf-8")
         except UnicodeEncodeError as error:
-            raise EncodeError(f"{path}: no UTF-8 for it: {error}", path=path,
+            raise EncodeError(f"{shown(path)}: no UTF-8 for it: {error}", path=path,
                               hint="replace the unpaired surrogates, or write bytes") from error
         out += [_header(_STR, len(data)), data]
     elif isinstance(value, (bytes, bytearray, memoryview)):
@@ -97,10 +98,14 @@ def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
     elif isinstance(value, dict):
         out.append(_header(_MAP, len(value)))
         for key, item in value.items():
-            _put(key, out, f"{path}.{key}", depth + 1)
-            _put(item, out, f"{path}.{key}", depth + 1)
+            inside = f"{path}.{shown(key)}"
+            if isinstance(key, (tuple, memoryview)) and not isinstance(key, Ext):
+                raise EncodeError(f"{shown(inside)}: a {type(key).__name__} as a key comes back as "
+                                  "one that is none", path=inside, hint="write it as text or bytes")
+            _put(key, out, inside, depth + 1)
+            _put(item, out, inside, depth + 1)
     else:
-        raise EncodeError(f"{path}: {type(value).__name__} has no form in MessagePack", path=path,
+        raise EncodeError(f"{shown(path)}: {type(value).__name__} has no form in MessagePack", path=path,
                           hint="dicts, lists, str, bytes, int, float, bool, None and Ext")
 
 

@@ -28,8 +28,7 @@ static void die(const char *name)
     if (strcmp(name, "body_written") == 0) raise(SIGKILL);
 }
 
-/* A queue whose lock is held by a process that is dead. */
-static pid_t leave_a_dead_holder(void)
+static void make_queue(void)
 {
     tape_queue_options_t o = t_options(NULL, NULL);
     directory = t_directory();
@@ -37,6 +36,12 @@ static pid_t leave_a_dead_holder(void)
     if (word) tape__table_store_close(&table);
     CHECK_OK(tape__table_store_open(&table, directory, true));
     word = tape__table_store_cell(&table, "chronicle.write.lock");
+}
+
+/* Dies holding the lock. */
+static pid_t dead_holder(void)
+{
+    tape_queue_options_t o = t_options(NULL, NULL);
     pid_t child = fork();
     if (child == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -49,6 +54,13 @@ static pid_t leave_a_dead_holder(void)
     CHECK_EQ(t_wait(child), 128 + SIGKILL);
     CHECK_EQ(*word, child);
     return child;
+}
+
+/* A queue whose lock is held by a process that is dead. */
+static pid_t leave_a_dead_holder(void)
+{
+    make_queue();
+    return dead_holder();
 }
 
 /* As if the dead one had had the pid `heir`: in the lock word and in its slot. */
@@ -120,7 +132,8 @@ static void end(pid_t child)
 
 static void a_process(const char *whose, uint32_t flags)
 {
-    pid_t dead = leave_a_dead_holder(), heir = heir_process(flags);
+    make_queue(); /* the heir opens it first: later it would take the lock over, opening it */
+    pid_t heir = heir_process(flags), dead = dead_holder();
     give_its_pid_to(dead, heir);
     is_robbed_at_once(whose);
     end(heir);

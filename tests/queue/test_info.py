@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -122,3 +125,25 @@ def test_an_appender_counts_what_it_wrote(changing: Changing) -> None:
     assert (other.info().messages, other.info().bytes, other.info().last_index) == (1, 12, index)
     other.close()
     assert other.info().closed and other.info().last_index is None
+
+
+IN_A_CHROOT = """
+import ctypes, os, sys, tape, tape._inspect
+ctypes.CDLL(None)
+before = tape.open(sys.argv[1] + "/q").info().filesystem
+os.chroot(sys.argv[1])
+os.chdir("/")
+with tape.open("/q") as q:
+    print(before == q.info().filesystem, q.info().filesystem)
+"""
+
+
+def test_the_file_system_is_named_where_no_mount_is_to_be_seen(tmp_path: Path) -> None:
+    """In a chroot there is no /proc: the kernel's number for it is named as elsewhere."""
+    if os.getuid() != 0:
+        pytest.skip("chroot() needs root")
+    ran = subprocess.run([sys.executable, "-c", IN_A_CHROOT, str(tmp_path)], capture_output=True,
+                         text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    same, name = ran.stdout.split()
+    assert same == "True" and not name.startswith("0x")

@@ -9,6 +9,7 @@ import pytest
 
 import tape
 
+from tests.kit.clocks import SetClock
 from tests.kit.damage import refused
 from tests.kit.directories import as_unprivileged, digest
 
@@ -111,3 +112,34 @@ def test_without_permission_to_write_read_only_works(closed: Path) -> None:
     assert lines[0].startswith(str(closed)) and lines[0].endswith(" True"), ran
     assert lines[1:] == ["20", "refused"], ran
     assert digest(closed) == before
+
+
+def test_rights_on_the_files_are_enough_for_what_needs_no_new_file(tmp_path: Path) -> None:
+    """A consumer of another user: it may write the files and not the directory. It reads, keeps its
+    position and appends to the cycle there is; what needs a file says which."""
+    if os.getuid() != 0:
+        pytest.skip("needs root to become another user")
+    path, clock = tmp_path / "q", SetClock(1_700_000_000_000)
+    with tape.open(path, codec=tape.codecs.raw, clock=clock) as q:
+        q.appender().write(b"1")
+    open_up(path)
+    for file in path.iterdir():
+        file.chmod(0o666)
+    ran = as_unprivileged(
+        "class Clock:\n"
+        "  ms = 1_700_000_000_000\n"
+        "  def now_ms(self): return self.ms\n"
+        "clock = Clock()\n"
+        "with tape.open(sys.argv[1], codec=raw, clock=clock) as q:\n"
+        "  t = q.tailer('billing')\n"
+        "  print(t.read(), q.appender().write(b'2') & 0xff, t.read())\n"
+        "  clock.ms += 86_400_000\n"
+        "  try: q.appender().write(b'3')\n"
+        "  except tape.AccessDenied as e: print(os.path.dirname(e.file) == q.path, bool(e.hint))\n"
+        "  print(len(q), q.tailers()['billing'] & 0xff)\n", str(path))
+    assert ran.stdout == "b'1' 1 b'2'\nTrue True\n2 2\n", ran
+    clock.ms += 86_400_000
+    with tape.open(path, codec=tape.codecs.raw, clock=clock) as q:
+        q.appender().write(b"3")
+        assert list(q.tailer()) == [b"1", b"2", b"3"]
+        assert q.tailer("billing").read() == b"3"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tape
-from tape.codecs import fressian, json
+from tape.codecs import fressian, json, raw
 
 
 @pytest.mark.parametrize("call, error, says", [
@@ -45,6 +45,18 @@ def test_a_wrong_argument_is_named_and_does_no_harm(
     assert q.appender().write(b"after") == q.last_index
 
 
+@pytest.mark.parametrize(("made", "by"), [
+    (lambda: tape.Queue("orders"), r"tape\.open\(\)"), (lambda: tape.Queue(), r"tape\.open\(\)"),
+    (lambda: tape.Appender("orders"), r"queue\.appender\(\)"),
+    (lambda: tape.Tailer("orders"), r"queue\.tailer\(\)"),
+])
+def test_a_class_that_is_called_says_what_makes_its_objects(
+        made: Callable[[], object], by: str) -> None:
+    """A TypeError with the name of the call to make, whatever was given."""
+    with pytest.raises(TypeError, match=by):
+        made()
+
+
 def test_a_hint_stands_once(q: tape.Queue) -> None:
     """Also when the codec's error has one of its own."""
     q.appender(codec=fressian).write({"k": 1})
@@ -59,3 +71,18 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
     with pytest.raises(tape.QueueNotFound, match=str(missing)) as caught:
         tape.open(missing, create=False)
     assert caught.value.file == str(missing)
+
+
+@pytest.mark.parametrize("path", ["orders\0evil", "\0", b"orders\0evil"])
+def test_a_path_with_nul_is_refused_and_not_cut(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | bytes) -> None:
+    """C would see the name up to NUL: another queue would be opened, or deleted."""
+    monkeypatch.chdir(tmp_path)
+    with tape.open("orders", codec=raw) as q:
+        q.appender().write(b"kept")
+    for call in (tape.open, tape.delete, lambda p: tape.open(p, read_only=True)):
+        with pytest.raises(ValueError, match="NUL|null"):
+            call(path)
+    with tape.open("orders", codec=raw) as q:
+        assert list(q.tailer()) == [b"kept"]
+    assert [each.name for each in tmp_path.iterdir()] == ["orders"]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
+import tape
+from tape.codecs import raw
+
+from tests.kit.clocks import SetClock
 from tests.kit.queues import Filled
 
 
@@ -100,3 +105,22 @@ def test_turned_round_at_the_first_message_of_a_cycle_it_gives_the_last_of_the_o
     assert len(list(t)) == len(filled.messages)
     t.direction = "forward"
     assert t.read() == filled.messages[0]
+
+
+def test_before_the_first_message_of_cycle_zero_the_index_is_minus_one(tmp_path: Path) -> None:
+    """A queue whose epoch is its first day: there is no index below 0, and -1 is no error code.
+    A name stores no such position; it begins anew where it stood last."""
+    clock = SetClock(1_700_000_000_000)
+    with tape.open(tmp_path, codec=raw, epoch=clock.ms - 5000, clock=clock) as q:
+        assert [q.appender().write(b"%d" % n) for n in range(3)] == [0, 1, 2]
+        for name in (None, "named"):
+            t = q.tailer(name, direction="backward", start="end")
+            assert list(t) == [b"2", b"1", b"0"] and t.read() is None
+            assert t.index == t.info().index == -1
+            if name:
+                t.commit()
+            t.direction = "forward"
+            assert t.read() == b"0" and t.index == 1
+        assert all(stored >= 0 for stored in q.tailers().values())
+        with pytest.raises(tape.InvalidArgument):
+            q.tailer("other").seek(-1)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID as _UUID
 
 from ...errors import DecodeError, EncodeError
+from .._shown import shown
 from . import codes
 from .types import (BigInt, BoolArray, Cached, Char, Float32, FrozenMap, Instant, Keyword,
                     ObjectArray, Record, Regex, Symbol, TaggedValue, URI)
@@ -297,10 +298,29 @@ def run_reader(function: Any, parts: Any, what: str, at: int) -> Any:
                           offset=at) from error
 
 
+def _as_read(key: Any) -> Any:
+    """A key as a reader with keywords="str" gets it, for comparing."""
+    if type(key) is Keyword:
+        return str(key)[1:]
+    if type(key) in (tuple, frozenset):
+        return type(key)(map(_as_read, key))
+    return key
+
+
+def keys_clash(keys: Any) -> bool:
+    """Whether keys, or members, are different here and equal to a reader with keywords="str"."""
+    if all(type(key) is str for key in keys):
+        return False
+    try:
+        return len(set(map(_as_read, keys))) < len(keys)
+    except (TypeError, RecursionError):  # the writer tells these by itself
+        return False
+
+
 def encode_error(message: str, segments: Any, cause: BaseException | None) -> EncodeError:
     """The error with the path to the value; ``segments`` are (kind, key), outermost first."""
     path = path_text(segments)
-    error = EncodeError(f"{path}: {message}", path=path, hint=hint_for(message))
+    error = EncodeError(f"{shown(path)}: {message}", path=path, hint=hint_for(message))
     error.__cause__ = cause
     return error
 
@@ -311,6 +331,7 @@ _HINTS = (
                                             ".replace(tzinfo=...)"),
     ("the datetime has microseconds", 'round it first, or pass datetimes="truncate"'),
     ("nested deeper", "pass a larger max_depth= (up to 4000), or break the circle"),
+    ("str and keywords that are equal", 'give them other names, or pass clashes="tagged"'),
     ("a cached value is nested", "cache its parts, or break the circle"),
     ("more than max_size", "write several messages, or pass a larger max_size="),
     ("changed while", "encode a copy, or keep other threads from it meanwhile"),

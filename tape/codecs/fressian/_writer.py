@@ -409,6 +409,7 @@ class Encoder:
         self._out.append(codes.MAP)
         self._out += _list_head(2 * count)
         items = value.items() if isinstance(value, (dict, FrozenMap)) else list(value.items())
+        self._check_keys([key for key, _ in items] if self._options.keywords_as_str else ())
         if self._options.sort:
             items = sorted_items(self._options, items)
         entries = iter(items)
@@ -420,8 +421,15 @@ class Encoder:
         count = self._count(value)
         self._out.append(codes.SET)
         self._out += _list_head(count)
+        self._check_keys(value)
         members = sorted_members(self._options, value) if self._options.sort else value
         return _Frame(iter(members), value, count, "member")
+
+    def _check_keys(self, keys: Any) -> None:
+        """What would fall together for a reader is refused here: it could never be read."""
+        if self._options.keywords_as_str and self._options.clashes == "error" \
+                and _convert.keys_clash(keys):
+            raise _Refused('str and keywords that are equal with keywords="str"')
 
     def _count(self, value: Any) -> int:
         count = len(value)

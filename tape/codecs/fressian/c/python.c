@@ -94,7 +94,8 @@ SHARED PyObject *take_late(PyObject **where)
         {&g.numpy_scalar, CONVERT, "numpy_scalar"}, {&g.make_array, CONVERT, "make_array"},
         {&g.make_numpy, CONVERT, "make_numpy"}, {&g.cache_key, CONVERT, "cache_key"},
         {&g.freeze, CONVERT, "freeze"}, {&g.run_reader, CONVERT, "run_reader"},
-        {&g.encode_error, CONVERT, "encode_error"}, {&g.leaves, CONVERT, "_LEAVES"},
+        {&g.encode_error, CONVERT, "encode_error"}, {&g.keys_clash, CONVERT, "keys_clash"},
+        {&g.leaves, CONVERT, "_LEAVES"},
         {&g.sorted_members, WRITER, "sorted_members"}, {&g.sorted_items, WRITER, "sorted_items"},
         {&g.Decimal, "decimal", "Decimal"},
     };

@@ -66,7 +66,7 @@ typedef struct {
     PyObject *bigint_bytes, *instant_ms, *decimal_parts, *make_decimal,
         *ratio_parts, *make_ratio, *uri_text, *pattern_text, *array_parts, *numpy_parts,
         *numpy_scalar, *make_array, *make_numpy, *cache_key, *freeze, *run_reader,
-        *encode_error, *sorted_members, *sorted_items, *leaves, *code_of_tag, *split;
+        *encode_error, *keys_clash, *sorted_members, *sorted_items, *leaves, *code_of_tag, *split;
     PyObject *s_items, *s_offset, *s_index, *s_key, *s_member, *s_field, *s_map, *s_set, *s_record,
         *s_ratio, *s_char;
     /* offsets of slots: the types are Python classes, their fields are read in place */

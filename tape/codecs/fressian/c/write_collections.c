@@ -91,10 +91,34 @@ SHARED int write_sequence(enc_t *e, PyObject *value, int64_t depth)
     return put_list_head(e, count) || write_iterable(e, value, count, depth + 1, 0) ? -1 : 0;
 }
 
+/* Keys, or members, that would fall together for a reader with keywords="str" could never be
+ * read. */
+static int check_keys(enc_t *e, PyObject *keys)
+{
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    if (!e->options->keywords_as_str || e->options->tagged_clashes)
+        return 0;
+    if (PyDict_CheckExact(keys)) {
+        int others = 0;
+        while (!others && PyDict_Next(keys, &at, &key, &value))
+            others = !PyUnicode_CheckExact(key);
+        if (!others)
+            return 0;
+    }
+    PyObject *clash = LATE(keys_clash);
+    PyObject *answer = clash ? PyObject_CallOneArg(clash, keys) : NULL;
+    int rc = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    if (rc <= 0)
+        return rc;
+    return refuse(e, "str and keywords that are equal with keywords=\"str\"");
+}
+
 SHARED int write_set(enc_t *e, PyObject *value, int64_t depth)
 {
     Py_ssize_t count = PyObject_Size(value);
-    if (check_count(e, count))
+    if (check_count(e, count) || check_keys(e, value))
         return -1;
     ENTER(e, depth);
     if (put_byte(e, C_SET) || put_list_head(e, count))
@@ -243,7 +267,7 @@ SHARED int write_entries(enc_t *e, PyObject *map, Py_ssize_t count, int64_t dept
 SHARED int write_map(enc_t *e, PyObject *map, int64_t depth)
 {
     Py_ssize_t count = PyDict_CheckExact(map) ? PyDict_GET_SIZE(map) : PyObject_Size(map);
-    if (check_count(e, count))
+    if (check_count(e, count) || check_keys(e, map))
         return -1;
     ENTER(e, depth);
     if (put_byte(e, C_MAP) || put_list_head(e, 2 * (int64_t)count))
