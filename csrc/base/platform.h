@@ -1,5 +1,5 @@
 /* platform.h - the operating system: with platform_wait.h all system calls of libtape, and its only
- * malloc.
+ * malloc. What is told of processes is in platform_process.c.
  *
  * Functions that can fail return 0 (or a value) or a negative errno; callers turn that into a code
  * with tape__fail_errno(-rc, file, doing).

@@ -87,8 +87,8 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
     }
 }
 
-/* All that is not zero in a new table store. By calls, not through a mapping: without room these are
- * errors. */
+/* All that is not zero in a new table store. By calls, not through a mapping: without room these
+ * are errors. */
 static int write_new(int fd, uint64_t from, const uint8_t *image, const char **doing)
 {
     tape__stat_t st;
@@ -127,7 +127,7 @@ int tape__table_store_create(const char *directory, const tape__settings_t *sett
     return rc == 0 ? TAPE_OK : tape__fail_errno(-rc, path, doing);
 }
 
-/* The word is NOT_COMPLETE until all else is there: who dies here leaves what the next one fills. */
+/* The word is NOT_COMPLETE until all else is there: whoever dies here leaves it to the next one. */
 static int fill_file(int fd, const uint8_t *image, const char **doing)
 {
     uint8_t word[TAPE__WORD_SIZE] = {0};
@@ -152,11 +152,11 @@ int tape__table_store_fill(const char *directory, const tape__settings_t *settin
     snprintf(path, sizeof path, "%s/" TAPE__TABLE_NAME, directory);
     fill_table(image, sizeof image, settings, lowest, highest);
     int rc = tape__mapping_open(&file, path, true);
-    if (rc == TAPE_OK) rc = tape__table_store_lock(&file);
+    if (rc == TAPE_OK) rc = tape__table_lock(&file);
     if (rc == TAPE_OK) {
         int failed = fill_file(file.fd, image, &doing);
         if (failed < 0) rc = tape__fail_errno(-failed, path, doing);
-        tape__table_store_unlock(&file);
+        tape__table_lock_release(&file);
     }
     tape__mapping_close(&file);
     return rc;

@@ -28,28 +28,6 @@ enum {
 #define CREATION_TIMEOUT_NS INT64_C(10000000000)
 #define ABANDONED_AFTER_NS INT64_C(500000000)
 
-/* ---- the byte lock (format.md 5.3) ---- */
-
-int tape__table_store_lock(tape__file_t *file)
-{
-    int64_t start = tape__monotonic_ns();
-    for (int64_t k = 1;; k++) {
-        int rc = tape__lock_range(file->fd, TAPE__TABLE_LOCK_BYTE, 1, true);
-        if (rc == 0) return TAPE_OK;
-        if (rc != -EAGAIN) return tape__fail_errno(-rc, file->path, "locking the table store");
-        if (tape__monotonic_ns() - start > CREATION_TIMEOUT_NS)
-            return tape__fail(TAPE_ETIMEOUT, file->path, -1,
-                              "%s: another process has locked the table store for 10 s",
-                              file->path);
-        tape__sleep_ns((k * k < 250 ? k * k : 250) * 1000000);
-    }
-}
-
-void tape__table_store_unlock(tape__file_t *file)
-{
-    tape__unlock_range(file->fd, TAPE__TABLE_LOCK_BYTE, 1);
-}
-
 /* ---- the chain of entries ---- */
 
 static int bad_entry(const tape__table_store_t *t, uint64_t at, const char *what)
@@ -147,8 +125,8 @@ static int creator_at_work(tape__table_store_t *t)
 }
 
 /* Of one without a complete header: zeros, or what a creator had begun (then the word tells). With
- * the word lost and entries there it is damaged, and not to be filled anew. By calls: what is a hole
- * stays one. */
+ * the word lost and entries there it is damaged, and not to be filled anew. By calls: what is a
+ * hole stays one. */
 static int never_filled(const tape__table_store_t *t)
 {
     uint8_t some[READ_AT_ONCE];
@@ -317,8 +295,8 @@ uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *ke
         tape__fail(TAPE_EINVAL, table->file.path, -1, "a key of more than %d bytes", KEY_MAX);
         return NULL;
     }
-    if (tape__table_store_lock(&table->file) != TAPE_OK) return NULL;
+    if (tape__table_lock(&table->file) != TAPE_OK) return NULL;
     uint64_t *cell = add_entry(table, key, initial);
-    tape__table_store_unlock(&table->file);
+    tape__table_lock_release(&table->file);
     return cell;
 }

@@ -35,8 +35,8 @@ typedef struct {
 } tape__table_store_t;
 
 /* Opens and checks the table store in `directory`; waits while another process is creating it.
- * TAPE_ENOTFOUND when there is none; TAPE__NEVER_FILLED when it is empty or all zeros, or its creator
- * died before the header was complete: then there is none, as for Java. */
+ * TAPE_ENOTFOUND when there is none; TAPE__NEVER_FILLED when it is empty or all zeros, or its
+ * creator died before the header was complete: then there is none, as for Java. */
 enum { TAPE__NEVER_FILLED = 41 };
 int tape__table_store_open(tape__table_store_t *table, const char *directory, bool writable);
 void tape__table_store_close(tape__table_store_t *table);
@@ -46,8 +46,8 @@ void tape__table_store_close(tape__table_store_t *table);
 int tape__table_store_create(const char *directory, const tape__settings_t *settings,
                              int64_t lowest, int64_t highest);
 
-/* Fills one that was never filled, under the lock that creators take; TAPE_OK also when somebody else
- * was faster. */
+/* Fills one that was never filled, under the lock that creators take; TAPE_OK also when somebody
+ * else was faster. */
 int tape__table_store_fill(const char *directory, const tape__settings_t *settings, int64_t lowest,
                            int64_t highest);
 
@@ -63,15 +63,12 @@ int64_t tape__table_store_value(const uint64_t *cell);
 /* Stores one in the cell of a named tailer: all that the reading wing ever writes. */
 void tape__table_store_set(uint64_t *cell, int64_t value);
 
-/* ---- between table_store.c, table_header.c and table_build.c ---- */
+/* ---- between table_store.c, table_header.c, table_build.c and table_lock.c ---- */
 
 enum { TAPE__TABLE_SIZE = 128 * 1024 };
-/* The byte that creators, and those who add an entry, lock (format.md 5.3). */
-#define TAPE__TABLE_LOCK_BYTE UINT64_C(0x7FFFFFFFFFFFFFFE)
-
-/* Takes that lock; waits for it, 10 s at most. */
-int tape__table_store_lock(tape__file_t *file);
-void tape__table_store_unlock(tape__file_t *file);
+/* Takes the lock of creators and of those who add an entry; waits for it, 10 s at most. */
+int tape__table_lock(tape__file_t *file);
+void tape__table_lock_release(tape__file_t *file);
 
 /* Reads the settings; `word` is the complete header word at 0. TAPE_OK or a code. */
 int tape__table_header_read(tape__table_store_t *table, uint32_t word);

@@ -86,8 +86,8 @@ static int fill_and_open(tape__site_t *site, const tape_queue_options_t *o,
                       site->path);
 }
 
-/* Whether the table store can be written: who has rights on the files and none on the directory does
- * all that needs no new file. */
+/* Whether the table store can be written: who has rights on the files and none on the directory
+ * does all that needs no new file. */
 static bool may_write_table(const tape__site_t *site)
 {
     char table[TAPE__PATH_SIZE];

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID as _UUID
 
 from ...errors import DecodeError, EncodeError
-from .._shown import shown
 from . import codes
 from .types import (BigInt, BoolArray, Cached, Char, Float32, FrozenMap, Instant, Keyword,
                     ObjectArray, Record, Regex, Symbol, TaggedValue, URI)
@@ -320,7 +319,8 @@ def keys_clash(keys: Any) -> bool:
 def encode_error(message: str, segments: Any, cause: BaseException | None) -> EncodeError:
     """The error with the path to the value; ``segments`` are (kind, key), outermost first."""
     path = path_text(segments)
-    error = EncodeError(f"{shown(path)}: {message}", path=path, hint=hint_for(message))
+    place = path if len(path) <= 200 else f"{path[:100]}...({len(path)} characters)...{path[-50:]}"
+    error = EncodeError(f"{place}: {message}", path=path, hint=hint_for(message))
     error.__cause__ = cause
     return error
 
