@@ -100,13 +100,14 @@ def _put(value: Any, out: list[bytes], path: str, depth: int) -> None:
         for key, item in value.items():
             inside = f"{path}.{shown(key)}"
             if isinstance(key, (tuple, memoryview)) and not isinstance(key, Ext):
-                raise EncodeError(f"{shown(inside)}: a {type(key).__name__} does not come back as "
-                                  "a key", path=inside, hint="write it as text or bytes")
+                raise EncodeError(f"{shown(inside)}: a {type(key).__name__} comes back as no "
+                                  "key", path=inside, hint="write it as text or bytes")
             _put(key, out, inside, depth + 1)
             _put(item, out, inside, depth + 1)
     else:
         raise EncodeError(f"{shown(path)}: {type(value).__name__} has no form in MessagePack",
-                          path=path, hint="dicts, lists, str, bytes, int, float, bool, None and Ext")
+                          path=path,
+                          hint="dicts, lists, str, bytes, int, float, bool, None and Ext")
 
 
 def encode(obj: Any) -> bytes:
