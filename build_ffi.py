@@ -33,6 +33,7 @@ extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
 extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
 extern "Python" int tape_python_progress(void *user, const char *file, int64_t done, int64_t total);
+extern "Python" int tape_python_unpack(void *user, const char *path, uint64_t at, uint64_t size);
 """
 SOURCE = """
 #include "tape.h"

@@ -162,6 +162,15 @@ typedef int64_t (*tape_clock_fn)(void *user);
  * which then holds nothing. Not 0: it gives up, with TAPE_ELOCKED; nothing was written. */
 typedef int (*tape_interrupted_fn)(void *user);
 
+/* Decompresses a cycle file, so that it is read as part of the queue: `path` is one that was
+ * compressed (its name ends in .cq4.zst or .cq4.gz). Returns a descriptor of a regular file, as
+ * long as what was compressed, in which bytes [at, at + size) are right (others may be missing: it
+ * is asked again for them); libtape closes the descriptor. Or TAPE_ECORRUPT, TAPE_EUNSUPPORTED
+ * (what decompresses it is missing), TAPE_ENOSPC, TAPE_ENOTFOUND, TAPE_EACCES, TAPE_ENOMEM or
+ * TAPE_EIO.
+ * Called by threads that read, several at once; it must not use the queue. */
+typedef int (*tape_unpack_fn)(void *user, const char *path, uint64_t at, uint64_t size);
+
 typedef struct tape_queue_options {
     uint32_t struct_size;
     uint32_t flags;
@@ -176,6 +185,8 @@ typedef struct tape_queue_options {
     void *clock_user;
     tape_interrupted_fn interrupted; /* NULL: nothing interrupts a wait */
     void *interrupted_user;
+    tape_unpack_fn unpack;   /* NULL: compressed cycle files are no part of the queue */
+    void *unpack_user;
 } tape_queue_options_t;
 
 /* Which stored settings differ from the wished ones (tape_queue_info_t.mismatch). */
@@ -228,6 +239,8 @@ typedef struct tape_cycle_info {
     int64_t bytes_on_disk;
     int32_t state;
     int32_t data_format;   /* 1, or 0 for files of before 5.19.11 */
+    int32_t compressed;    /* `bytes` are those of what it holds */
+    int32_t reserved;
 } tape_cycle_info_t;
 
 /* Facts about the file of `cycle`. TAPE_ENOTFOUND when there is none; else as for reading. */

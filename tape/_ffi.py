@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
+
 from . import errors
 
 try:
@@ -16,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-__all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text"]
+__all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text", "told_of"]
 
 
 def text(pointer: Any) -> str:
@@ -38,9 +40,33 @@ def code_classes() -> dict[int, type[errors.Error]]:
 
 _CLASSES = code_classes()
 
+# What Python raised when C called it, by thread: the error of the call of C that failed by it.
+_FAILURES: dict[int, BaseException] = {}
+
+
+def told_of(failure: BaseException) -> int:
+    """For who is called by C: keeps what was raised, and gives the code for C to fail with."""
+    for kind, code in ((FileNotFoundError, lib.TAPE_ENOTFOUND), (PermissionError, lib.TAPE_EACCES),
+                       (ImportError, lib.TAPE_EUNSUPPORTED), (MemoryError, lib.TAPE_ENOMEM),
+                       (errors.DiskFull, lib.TAPE_ENOSPC),
+                       (errors.CorruptQueue, lib.TAPE_ECORRUPT)):
+        if isinstance(failure, kind):
+            return int(code)  # C has a text of its own
+    _FAILURES[get_ident()] = failure
+    return int(lib.TAPE_EIO)
+
+
+def _raise_failure(code: int) -> None:
+    """If the call of C failed because of what Python raised, that is what its caller gets."""
+    failure = _FAILURES.pop(get_ident(), None)
+    if failure is not None and code == lib.TAPE_EIO:
+        raise failure
+
 
 def error_of(code: int, index: int | None = None) -> errors.Error:
     """An error of the class of ``code`` with the story of this thread's last failure."""
+    if _FAILURES:
+        _raise_failure(code)
     facts = ffi.new("tape_error_facts_t *")
     lib.tape_error_last(facts)
     cls = _CLASSES.get(code, errors.Error)

@@ -1,9 +1,9 @@
-"""Finished cycle files as ``.gz`` beside the queue's, and back: the task ``Gzip``, ``Queue.thaw``.
+"""Finished cycle files, compressed beside the others, and back: ``Queue.compress`` and ``thaw``.
 
 Compressing: a temporary file is written and synced, linked under its name, the directory synced;
 only then the original goes, with the listing told before. Dying anywhere leaves the original, or
-the whole ``.gz``, or both; whoever compresses next takes it from there. Thawing is the same, the
-other way round.
+the whole compressed file, or both; whoever compresses next takes it from there. Thawing is the
+same, the other way round.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import contextlib
 import gzip
 import logging
 import os
-import zlib
+from collections.abc import Iterable
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from . import _side
+from . import _side, _zstd
 from ._ffi import ffi, lib
-from .errors import CorruptQueue, ReadOnlyQueue, StateError
-from .retention import cycle_files, first_that_stays, holders_of, remove, who_needs
+from ._unpacking import chunks
+from .errors import CorruptQueue, InvalidArgument, ReadOnlyQueue, StateError
+from .retention import COMPRESSED, cycle_files, first_that_stays, holders_of, remove, who_needs
 
 if TYPE_CHECKING:
     from .queue import Queue
@@ -35,31 +36,65 @@ def step(name: str) -> None:
     """A moment at which tests kill the process."""
 
 
-def _copy(source: IO[bytes], target: IO[bytes], size: int | None = None) -> int:
-    """Copies to the end; zeros become holes where `size` is None (a file of a queue). Bytes."""
+class Kind:
+    """A way to compress: the ending of its files' names, and the levels there are."""
+
+    def __init__(self, suffix: str, level: int, most: int) -> None:
+        self.suffix, self.level, self.most = suffix, level, most
+
+    def check(self, level: int | None) -> int:
+        """The level that is wished, or the usual one."""
+        level = self.level if level is None else level
+        if not 1 <= level <= self.most:
+            raise InvalidArgument(f"level={level} is out of range", hint=f"1 to {self.most}")
+        if self.suffix == _zstd.SUFFIX:
+            _zstd.library()
+        return level
+
+    def pack(self, source: IO[bytes], target: IO[bytes], level: int) -> None:
+        """Copies a file, compressed."""
+        if self.suffix == _zstd.SUFFIX:
+            _zstd.compress(source, target, level)
+            return
+        name = os.path.basename(source.name)
+        with gzip.GzipFile(name, "wb", level, cast(Any, target)) as packed:
+            _copy(iter(lambda: source.read(CHUNK), b""), cast("IO[bytes]", packed), holes=False)
+
+
+KINDS = {"gzip": Kind(".gz", 6, 9), "zstd": Kind(_zstd.SUFFIX, 3, 19)}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name."""
+    if name not in KINDS:
+        raise InvalidArgument(f"kind={name!r}", hint=f"one of {sorted(KINDS)}")
+    return KINDS[name]
+
+
+def _copy(source: Iterable[bytes], target: IO[bytes], *, holes: bool) -> None:
+    """Copies all of it; zeros become holes in a file of a queue."""
     done = 0
-    while chunk := source.read(CHUNK):
-        if size is None and not chunk.strip(b"\0"):
+    for chunk in source:
+        if holes and chunk.count(0) == len(chunk):
             target.seek(len(chunk), os.SEEK_CUR)
         else:
             target.write(chunk)
         done += len(chunk)
-    if size is None:
+    if holes:
         target.truncate(done)
-    return done
 
 
 def _same(packed: str, plain: str) -> bool:
-    """Whether a ``.gz`` is whole and gives the file."""
+    """Whether a compressed file is whole and gives the file."""
     try:
-        with gzip.open(packed) as left, open(plain, "rb") as right:
-            while True:
-                a, b = left.read(CHUNK), right.read(CHUNK)
-                if a != b:
+        with open(packed, "rb") as left, open(plain, "rb") as right:
+            if packed.endswith(_zstd.SUFFIX):
+                _zstd.table(left.fileno(), packed)
+            for data in chunks(packed, left.fileno()):
+                if data != right.read(len(data)):
                     return False
-                if not a:
-                    return True
-    except (EOFError, gzip.BadGzipFile, zlib.error):
+            return right.read(1) == b""
+    except CorruptQueue:
         return False
 
 
@@ -84,64 +119,87 @@ def _finished(q: Queue, cycle: int) -> bool:
     return bool(code == 0 and info.state == lib.TAPE_CYCLE_FINISHED)
 
 
-def _pack(q: Queue, path: str, level: int) -> None:
+def _pack(q: Queue, path: str, kind: Kind, level: int) -> None:
     temporary = os.path.join(q.path, TEMPORARY)
     try:
-        with open(path, "rb") as source, open(temporary, "xb") as raw:
+        with open(path, "rb") as source, open(temporary, "xb") as target:
             step("opened")
-            with gzip.GzipFile(os.path.basename(path), "wb", level, cast(Any, raw)) as target:
-                _copy(source, cast("IO[bytes]", target), os.fstat(source.fileno()).st_size)
-            raw.flush()
+            kind.pack(source, cast("IO[bytes]", target), level)
+            target.flush()
             step("written")
-            os.fsync(raw.fileno())
+            os.fsync(target.fileno())
         step("synced")
-        os.replace(temporary, path + ".gz")  # over what was cut, if there is something
+        os.replace(temporary, path + kind.suffix)  # over what was cut, if there is something
         step("linked")
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
 
 
-def compress(q: Queue, keep: int, unread_by: Any, level: int = 6) -> list[str]:
+def compress(q: Queue, keep: int, unread_by: Any, kind: str = "gzip",
+             level: int | None = None) -> list[str]:
     """Compresses finished cycle files that no tailer needs, but for the ``keep`` newest ones.
 
     Returns: the paths of the new files.
     """
-    made = []
+    how, made = kind_of(kind), []
+    strength = how.check(level)
+    if keep < 0:
+        raise InvalidArgument(f"keep={keep} is negative", hint="a number of cycle files")
+    _check_writable(q)
     with _side.lease(q.path):
         _tidy(q)
         files = cycle_files(q)
         plain = [f for f in files if not f.compressed]
         stays, holders = first_that_stays(q, files), holders_of(q, unread_by)
-        for file in plain[:len(plain) - max(keep, 1)]:
+        for file in plain[:max(len(plain) - max(keep, 1), 0)]:
             if file.cycle >= stays or who_needs(q, file.cycle, holders):
                 break  # nor what is newer
             if not _finished(q, file.cycle):
                 continue
-            if not _same_if_there(file.path):
-                _pack(q, file.path, level)
+            packed = _whole_beside(file.path, how)
+            if packed is None:
+                packed = file.path + how.suffix
+                _pack(q, file.path, how, strength)
             _sync_directory(q.path)
             step("kept")
             remove(q, file.path, file.cycle)
             step("removed")
-            made.append(file.path + ".gz")
+            made.append(packed)
             _log.info("%s was compressed", file.path)
     return made
 
 
-def _same_if_there(path: str) -> bool:
-    return os.path.exists(path + ".gz") and _same(path + ".gz", path)
+def _whole_beside(path: str, kind: Kind) -> str | None:
+    """A compressed file that is there already, whole; what is cut and of another kind goes: it
+    would be read in place of the one that is made."""
+    for suffix in COMPRESSED:
+        if not os.path.exists(path + suffix):
+            continue
+        if _same(path + suffix, path):
+            return path + suffix
+        if suffix != kind.suffix:
+            os.unlink(path + suffix)
+    return None
 
 
-def drop_oldest(q: Queue, most: int, unread_by: Any) -> list[str]:
-    """Removes all but the ``most`` newest ``.gz`` of the queue's cycles."""
+def _check_writable(q: Queue) -> None:
+    q._open_handle()
+    if q.read_only:
+        raise ReadOnlyQueue(f"{q.path} was opened read-only", file=q.path,
+                            hint="open it for writing")
+
+
+def drop_oldest(q: Queue, most: int, unread_by: Any, kind: str = "gzip") -> list[str]:
+    """Removes all but the ``most`` newest compressed files of the queue's cycles."""
+    suffix = kind_of(kind).suffix
     gone = []
     with _side.lease(q.path):
         holders = holders_of(q, unread_by)
-        packed = [f for f in cycle_files(q) if f.path.endswith(".gz")]
+        packed = [f for f in cycle_files(q) if f.path.endswith(suffix)]
         for file in packed[:max(len(packed) - most, 0)]:
-            if who_needs(q, file.cycle, holders) or os.path.exists(file.path[:-3]):
+            if who_needs(q, file.cycle, holders) or os.path.exists(_plain_of(file.path)):
                 break
             os.unlink(file.path)
             gone.append(file.path)
@@ -149,18 +207,18 @@ def drop_oldest(q: Queue, most: int, unread_by: Any) -> list[str]:
     return gone
 
 
+def _plain_of(packed: str) -> str:
+    return os.path.splitext(packed)[0]
+
+
 def _unpack(q: Queue, packed: str, plain: str) -> None:
     temporary = os.path.join(q.path, TEMPORARY)
     try:
-        try:
-            with gzip.open(packed) as source, open(temporary, "xb") as target:
-                _copy(cast("IO[bytes]", source), target)
-                target.flush()
-                os.fsync(target.fileno())
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise CorruptQueue(f"{packed} cannot be decompressed: {error}", file=packed,
-                               hint="it was cut or damaged; its original may be elsewhere"
-                               ) from error
+        with open(packed, "rb") as source, open(temporary, "xb") as target:
+            _copy(chunks(packed, source.fileno()), cast("IO[bytes]", target), holes=True)
+            target.flush()
+            step("written")
+            os.fsync(target.fileno())
         step("thawed")
         try:
             os.link(temporary, plain)
@@ -175,24 +233,23 @@ def _unpack(q: Queue, packed: str, plain: str) -> None:
 
 def thaw(q: Queue) -> list[str]:
     """See :meth:`tape.Queue.thaw`."""
-    q._open_handle()
-    if q.read_only:
-        raise ReadOnlyQueue(f"{q.path} was opened read-only", file=q.path,
-                            hint="open it for writing")
+    _check_writable(q)
     made = []
     with _side.lease(q.path):
         _tidy(q)
         for file in reversed(cycle_files(q)):  # so that there is never a hole in between
-            if not file.path.endswith(".gz"):
+            if not file.compressed or not os.path.exists(file.path):
                 continue
-            plain = file.path[:-3]
+            plain = _plain_of(file.path)
             if not os.path.exists(plain):
                 _unpack(q, file.path, plain)
             elif not _same(file.path, plain):
                 _log.warning("%s differs from %s: both stay", file.path, plain)
                 continue
             _sync_directory(q.path)
+            step("kept")
             os.unlink(file.path)
+            step("removed")
             made.append(plain)
             _log.info("%s was thawed", plain)
         q.refresh()

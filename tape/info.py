@@ -53,7 +53,8 @@ class Lag(NamedTuple):
 
 
 class CycleFile(NamedTuple):
-    """One cycle file; ``state`` is ``"open"``, ``"finished"`` or ``"half-made"``.
+    """One cycle file; ``state`` is ``"open"``, ``"finished"``, ``"half-made"`` or ``"compressed"``
+    (``bytes`` are then those of the file that it was).
 
     ``data_format`` is 1, or 0 in files of before 5.19.11 (and in half-made ones).
     """

@@ -14,7 +14,7 @@ CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 # name, unit, help, value; None: not known now, and left out.
 _OF_QUEUES: tuple[tuple[str, str, str, Callable[[QueueStats], float | None]], ...] = (
-    ("tape_queue_messages", "", "Messages in files that are not compressed.",
+    ("tape_queue_messages", "", "Messages.",
      lambda s: s.messages),
     ("tape_queue_last_index", "", "Index of the last message.", lambda s: s.last_index),
     ("tape_queue_cycle_files", "", "Cycle files.", lambda s: s.cycles),

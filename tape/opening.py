@@ -9,6 +9,7 @@ from . import codecs
 from ._clock import ClockInC
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
+from ._unpack import UnpackerInC
 from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
 from .queue import Queue
 from .roll_cycles import RollCycle
@@ -144,7 +145,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     name = None if roll_cycle is None else RollCycle.parse(roll_cycle).name
     keep = ffi.NULL if name is None else ffi.new("char[]", name.encode())
     clock_in_c = None if clock is None else ClockInC(clock)
-    clock_handle = None if clock is None else ffi.new_handle(clock_in_c)
+    unpacker = UnpackerInC()
+    handles = ffi.new_handle(clock_in_c), ffi.new_handle(unpacker)
     options.struct_size = ffi.sizeof("tape_queue_options_t")
     options.flags = _flags(create, read_only, strict, unsafe_filesystem)
     options.flags |= 0 if epoch is None else lib.TAPE_EPOCH_GIVEN
@@ -158,8 +160,10 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     options.stale_after_ns = _seconds_to_ns(stale_after, "stale_after", 0)
     if clock is not None:
         options.clock = lib.tape_python_clock
-        options.clock_user = clock_handle
+        options.clock_user = handles[0]
     options.interrupted = lib.tape_python_interrupted
+    options.unpack = lib.tape_python_unpack
+    options.unpack_user = handles[1]
     out = ffi.new("tape_queue_t **")
     name_of_directory = os.fsencode(path)
     if b"\0" in name_of_directory:
@@ -174,7 +178,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         if not read_only:
             error.hint = "pass read_only=True, or open it as a user who may write there"
         raise
-    q = Queue(out[0], codec, clock_in_c, clock_handle)
+    q = Queue(out[0], codec, clock_in_c, unpacker, handles)
     mismatch = q._info().mismatch
     if mismatch:
         _warn_of_mismatch(q, mismatch)

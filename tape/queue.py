@@ -10,7 +10,7 @@ from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle, Owner
-from .errors import InvalidArgument, QueueNotFound
+from .errors import InvalidArgument
 from .roll_cycles import RollCycle
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ class Queue(Handle):
     True
     """
 
-    __slots__ = ("_children", "_clock", "_clock_handle", "_memory", "_read_only",
+    __slots__ = ("_children", "_clock", "_handles", "_memory", "_read_only", "_unpacker",
                  "_warned_of_clock", "_watch", "codec", "epoch", "path", "roll_cycle", "source_id")
 
     KIND = "Queue"
@@ -69,12 +69,13 @@ class Queue(Handle):
     source_id: int
 
     def __init__(self, handle: Any = None, codec: Any = None, clock: ClockInC | None = None,
-                 clock_handle: Any = None) -> None:
+                 unpacker: Any = None, handles: Any = None) -> None:
         if not isinstance(handle, ffi.CData):
             raise TypeError("a queue is made by tape.open()")
         self._closed_by = None
         self._handle = ffi.gc(handle, lib.tape_queue_release)
-        self._clock, self._clock_handle = clock, clock_handle  # C holds no reference to them
+        self._clock, self._unpacker = clock, unpacker
+        self._handles = handles  # C holds no reference to them
         self._children: WeakSet[Owner] = WeakSet()
         self.codec = codec
         self._warned_of_clock = False
@@ -260,24 +261,18 @@ class Queue(Handle):
         [(True, 1, 'open')]
         """
         from .info import CycleFile
+        from .retention import cycle_files
         handle, found = self._open_handle(), []
-        try:
-            names = os.listdir(self.path)
-        except FileNotFoundError:
-            raise QueueNotFound(f"{self.path} was deleted", file=self.path,
-                                hint="the queue is gone: open it again to make a new one") from None
-        for name in names:
-            cycle = lib.tape_queue_cycle_of_name(handle, os.fsencode(name))
+        paths = {file.cycle: file.path for file in reversed(cycle_files(self))}
+        for cycle, path in paths.items():  # of several of one cycle, the first by name
             info = ffi.new("tape_cycle_info_t *")
-            if cycle < 0:
-                continue
             code = lib.tape_queue_cycle_info(handle, cycle, info)
             if code == lib.TAPE_ENOTFOUND:
                 continue  # deleted meanwhile
             self._check(code)
-            found.append(CycleFile(os.path.join(self.path, name), cycle, info.first_index,
-                                   info.count, info.bytes, info.bytes_on_disk,
-                                   _STATES[info.state], info.data_format))
+            state = "compressed" if info.compressed else _STATES[info.state]
+            found.append(CycleFile(path, cycle, info.first_index, info.count, info.bytes,
+                                   info.bytes_on_disk, state, info.data_format))
         return sorted(found, key=lambda c: c.cycle)
 
     def refresh(self) -> None:
@@ -446,11 +441,38 @@ class Queue(Handle):
         from .retention import park
         park(self, name)
 
-    def thaw(self) -> list[str]:
-        """Brings compressed cycle files (``.gz``, Clojure's tape's too) back, for all to read.
+    def compress(self, kind: str = "zstd", *, keep: int = 1, level: int | None = None,
+                 even_unread: bool = False) -> list[str]:
+        """Compresses finished cycle files. Tailers of tape read them as before; Java's do not.
 
-        Returns: the paths of the files that are there again. A ``.gz`` beside an original that
-            differs stays.
+        Args:
+            kind: ``"zstd"`` (in frames: a seek decompresses a few; needs Python 3.14 or
+                ``tape[zstd]``) or ``"gzip"`` (as Clojure's tape; decompressed as a whole).
+            keep: how many of the newest files stay as they are; the current one always does.
+            level: 1 (fast) to 9 (small), for zstd to 19; by default 3, for gzip 6.
+            even_unread: also what a named tailer has yet to read, which may be a Java program.
+
+        Returns: the paths of the new files.
+
+        Raises: ``OSError`` (a full disk: nothing changed), :class:`tape.ReadOnlyQueue`,
+            :class:`tape.QueueBusy`, :class:`tape.QueueClosed`, :class:`tape.InvalidArgument`,
+            ImportError.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     i = q.appender().write("a")
+        ...     q.compress("gzip")
+        []
+        """
+        from .compression import compress
+        from .retention import ALL
+        return compress(self, keep, None if even_unread else ALL, kind, level)
+
+    def thaw(self) -> list[str]:
+        """Brings compressed cycle files (Clojure's tape's too) back, for Java to read.
+
+        Returns: the paths of the files that are there again. A compressed file beside an original
+            that differs stays.
 
         Raises: :class:`tape.CorruptQueue` for a file that was cut (it stays), ``OSError`` (a full
             disk: nothing changed), :class:`tape.ReadOnlyQueue`, :class:`tape.QueueBusy`,
@@ -484,6 +506,7 @@ class Queue(Handle):
         for child in list(self._children):
             child._mark_closed("Queue.close()")
         check(lib.tape_queue_shutdown(handle))
+        self._unpacker.close()
 
     async def __aenter__(self) -> Queue:
         return self

@@ -34,7 +34,7 @@ class QueueStats:
     """How a queue fares at ``at`` (seconds since 1970).
 
     Attributes:
-        messages: in cycle files that can be read as they are (not those that are compressed).
+        messages: in all cycle files.
         cycles, compressed: files, and those of them that are compressed.
         bytes, bytes_on_disk: their lengths, mostly holes, and what they take.
         lock_holder: the process that has the write lock, or ``None``.
@@ -111,7 +111,7 @@ def _count(q: Queue, memory: Memory, cycle: int, path: str) -> int:
     if code == lib.TAPE_ENOTFOUND:
         return 0
     q._check(code)
-    if info.state == lib.TAPE_CYCLE_FINISHED:
+    if info.state == lib.TAPE_CYCLE_FINISHED or info.compressed:
         memory.counts[cycle] = (stat.st_ino, stat.st_size), int(info.count)
     return int(info.count)
 
@@ -170,9 +170,9 @@ def _rates(memory: Memory, messages: int, first: int | None,
 def gather(q: Queue, memory: Memory) -> QueueStats:
     """What :meth:`tape.Queue.stats` gives."""
     at, files = time.time(), cycle_files(q)
-    plain = [f for f in files if not f.compressed]
-    messages = sum(_count(q, memory, f.cycle, f.path) for f in plain)
-    memory.counts = {f.cycle: memory.counts[f.cycle] for f in plain if f.cycle in memory.counts}
+    readable = {f.cycle: f.path for f in reversed(files)}  # the file itself before compressed ones
+    messages = sum(_count(q, memory, cycle, path) for cycle, path in readable.items())
+    memory.counts = {c: memory.counts[c] for c in readable if c in memory.counts}
     on_disk = sum(f.bytes for f in files)
     first, last = q.first_index, q.last_index
     holder = q._info().lock_holder_pid or None
@@ -181,7 +181,7 @@ def gather(q: Queue, memory: Memory) -> QueueStats:
     free = disk.f_bavail * disk.f_frsize
     return QueueStats(
         path=q.path, at=at, messages=messages, first_index=first, last_index=last,
-        cycles=len(files), compressed=len(files) - len(plain),
+        cycles=len(files), compressed=sum(f.compressed for f in files),
         bytes=sum(_length(f.path) for f in files), bytes_on_disk=on_disk,
         lock_holder=holder, lock_held_for=_lock(memory, holder, last),
         messages_per_second=rate, bytes_per_second=pace, disk_free=free,

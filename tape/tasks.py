@@ -25,7 +25,7 @@ from .retention import ALL, Keep, cycle_files
 if TYPE_CHECKING:
     from .queue import Queue
 
-__all__ = ["CycleEvent", "Delete", "Gzip", "Log", "Task"]
+__all__ = ["CycleEvent", "Delete", "Gzip", "Log", "Task", "Zstd"]
 
 _log = logging.getLogger("tape.tasks")
 _cycles = logging.getLogger("tape.cycle")
@@ -99,8 +99,9 @@ class Gzip:
     """Compresses all but the ``after_cycles`` newest cycle files to ``.gz``, as Clojure's tape
     does, and then keeps the ``max_gzip`` newest of these.
 
-    Tailers do not read compressed files: :meth:`tape.Queue.thaw` brings them back. So what a named
-    tailer has yet to read is not compressed.
+    Tailers of tape read compressed files as they read others; Java programs do not, so what a
+    named tailer has yet to read is not compressed, unless told so.
+    :meth:`tape.Queue.thaw` brings them back.
 
     Args:
         after_cycles: how many files to leave as they are; the current one always stays so.
@@ -114,24 +115,68 @@ class Gzip:
 
     def __init__(self, after_cycles: int = 1, max_gzip: int | None = 2,
                  keep_unread_by: Any = ALL, level: int = 6) -> None:
-        for name, value, least, most in (("after_cycles", after_cycles, 0, 1 << 31),
-                                         ("max_gzip", max_gzip or 0, 0, 1 << 31),
-                                         ("level", level, 1, 9)):
-            if not least <= value <= most:
-                raise InvalidArgument(f"{name}={value} is out of range", hint=f"{least} to {most}")
+        _check_numbers(after_cycles=after_cycles, max_gzip=max_gzip or 0)
         self.after_cycles, self.max_gzip, self.level = after_cycles, max_gzip, level
         self.keep_unread_by = Keep(unread_by=keep_unread_by).unread_by
+        _check_level("gzip", level)
 
     def __call__(self, event: CycleEvent) -> None:
         """Runs the task."""
-        from .compression import compress, drop_oldest
-        compress(event.queue, self.after_cycles, self.keep_unread_by, self.level)
-        if self.max_gzip is not None:
-            drop_oldest(event.queue, self.max_gzip, self.keep_unread_by)
+        _compress(event.queue, "gzip", self, self.max_gzip)
 
     def __repr__(self) -> str:
         return (f"Gzip(after_cycles={self.after_cycles}, max_gzip={self.max_gzip}, "
                 f"keep_unread_by={self.keep_unread_by!r}, level={self.level})")
+
+
+class Zstd:
+    """Compresses all but the ``after_cycles`` newest cycle files to ``.zst``, in frames, so that a
+    tailer that seeks decompresses a few of them. As :class:`Gzip` otherwise.
+
+    Args:
+        after_cycles: how many files to leave as they are; the current one always stays so.
+        max_zstd: how many ``.zst`` of the queue to keep; ``None``: all.
+        keep_unread_by: as ``unread_by`` of :class:`tape.Keep`.
+        level: 1 (fast) to 19 (small).
+
+    Raises: ImportError without the library: Python 3.14 has it, before that ``tape[zstd]``.
+
+    >>> Zstd(after_cycles=2)
+    Zstd(after_cycles=2, max_zstd=None, keep_unread_by=tape.ALL, level=3)
+    """
+
+    def __init__(self, after_cycles: int = 1, max_zstd: int | None = None,
+                 keep_unread_by: Any = ALL, level: int = 3) -> None:
+        _check_numbers(after_cycles=after_cycles, max_zstd=max_zstd or 0)
+        self.after_cycles, self.max_zstd, self.level = after_cycles, max_zstd, level
+        self.keep_unread_by = Keep(unread_by=keep_unread_by).unread_by
+        _check_level("zstd", level)
+
+    def __call__(self, event: CycleEvent) -> None:
+        """Runs the task."""
+        _compress(event.queue, "zstd", self, self.max_zstd)
+
+    def __repr__(self) -> str:
+        return (f"Zstd(after_cycles={self.after_cycles}, max_zstd={self.max_zstd}, "
+                f"keep_unread_by={self.keep_unread_by!r}, level={self.level})")
+
+
+def _check_numbers(**numbers: int) -> None:
+    for name, value in numbers.items():
+        if not 0 <= value <= 1 << 31:
+            raise InvalidArgument(f"{name}={value} is out of range", hint="0 to 2**31")
+
+
+def _check_level(kind: str, level: int) -> None:
+    from .compression import kind_of
+    kind_of(kind).check(level)
+
+
+def _compress(queue: Queue, kind: str, task: Gzip | Zstd, most: int | None) -> None:
+    from .compression import compress, drop_oldest
+    compress(queue, task.after_cycles, task.keep_unread_by, kind, task.level)
+    if most is not None:
+        drop_oldest(queue, most, task.keep_unread_by, kind)
 
 
 def checked(tasks: Iterable[Task] | Task, name: str) -> tuple[Task, ...]:

@@ -71,20 +71,13 @@ bool tape__cycle_measure_finished(const char *path, tape__extent_t *out)
     return known;
 }
 
-int tape__cycle_measure_extent(const char *path, int64_t cycle, tape__extent_t *out)
+int tape__cycle_measure_extent(tape__cycle_store_t *s, tape__extent_t *out)
 {
-    tape__cycle_store_t store;
     tape__window_t window = {0};
     tape__chain_end_t end;
-    *out = (tape__extent_t){0, 0};
-    if (tape__cycle_measure_finished(path, out)) return 1;
-    int rc = tape__cycle_store_open(&store, path, cycle, false);
-    if (rc == TAPE_ENOTFOUND) return 0;
-    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
-    rc = tape__cycle_chain_find_end(&store, &window, &end);
-    if (rc == TAPE_OK)
-        *out = (tape__extent_t){end.end.sequence, end.end.position - store.first_document};
+    int rc = tape__cycle_chain_find_end(s, &window, &end);
     tape__window_close(&window);
-    tape__cycle_store_close(&store);
-    return rc == TAPE_OK ? 1 : rc;
+    if (rc == TAPE_OK)
+        *out = (tape__extent_t){end.end.sequence, end.end.position - s->first_document};
+    return rc;
 }

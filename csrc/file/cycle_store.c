@@ -29,15 +29,27 @@ static int read_header(tape__cycle_store_t *s)
     return TAPE_OK;
 }
 
+/* `opened`: what opening the file gave. */
+static int begin(tape__cycle_store_t *s, int64_t cycle, int opened)
+{
+    s->cycle = cycle;
+    if (opened != TAPE_OK) return opened;
+    int rc = read_header(s);
+    if (rc != TAPE_OK) tape__cycle_store_close(s);
+    return rc;
+}
+
 int tape__cycle_store_open(tape__cycle_store_t *s, const char *path, int64_t cycle, bool writable)
 {
     memset(s, 0, sizeof *s);
-    s->cycle = cycle;
-    int rc = tape__mapping_open(&s->file, path, writable);
-    if (rc != TAPE_OK) return rc;
-    rc = read_header(s);
-    if (rc != TAPE_OK) tape__cycle_store_close(s);
-    return rc;
+    return begin(s, cycle, tape__mapping_open(&s->file, path, writable));
+}
+
+int tape__cycle_store_open_packed(tape__cycle_store_t *s, const char *path, int64_t cycle,
+                                  tape__unpacker_t unpacker)
+{
+    memset(s, 0, sizeof *s);
+    return begin(s, cycle, tape__mapping_open_packed(&s->file, path, unpacker));
 }
 
 void tape__cycle_store_close(tape__cycle_store_t *s)

@@ -63,6 +63,9 @@ typedef struct {
 
 /* TAPE_OK, TAPE__NOT_READY, or a code: TAPE_ENOTFOUND, TAPE_ECORRUPT, TAPE_EUNSUPPORTED, ... */
 int tape__cycle_store_open(tape__cycle_store_t *s, const char *path, int64_t cycle, bool writable);
+/* The same of a compressed file, for reading. */
+int tape__cycle_store_open_packed(tape__cycle_store_t *s, const char *path, int64_t cycle,
+                                  tape__unpacker_t unpacker);
 void tape__cycle_store_close(tape__cycle_store_t *s);
 
 /* Observes the header word at c->position through `w`; a place behind the end of the file counts as
@@ -104,9 +107,8 @@ typedef struct {
  * unusual: then open it and find the end. Leaves no trail that matters. */
 bool tape__cycle_measure_finished(const char *path, tape__extent_t *out);
 
-/* The extent of the file at `path`, of `cycle`: 1, 0 when there is none, or a code. Nothing is in
- * one that is half-made. */
-int tape__cycle_measure_extent(const char *path, int64_t cycle, tape__extent_t *out);
+/* The extent of a file that is open: TAPE_OK or a code. */
+int tape__cycle_measure_extent(tape__cycle_store_t *s, tape__extent_t *out);
 
 /* The sequence word for a message (4.3). */
 static inline uint64_t tape__cycle_store_pair_word(const tape__cycle_store_t *s, uint64_t position,

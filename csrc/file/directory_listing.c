@@ -77,6 +77,12 @@ void tape__listing_forget(const tape__listing_t *l, int64_t cycle, int64_t next)
     (void)BUMP64(listing, l->mod_count, 1);
 }
 
+/* Larger ones would have negative indexes. */
+bool tape__listing_can_have(const tape__listing_t *l, int64_t cycle)
+{
+    return cycle >= 0 && cycle <= INT32_MAX && cycle <= INT64_MAX >> l->roll_cycle->shift;
+}
+
 typedef struct {
     const tape__listing_t *l;
     int64_t from, below;
@@ -91,8 +97,7 @@ static int scan_name(void *user, const char *name)
     int64_t cycle;
     if (!tape__roll_cycle_suffix(name)) return 0;
     if (!tape__roll_cycle_parse(s->l->roll_cycle, s->l->epoch_ms, name, &cycle)) return 0;
-    if (cycle < s->from || cycle >= s->below || cycle > INT32_MAX) return 0;
-    if (cycle > INT64_MAX >> s->l->roll_cycle->shift) return 0; /* its indexes would be negative */
+    if (cycle < s->from || cycle >= s->below || !tape__listing_can_have(s->l, cycle)) return 0;
     s->rc = s->each(s->user, cycle);
     return s->rc != TAPE_OK;
 }
@@ -156,7 +161,7 @@ int tape__listing_exists(const tape__listing_t *l, int64_t cycle)
 
 /* ---- the ends, without reading the directory more often than needed ---- */
 
-static bool too_fresh(const tape__stat_t *directory, int64_t now_ms)
+bool tape__listing_too_fresh(const tape__stat_t *directory, int64_t now_ms)
 {
     bool coarse = directory->modified_ns % SECOND_NS == 0;
     return directory->modified_ns + (coarse ? TOO_FRESH_COARSE_NS : TOO_FRESH_NS) >
@@ -174,7 +179,7 @@ void tape__listing_begin(tape__listing_t *l)
     if (tape__stat_path(l->directory, &st) < 0) return;
     l->first = (uint64_t)lowest;
     l->last = l->seen_highest = (uint64_t)highest;
-    l->looked_at = too_fresh(&st, tape__now_ms()) ? 0 : st.modified_ns;
+    l->looked_at = tape__listing_too_fresh(&st, tape__now_ms()) ? 0 : st.modified_ns;
     l->looked_ns = (uint64_t)tape__monotonic_ns();
 }
 
@@ -217,7 +222,7 @@ static int look(tape__listing_t *l, int64_t *first, int64_t *last)
     if (rc != TAPE_OK) return rc;
     PUBLISH64(look, &l->first, (uint64_t)*first);
     PUBLISH64(look, &l->last, (uint64_t)*last);
-    PUBLISH64(look, &l->looked_at, too_fresh(&st, now_ms) ? 0 : st.modified_ns);
+    PUBLISH64(look, &l->looked_at, tape__listing_too_fresh(&st, now_ms) ? 0 : st.modified_ns);
     PUBLISH64(look, &l->looked_ns, began);
     PUBLISH64(look, &l->scanned, 1);
     PUBLISH64(look, &l->seen_highest, high);
@@ -310,7 +315,7 @@ static int read_directory(const tape__listing_t *l, tape__neighbours_t **keep, b
     bool known = tape__stat_path(l->directory, &st) == 0;
     int rc = scan(l, 0, INT64_MAX, gather, n);
     if (rc != TAPE_OK) return rc;
-    if (known && !too_fresh(&st, now_ms)) n->modified_ns = st.modified_ns;
+    if (known && !tape__listing_too_fresh(&st, now_ms)) n->modified_ns = st.modified_ns;
     if (!look_up(n, from, cycle)) *cycle = TAPE__NO_CYCLE;
     return TAPE_OK;
 }

@@ -11,6 +11,7 @@
 #ifndef TAPE_DIRECTORY_LISTING_H
 #define TAPE_DIRECTORY_LISTING_H
 
+#include "base/platform.h"
 #include "format/roll_cycle.h"
 
 typedef struct {
@@ -87,6 +88,10 @@ int tape__listing_scan(const tape__listing_t *l, int64_t *first, int64_t *last);
 
 /* The full path of a cycle's file. False when it is no cycle that can have one. */
 bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size_t size);
+/* Whether a cycle can be one of the queue: there are indexes for its messages. */
+bool tape__listing_can_have(const tape__listing_t *l, int64_t cycle);
+/* Whether the directory may change once more without its modification time doing so. */
+bool tape__listing_too_fresh(const tape__stat_t *directory, int64_t now_ms);
 /* Whether there is a file of that cycle. */
 int tape__listing_exists(const tape__listing_t *l, int64_t cycle);
 

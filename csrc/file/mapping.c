@@ -12,6 +12,7 @@
 enum {
     WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
     PART_GRAIN = 4096,        /* and parts of one at multiples of this */
+    PACKED_WINDOW = 256 * 1024, /* of what must be decompressed first: about what is needed */
     ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
 };
 
@@ -19,6 +20,47 @@ enum {
 static int is_a_directory(const char *path)
 {
     return tape__fail(TAPE_ENOTFOUND, path, -1, "%s: a directory, where a file should be", path);
+}
+
+static _Thread_local bool leave_packed;
+
+void tape__mapping_leave_packed(bool yes) { leave_packed = yes; }
+
+/* A descriptor, for the caller to close, of what a compressed file holds with [at, at + size). */
+static int unpack(const tape__file_t *file, uint64_t at, uint64_t size)
+{
+    if (leave_packed)
+        return tape__fail(TAPE_EAGAIN, file->path, -1, "%s is not decompressed here", file->path);
+    int got = file->unpacker.call(file->unpacker.user, file->path, at, size);
+    if (got >= 0) return got;
+    const char *why = "it could not be decompressed";
+    if (got == TAPE_ECORRUPT) why = "it was cut or is damaged, and cannot be decompressed";
+    else if (got == TAPE_EUNSUPPORTED) why = "the library that decompresses it is missing";
+    else if (got == TAPE_ENOSPC) why = "there is no room for what it holds in the folder for "
+                                       "temporary files";
+    else if (got == TAPE_ENOTFOUND) why = "it was removed while it was being read";
+    else if (got != TAPE_EACCES && got != TAPE_ENOMEM) got = TAPE_EIO;
+    return tape__fail(got, file->path, -1, "%s: %s", file->path, why);
+}
+
+int tape__mapping_open_packed(tape__file_t *file, const char *path, tape__unpacker_t unpacker)
+{
+    tape__stat_t st;
+    int rc = tape__mapping_open(file, path, false);
+    if (rc != TAPE_OK) return rc;
+    file->unpacker = unpacker;
+    int fd = unpack(file, 0, 0);
+    if (fd >= 0) {
+        int failed = tape__stat_fd(fd, &st);
+        tape__close_file(fd);
+        if (failed == 0) {
+            file->size = st.size;
+            return TAPE_OK;
+        }
+        fd = tape__fail_errno(-failed, path, "asking for the size of what it holds");
+    }
+    tape__mapping_close(file);
+    return fd;
 }
 
 int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
@@ -58,6 +100,7 @@ void tape__mapping_close(tape__file_t *file)
 int tape__mapping_refresh(tape__file_t *file)
 {
     tape__stat_t st;
+    if (file->unpacker.call) return TAPE_OK; /* nobody writes there */
     int rc = tape__stat_fd(file->fd, &st);
     if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the size");
     file->size = st.size;
@@ -110,6 +153,26 @@ tape__window_t tape__window_part(const tape__window_t *whole, uint64_t position,
                             true};
 }
 
+/* As tape__map(), of what a compressed file holds. A code is told already. */
+static int map_packed(const tape__file_t *file, uint64_t start, uint64_t size, uint8_t **out)
+{
+    tape__stat_t st;
+    int fd = unpack(file, start, size);
+    if (fd < 0) return fd;
+    int rc = tape__stat_fd(fd, &st);
+    if (rc == 0 && st.size < start + size) rc = -EIO; /* touching it would kill us */
+    if (rc == 0) rc = tape__map(fd, start, (size_t)size, false, out);
+    tape__close_file(fd);
+    return rc < 0 ? tape__fail_errno(-rc, file->path, "mapping what it holds") : TAPE_OK;
+}
+
+static int map(const tape__file_t *file, uint64_t start, uint64_t size, uint8_t **out)
+{
+    if (file->unpacker.call) return map_packed(file, start, size, out);
+    int rc = tape__map(file->fd, start, (size_t)size, file->writable, out);
+    return rc < 0 ? tape__fail_errno(-rc, file->path, "mapping") : TAPE_OK;
+}
+
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
                       uint64_t prefer)
 {
@@ -123,12 +186,13 @@ int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, 
     /* To the byte, not to the page: behind the end of a file that was cut there are only zeros. */
     const uint64_t limit = file->size;
     if (end > limit) return TAPE__BEYOND_END;
+    if (file->unpacker.call) prefer = tape__min_u64(prefer, PACKED_WINDOW);
     uint64_t start = tape__align_down(position, WINDOW_GRAIN);
     if (tape__add_overflows(start, prefer, &wanted)) wanted = end;
     uint64_t size = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit) - start;
     uint8_t *base;
-    rc = tape__map(file->fd, start, (size_t)size, file->writable, &base);
-    if (rc < 0) return tape__fail_errno(-rc, file->path, "mapping");
+    rc = map(file, start, size, &base);
+    if (rc != TAPE_OK) return rc;
     tape__window_close(w);
     w->base = base;
     w->start = start;

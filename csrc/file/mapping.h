@@ -13,15 +13,23 @@
 #include <stdint.h>
 
 #include "base/platform.h"
+#include "tape.h"
 
 /* The wanted range is not in the file (yet). Outcomes that stand beside codes are positive, and no
  * two of libtape are equal. */
 enum { TAPE__BEYOND_END = 21 };
 
+/* By which a compressed file is read. `call` is NULL: there is none, or the file is no such one. */
+typedef struct {
+    tape_unpack_fn call;
+    void *user;
+} tape__unpacker_t;
+
 typedef struct {
     int fd; /* -1: not open */
     bool writable;
     uint64_t size; /* as last seen; a file may be longer by now */
+    tape__unpacker_t unpacker; /* of a compressed one, whose size is that of what it holds */
     uint64_t inode, device;
     char path[TAPE__PATH_SIZE];
 } tape__file_t;
@@ -35,6 +43,12 @@ typedef struct {
 
 /* 0 or a tape code; the path is kept for messages. */
 int tape__mapping_open(tape__file_t *file, const char *path, bool writable);
+/* The same for a compressed file, read-only: windows show what it holds, without the file itself
+ * being mapped. */
+int tape__mapping_open_packed(tape__file_t *file, const char *path, tape__unpacker_t unpacker);
+/* From now until it is said again with false, this thread decompresses nothing: what needs it gives
+ * TAPE_EAGAIN. For who holds a lock that the caller of a tape_unpack_fn may be waiting for. */
+void tape__mapping_leave_packed(bool yes);
 void tape__mapping_close(tape__file_t *file);
 /* Asks for the file's size again. */
 int tape__mapping_refresh(tape__file_t *file);

@@ -14,6 +14,7 @@ void tape__site_begin(tape__site_t *site, void (*destroy)(tape__site_t *site))
     site->destroy = destroy;
     pthread_mutex_init(&site->children_lock, NULL);
     pthread_mutex_init(&site->wait_lock, NULL);
+    tape__shelf_begin(&site->shelf, &site->listing);
 }
 
 void tape__site_close(tape__site_t *site)
@@ -29,6 +30,7 @@ void tape__site_end(tape__site_t *site)
 {
     tape__site_close(site);
     tape__process_release(site->entry);
+    tape__shelf_end(&site->shelf);
     pthread_mutex_destroy(&site->children_lock);
     pthread_mutex_destroy(&site->wait_lock);
 }

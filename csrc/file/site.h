@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "file/directory_listing.h"
 #include "file/notice.h"
+#include "file/shelf.h"
 #include "file/table_store.h"
 
 enum { TAPE__DIRECTORY_MAX = 900 }; /* of a queue's path; leaves room for file names */
@@ -55,7 +56,8 @@ struct tape__site {
     tape__settings_t settings;
     bool has_table;
     tape__table_store_t table;
-    tape__listing_t listing;
+    tape__listing_t listing; /* what writers see */
+    tape__shelf_t shelf;     /* what readers see */
     tape__process_entry_t *entry; /* NULL when opened for reading alone */
 
     pthread_mutex_t wait_lock; /* guards the making of these two */

@@ -28,8 +28,19 @@ static int describe(const tape_queue_t *q, tape__cycle_store_t *s, tape_cycle_in
     return TAPE_OK;
 }
 
+static int measure_disk(const tape__file_t *file, tape_cycle_info_t *out)
+{
+    tape__stat_t st;
+    int rc = tape__stat_fd(file->fd, &st);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "looking at a cycle file");
+    out->compressed = file->unpacker.call != NULL;
+    out->bytes = (int64_t)(out->compressed ? file->size : st.size);
+    out->bytes_on_disk = (int64_t)st.allocated;
+    return TAPE_OK;
+}
+
 /* What is in the file of `cycle`, which must exist. */
-static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
+static int look(tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
 {
     char path[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
@@ -39,18 +50,19 @@ static int look(const tape_queue_t *q, int64_t cycle, tape_cycle_info_t *out)
     if (!tape__listing_path(&q->site.listing, cycle, path, sizeof path))
         return tape__fail(TAPE_EINVAL, q->site.path, -1, "cycle %" PRId64 " has no file name",
                           cycle);
-    int rc = tape__stat_path(path, &st);
-    if (rc < 0) return tape__fail_errno(-rc, path, "looking at a cycle file");
-    out->bytes = (int64_t)st.size;
-    out->bytes_on_disk = (int64_t)st.allocated;
-    rc = tape__cycle_store_open(&store, path, cycle, false);
+    int rc = tape__shelf_open(&q->site.shelf, cycle, &store);
     if (rc == TAPE__NOT_READY) {
+        int failed = tape__stat_path(path, &st);
+        if (failed < 0) return tape__fail_errno(-failed, path, "looking at a cycle file");
         out->first_index = tape__index(q->site.settings.roll_cycle, cycle, 0);
         out->state = TAPE_CYCLE_HALF_MADE;
+        out->bytes = (int64_t)st.size;
+        out->bytes_on_disk = (int64_t)st.allocated;
         return TAPE_OK;
     }
     if (rc != TAPE_OK) return rc;
-    rc = describe(q, &store, out);
+    rc = measure_disk(&store.file, out);
+    if (rc == TAPE_OK) rc = describe(q, &store, out);
     tape__cycle_store_close(&store);
     return rc;
 }
@@ -70,7 +82,7 @@ int64_t tape_queue_cycle_from(tape_queue_t *q, int64_t cycle)
     int64_t found;
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
-    rc = tape__listing_above(&q->site.listing, cycle, NULL, &found);
+    rc = tape__shelf_above(&q->site.shelf, cycle, NULL, &found);
     tape__queue_leave(q);
     if (rc == TAPE_OK && found == TAPE__NO_CYCLE)
         return tape__fail(TAPE_ENOINDEX, q->site.path, -1, "no cycle from %" PRId64 " on", cycle);
@@ -89,7 +101,7 @@ int64_t tape_queue_cycle_of_name(tape_queue_t *q, const char *name)
 
 /* How many messages there are between two indexes. */
 typedef struct {
-    const tape__listing_t *listing;
+    tape__shelf_t *shelf;
     int64_t cycle_a, sequence_a, cycle_b, sequence_b;
     int64_t count;
 } counting_t;
@@ -98,10 +110,8 @@ typedef struct {
 static int count_cycle(void *user, int64_t cycle)
 {
     counting_t *c = user;
-    char path[TAPE__PATH_SIZE];
     tape__extent_t extent;
-    if (!tape__listing_path(c->listing, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__cycle_measure_extent(path, cycle, &extent);
+    int rc = tape__shelf_measure(c->shelf, cycle, &extent);
     if (rc < 0) return rc;
     int64_t from = cycle == c->cycle_a ? c->sequence_a : 0, to = extent.count;
     if (cycle == c->cycle_b && c->sequence_b < to) to = c->sequence_b;
@@ -114,7 +124,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     const tape_roll_cycle_t *r = q->site.settings.roll_cycle;
-    counting_t c = {.listing = &q->site.listing};
+    counting_t c = {.shelf = &q->site.shelf};
     if (a < 0 || b < 0) {
         rc = tape__fail(TAPE_EINVAL, q->site.path, -1, "an index is not negative");
     } else if (a < b) {
@@ -122,7 +132,7 @@ int64_t tape_queue_count(tape_queue_t *q, int64_t a, int64_t b)
         c.sequence_a = tape__index_sequence(r, a);
         c.cycle_b = tape__index_cycle(r, b);
         c.sequence_b = tape__index_sequence(r, b);
-        rc = tape__listing_each(c.listing, c.cycle_a, c.cycle_b + 1, count_cycle, &c);
+        rc = tape__shelf_each(c.shelf, c.cycle_a, c.cycle_b + 1, count_cycle, &c);
     }
     tape__queue_leave(q);
     return rc == TAPE_OK ? c.count : rc;

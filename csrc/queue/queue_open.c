@@ -76,6 +76,7 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     tape__writer_begin(&q->writer, &q->site);
     q->site.clock = o.clock;
     q->site.clock_user = o.clock_user;
+    q->site.shelf.unpacker = (tape__unpacker_t){o.unpack, o.unpack_user};
     rc = tape__site_set_path(&q->site, path);
     if (rc == TAPE_OK) rc = open_files(q, &o, wish);
     if (rc == TAPE_OK) rc = compare_settings(q, &o, wish);

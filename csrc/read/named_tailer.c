@@ -92,7 +92,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
 {
     int rc;
     for (int64_t next;; cycle = next + 1) { /* one may be half-made, or deleted meanwhile */
-        rc = tape__listing_above(&t->site->listing, cycle, NULL, &next);
+        rc = tape__shelf_above(&t->site->shelf, cycle, NULL, &next);
         if (rc != TAPE_OK) return rc;
         if (next == TAPE__NO_CYCLE) break;
         rc = tape__tailer_open_cycle(t, next);

@@ -200,7 +200,7 @@ int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
 
 /* tailer_file.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
  * or a code. */
-int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store);
+int tape__tailer_open_file(tape__site_t *site, int64_t cycle, tape__cycle_store_t *store);
 /* Leaves the cycle in hand and stands before the first message of another one. */
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
 void tape__tailer_leave_cycle(tape_tailer_t *t);

@@ -30,7 +30,7 @@ static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
     if (rc != 0) return rc;
     /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
     if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
-    rc = tape__listing_above(l, from, &t->neighbours, cycle);
+    rc = tape__shelf_above(&t->site->shelf, from, &t->neighbours, cycle);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
@@ -40,7 +40,7 @@ static int first_cycle(tape_tailer_t *t, int64_t *cycle)
     tape__listing_t *l = &t->site->listing;
     int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
     if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
-    int rc = tape__listing_ends(l, cycle, NULL);
+    int rc = tape__shelf_ends(&t->site->shelf, cycle, NULL);
     if (rc != TAPE_OK) return rc;
     return *cycle != TAPE__NO_CYCLE;
 }
@@ -70,8 +70,8 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 {
     for (;;) {
         int64_t cycle;
-        int rc = below > INT32_MAX ? tape__listing_ends(&t->site->listing, NULL, &cycle)
-                                   : tape__listing_below(&t->site->listing, below - 1, NULL,
+        int rc = below > INT32_MAX ? tape__shelf_ends(&t->site->shelf, NULL, &cycle)
+                                   : tape__shelf_below(&t->site->shelf, below - 1, NULL,
                                                          &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_cycle(t, cycle);
@@ -108,7 +108,7 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     if (rc != 1) return rc;
     int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : 0;
     if (deleted == 1) { /* or a mirror replaced it */
-        int exists = tape__listing_exists(&t->site->listing, here);
+        int exists = tape__shelf_exists(&t->site->shelf, here);
         deleted = exists < 0 ? exists : !exists;
     }
     if (deleted < 0) return deleted;
@@ -126,7 +126,7 @@ static int newer_has_messages(tape_tailer_t *t)
         tape__cycle_store_t store;
         tape__window_t window = {0};
         tape__chain_end_t end = {.last_position = 0};
-        int rc = tape__listing_above(&t->site->listing, cycle + 1, &t->neighbours, &cycle);
+        int rc = tape__shelf_above(&t->site->shelf, cycle + 1, &t->neighbours, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         rc = tape__tailer_open_file(t->site, cycle, &store);
         if (rc == 0) continue;
@@ -177,7 +177,7 @@ int tape__tailer_leave_deleted(tape_tailer_t *t)
     rc = tape__tailer_enter_copy(t); /* a mirror puts a longer copy in the place of the file */
     if (rc != 0) return rc;
     /* Any other new file of the same cycle begins anew. */
-    rc = tape__listing_above(&t->site->listing, t->store.cycle, NULL, &cycle);
+    rc = tape__shelf_above(&t->site->shelf, t->store.cycle, NULL, &cycle);
     if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
     rc = tape__tailer_open_cycle(t, cycle);
     if (rc != 1) return rc;
@@ -200,7 +200,7 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
 {
     const int64_t here = t->store.cycle;
     for (int64_t below = here, cycle;; below = cycle) {
-        int rc = tape__listing_below(&t->site->listing, below - 1, &t->neighbours, &cycle);
+        int rc = tape__shelf_below(&t->site->shelf, below - 1, &t->neighbours, &cycle);
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
         int gap = cycle < here - 1 ? tape__tailer_is_deleted(t) : 0;
         if (gap < 0) return gap;

@@ -23,11 +23,9 @@ void tape__tailer_end(tape_tailer_t *t)
     t->neighbours = NULL;
 }
 
-int tape__tailer_open_file(const tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
+int tape__tailer_open_file(tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
 {
-    char path[TAPE__PATH_SIZE];
-    if (!tape__listing_path(&site->listing, cycle, path, sizeof path)) return 0;
-    int rc = tape__cycle_store_open(store, path, cycle, false);
+    int rc = tape__shelf_open(&site->shelf, cycle, store);
     if (rc == TAPE_OK) return 1;
     return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
 }

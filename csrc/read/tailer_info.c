@@ -35,31 +35,29 @@ static int measure_own_cycle(tape_tailer_t *t, behind_t *b)
 }
 
 typedef struct {
-    const tape__listing_t *listing;
+    tape__shelf_t *shelf;
     behind_t *b;
 } measuring_t;
 
 static int measure_cycle(void *user, int64_t cycle)
 {
     const measuring_t *m = user;
-    char path[TAPE__PATH_SIZE];
     tape__extent_t extent;
-    if (!tape__listing_path(m->listing, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__cycle_measure_extent(path, cycle, &extent);
+    int rc = tape__shelf_measure(m->shelf, cycle, &extent);
     if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
     return rc < 0 ? rc : TAPE_OK;
 }
 
 static int measure(tape_tailer_t *t, behind_t *b)
 {
-    tape__listing_t *l = &t->site->listing;
-    measuring_t m = {l, b};
+    tape__shelf_t *shelf = &t->site->shelf;
+    measuring_t m = {shelf, b};
     int64_t next, last = TAPE__NO_CYCLE;
     int rc = measure_own_cycle(t, b);
-    if (rc == TAPE_OK) rc = tape__listing_above(l, t->store.cycle + 1, NULL, &next);
+    if (rc == TAPE_OK) rc = tape__shelf_above(shelf, t->store.cycle + 1, NULL, &next);
     if (rc != TAPE_OK || next == TAPE__NO_CYCLE) return rc;
-    rc = tape__listing_ends(l, NULL, &last);
-    return rc == TAPE_OK ? tape__listing_each(l, next, last + 1, measure_cycle, &m) : rc;
+    rc = tape__shelf_ends(shelf, NULL, &last);
+    return rc == TAPE_OK ? tape__shelf_each(shelf, next, last + 1, measure_cycle, &m) : rc;
 }
 
 static int32_t state_of(const tape_tailer_t *t, const behind_t *b)

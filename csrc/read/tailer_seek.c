@@ -94,7 +94,7 @@ static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, 
 /* The window to seek through. A part of `wide` is given up: it may be mapped anew. */
 static tape__window_t *window_to_seek(tape_tailer_t *t)
 {
-    if (t->bounded) return &t->window;
+    if (t->bounded || t->store.file.unpacker.call) return &t->window;
     if (t->window.borrowed) tape__window_close(&t->window);
     if (t->wide.base && t->wide.start == 0) return &t->wide;
     tape__window_close(&t->wide);

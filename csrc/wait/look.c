@@ -26,7 +26,12 @@ int tape__look(tape_tailer_t *t, int64_t now)
     const tape__site_t *site = t->site;
     const tape__last_call_t last = t->last_call; /* what can be taken back still can */
     if (site->listing.mod_count) t->wait.pulse = tape__listing_pulse(&site->listing);
+    /* Whoever looks may hold a lock that the one who decompresses waits for. What is compressed is
+     * there, so the reader shall look for himself. */
+    tape__mapping_leave_packed(true);
     int rc = tape__tailer_find(t);
+    tape__mapping_leave_packed(false);
+    if (rc == TAPE_EAGAIN) rc = 1;
     if (rc == TAPE_EGAP) t->gap.untold = true; /* it was only looked at */
     t->last_call = last;
     if (rc == 0 && now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS) {

@@ -26,6 +26,8 @@ COMMANDS = {
     "gc": "remove old cycle files, each with its reason",
     "park": "let a tailer that is gone hold no files",
     "verify": "check the files of a queue, and say what is wrong",
+    "compress": "make old cycle files smaller; tailers still read them",
+    "thaw": "bring compressed cycle files back",
     "dump": "annotated bytes of .cq4 and .cq4t files",
     "completion": "a script that completes commands in your shell",
 }

@@ -53,8 +53,41 @@ def test_gc_does_what_its_dry_run_says_and_keeps_what_is_unread(queue: Path) -> 
 
 def test_park_and_gc_make_no_queue_where_there_is_none(tmp_path: Path) -> None:
     """A wrong path is exit code 2."""
-    for arguments in (["park", tmp_path / "q", "x"], ["gc", tmp_path / "q", "--max-cycles", "1"]):
+    for arguments in (["park", tmp_path / "q", "x"], ["gc", tmp_path / "q", "--max-cycles", "1"],
+                      ["compress", tmp_path / "q"], ["thaw", tmp_path / "q"]):
         assert outcome(*arguments)[0] == 2 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["zstd", "gzip"])
+def test_compress_and_thaw_change_no_message(queue: Path, kind: str) -> None:
+    """What is unread stays as it is unless told so; both say when there is nothing to do."""
+    messages = outcome("cat", queue)
+    assert outcome("compress", queue, "--kind", kind, "--keep", "9")[0] == 0
+    code, out, _ = outcome("compress", queue, "--kind", kind)
+    assert (code, len(out.splitlines())) == (0, 1)
+    assert outcome("compress", queue, "--kind", kind, "--even-unread")[1].count("\n") == 2
+    assert outcome("cat", queue) == messages and len(list(queue.glob("*.cq4"))) == 1
+    assert "compressed" in Terminal("info", queue).end()[1]
+    assert outcome("compress", queue)[1:] == ("", "tape compress: there is nothing to compress\n")
+    code, out, _ = outcome("thaw", queue)
+    assert (code, len(out.splitlines())) == (0, 3) and outcome("cat", queue) == messages
+    assert outcome("thaw", queue) == (0, "", "tape thaw: there is nothing to thaw\n")
+
+
+def test_thaw_leaves_a_file_that_differs_and_says_so(queue: Path) -> None:
+    """Exit code 3; a file that was cut is a finding."""
+    file = sorted(queue.glob("*.cq4"))[0]
+    original = file.read_bytes()
+    outcome("compress", queue)
+    archive = Path(f"{file}.zst")
+    file.write_bytes(original[:-9])
+    code, _, errors = outcome("thaw", queue)
+    assert code == 3 and archive.name in errors
+    file.unlink()
+    archive.write_bytes(archive.read_bytes()[:-9])
+    code, _, errors = outcome("thaw", queue)
+    assert code == 1 and str(archive) in errors
+    assert outcome("compress", queue, "--level", "99")[0] == 2
 
 
 def test_demo_shows_a_message_and_leaves_nothing_or_a_new_queue(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cycle files as .gz and back; dying anywhere loses none."""
+"""Cycle files as .gz and .zst and back; dying anywhere loses none."""
 
 from __future__ import annotations
 
@@ -10,37 +10,53 @@ from pathlib import Path
 import pytest
 
 import tape
-from tape import compression
+from tape import _zstd, compression
 from tape.codecs import raw
-from tape.tasks import CycleEvent, Gzip
+from tape.tasks import CycleEvent, Gzip, Zstd
 
 from tests.kit.queues import CYCLE, Changing
 
 ALL = [b"%d.%d" % (s, n) for s in (0, 1, 2, 5) for n in (0, 1)]
 
 
-def run(q: tape.Queue, task: Gzip) -> None:
+KINDS = pytest.mark.parametrize("kind", ["gzip", "zstd"])
+
+
+def unpacked(data: bytes, kind: str) -> bytes:
+    """By the libraries themselves."""
+    return (gzip.decompress(data) if kind == "gzip"
+            else _zstd.library().decompress(data))  # type: ignore[no-any-return]
+
+
+def task_of(kind: str) -> Gzip | Zstd:
+    return Gzip(max_gzip=None) if kind == "gzip" else Zstd()
+
+
+def run(q: tape.Queue, task: Gzip | Zstd) -> None:
     task(CycleEvent(q, CYCLE, "", "released"))
 
 
 def packed(q: tape.Queue) -> list[str]:
-    return sorted(p.name for p in Path(q.path).glob("*.gz"))
+    return sorted(p.name for p in Path(q.path).iterdir() if p.suffix in (".gz", ".zst"))
 
 
-def names(changing: Changing, *seconds: int) -> list[str]:
-    return [changing.file(s).name + ".gz" for s in seconds]
+def names(changing: Changing, *seconds: int, kind: str = "gzip") -> list[str]:
+    return [changing.file(s).name + compression.KINDS[kind].suffix for s in seconds]
 
 
-def test_old_cycles_are_compressed_and_come_back_as_they_were(changing: Changing) -> None:
+@KINDS
+def test_old_cycles_are_compressed_and_come_back_as_they_were(
+        changing: Changing, kind: str) -> None:
     """Every byte; the listing says what is there; holes are holes again."""
     q = changing.q
     before = {s: changing.file(s).read_bytes() for s in (0, 1, 2)}
     blocks = changing.file(0).stat().st_blocks
-    run(q, Gzip(after_cycles=1, max_gzip=None))
-    assert packed(q) == names(changing, 0, 1, 2)
+    run(q, task_of(kind))
+    assert packed(q) == names(changing, 0, 1, 2, kind=kind)
     assert q.table()["listing.lowestCycle"] == CYCLE + 5
-    assert list(q.tailer()) == ALL[6:] and q.stats().compressed == 3
-    assert gzip.decompress(Path(q.path, names(changing, 1)[0]).read_bytes()) == before[1]
+    assert list(q.tailer()) == ALL and q.stats().compressed == 3
+    path = Path(q.path, names(changing, 1, kind=kind)[0])
+    assert unpacked(path.read_bytes(), kind) == before[1]
     assert sorted(q.thaw()) == [str(changing.file(s)) for s in (0, 1, 2)]
     assert {s: changing.file(s).read_bytes() for s in (0, 1, 2)} == before
     assert changing.file(0).stat().st_blocks <= blocks + 8
@@ -92,32 +108,36 @@ def test_a_gz_beside_its_original_is_made_anew_unless_it_is_whole(
     assert gzip.decompress(Path(f"{path}.gz").read_bytes()) == original
 
 
-def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.MonkeyPatch) -> None:
+@KINDS
+def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.MonkeyPatch,
+                                     kind: str) -> None:
     """The original stays, no half file either; thawing alike."""
-    def full(*what: object) -> int:
+    def full(*what: object, **more: object) -> int:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(compression, "_copy", full)
+        patch.setattr(_zstd, "compress", full)
         with pytest.raises(OSError, match="No space left"):
-            run(changing.q, Gzip())
+            run(changing.q, task_of(kind))
     assert packed(changing.q) == [] and not Path(changing.q.path, compression.TEMPORARY).exists()
     assert list(changing.q.tailer()) == ALL
-    run(changing.q, Gzip(max_gzip=None))
+    run(changing.q, task_of(kind))
     with monkeypatch.context() as patch:
         patch.setattr(compression, "_copy", full)
         with pytest.raises(OSError, match="No space left"):
             changing.q.thaw()
-    assert packed(changing.q) == names(changing, 0, 1, 2)
+    assert packed(changing.q) == names(changing, 0, 1, 2, kind=kind)
     assert not Path(changing.q.path, compression.TEMPORARY).exists()
     changing.q.thaw()
     assert list(changing.q.tailer()) == ALL
 
 
-def test_thawing_a_cut_file_says_so_and_leaves_it(changing: Changing) -> None:
+@KINDS
+def test_thawing_a_cut_file_says_so_and_leaves_it(changing: Changing, kind: str) -> None:
     """Nor does it take an original that differs."""
-    run(changing.q, Gzip(max_gzip=None))
-    cut = Path(changing.q.path, names(changing, 1)[0])
+    run(changing.q, task_of(kind))
+    cut = Path(changing.q.path, names(changing, 1, kind=kind)[0])
     cut.write_bytes(cut.read_bytes()[:-30])
     with pytest.raises(tape.CorruptQueue, match="cannot be decompressed") as error:
         changing.q.thaw()
@@ -139,37 +159,86 @@ def step(name):
 compression.step = step
 q = tape.open(sys.argv[1], codec=raw)
 if sys.argv[2] == "thaw": q.thaw()
-else: compression.compress(q, 1, tape.ALL)
+else: compression.compress(q, 1, tape.ALL, sys.argv[4])
 """
 
 
+@KINDS
 @pytest.mark.parametrize(("what", "where"), [
     *(("compress", s) for s in ("opened", "written", "synced", "linked", "kept", "removed")),
-    *(("thaw", s) for s in ("thawed", "linked"))])
-def test_dying_at_any_step_loses_no_cycle(changing: Changing, what: str, where: str) -> None:
-    """Each cycle is there as an original or as a whole .gz, and the next run finishes the work."""
+    *(("thaw", s) for s in ("written", "thawed", "linked", "kept", "removed"))])
+def test_dying_at_any_step_loses_no_cycle(changing: Changing, what: str, where: str,
+                                          kind: str) -> None:
+    """Each cycle is there as an original or as a whole compressed file, readers meet each message
+    once, and the next run finishes the work."""
     q = changing.q
     originals = {s: changing.file(s).read_bytes() for s in (0, 1, 2)}
     if what == "thaw":
-        run(q, Gzip(max_gzip=None))
-    died = subprocess.run([sys.executable, "-c", KILL, q.path, what, where], check=False,
+        run(q, task_of(kind))
+    died = subprocess.run([sys.executable, "-c", KILL, q.path, what, where, kind], check=False,
                           timeout=60)
     assert died.returncode == -9
+    assert list(q.tailer()) == ALL and len(q) == len(ALL)
     for second, data in originals.items():
         path = changing.file(second)
-        archive = Path(f"{path}.gz")
+        archive = Path(f"{path}{compression.KINDS[kind].suffix}")
         assert (path.read_bytes() if path.exists()
-                else gzip.decompress(archive.read_bytes())) == data
-    run(q, Gzip(max_gzip=None))
-    assert packed(q) == names(changing, 0, 1, 2)
+                else unpacked(archive.read_bytes(), kind)) == data
+    run(q, task_of(kind))
+    assert packed(q) == names(changing, 0, 1, 2, kind=kind)
     assert not Path(q.path, compression.TEMPORARY).exists()
     q.thaw()
     assert {s: changing.file(s).read_bytes() for s in (0, 1, 2)} == originals
     assert list(q.tailer()) == ALL
 
 
-@pytest.mark.parametrize("wrong", [{"after_cycles": -1}, {"max_gzip": -1}, {"level": 10}])
-def test_numbers_out_of_range_are_refused(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(("kind", "wrong"), [
+    (Gzip, {"after_cycles": -1}), (Gzip, {"max_gzip": -1}), (Gzip, {"level": 10}),
+    (Zstd, {"max_zstd": -1}), (Zstd, {"level": 0}), (Zstd, {"after_cycles": -1})])
+def test_numbers_out_of_range_are_refused(kind: type, wrong: dict[str, int]) -> None:
     """When the task is made."""
     with pytest.raises(tape.InvalidArgument):
-        Gzip(**wrong)  # type: ignore[arg-type]
+        kind(**wrong)
+
+
+def test_compressing_is_asked_for_in_words_that_make_sense(changing: Changing) -> None:
+    """Nothing is changed otherwise."""
+    for wrong in ({"kind": "rar"}, {"keep": -1}, {"level": 20}):
+        with pytest.raises(tape.InvalidArgument):
+            changing.q.compress(**wrong)  # type: ignore[arg-type]
+    with tape.open(changing.q.path, codec=raw, read_only=True) as q, \
+            pytest.raises(tape.ReadOnlyQueue):
+        q.compress()
+    assert packed(changing.q) == []
+    assert changing.q.compress(keep=3) == [str(changing.file(0)) + ".zst"]
+
+
+def test_zstd_without_its_library_says_what_to_install(
+        changing: Changing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the task is made, and when a tailer meets a file; nothing is lost by it."""
+    changing.q.compress()
+    for name in ("backports.zstd", "compression.zstd", "compression"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delattr("backports.zstd", raising=False)
+    with pytest.raises(ImportError, match=r"tape\[zstd\]"):
+        Zstd()
+    with tape.open(changing.q.path, codec=raw, read_only=True) as q:
+        with pytest.raises(tape.UnsupportedQueue, match="library that decompresses") as error:
+            q.tailer().read()
+        assert error.value.file == str(changing.file(0)) + ".zst"
+    monkeypatch.undo()
+    assert list(changing.q.tailer()) == ALL
+
+
+def test_a_compressed_file_of_the_other_kind_that_was_cut_goes(changing: Changing) -> None:
+    """It would be read in the place of the whole one; a whole one is as good as any."""
+    archive = Path(f"{changing.file(0)}.zst")
+    archive.write_bytes(b"cut")
+    changing.q.compress("gzip", keep=3)
+    assert packed(changing.q) == names(changing, 0) and list(changing.q.tailer()) == ALL
+    changing.q.thaw()
+    changing.q.compress("zstd", keep=3)
+    whole = archive.read_bytes()
+    changing.q.thaw()
+    archive.write_bytes(whole)
+    assert changing.q.compress("gzip", keep=3) == [str(archive)]

@@ -21,9 +21,10 @@ def index_of(second: int, sequence: int = 0) -> int:
 class Filled:
     """A queue with messages over cycles and gaps, and what a list says about it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, block_size: int | None = None) -> None:
         self.clock = SetClock(CYCLE * 1000)
-        self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock)
+        self.q = tape.open(path, codec=raw, roll_cycle="TEST4_SECONDLY", clock=self.clock,
+                           block_size=block_size)
         self.a = self.q.appender()
         self.indexes: list[int] = []
         self.messages: list[bytes] = []

@@ -1,0 +1,220 @@
+/* shelf.c - see shelf.h. */
+#include "file/shelf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/platform.h"
+
+static const char *const suffixes[] = {".zst", ".gz"}; /* the first one that is there is read */
+
+enum { SUFFIXES = sizeof suffixes / sizeof *suffixes, ROOM_LEAST = 64 };
+
+void tape__shelf_begin(tape__shelf_t *shelf, tape__listing_t *listing)
+{
+    shelf->listing = listing;
+    pthread_mutex_init(&shelf->lock, NULL);
+}
+
+void tape__shelf_end(tape__shelf_t *shelf)
+{
+    tape__free(shelf->packed);
+    shelf->packed = NULL;
+    pthread_mutex_destroy(&shelf->lock);
+}
+
+/* ---- which there are ---- */
+
+/* Adds one, in order. False: out of memory. */
+static bool put(tape__shelf_t *shelf, int64_t cycle)
+{
+    size_t at = shelf->count;
+    while (at > 0 && shelf->packed[at - 1] > cycle) at--;
+    if (at > 0 && shelf->packed[at - 1] == cycle) return true; /* it has both suffixes */
+    if (shelf->count == shelf->room) {
+        size_t room = shelf->room ? shelf->room * 2 : ROOM_LEAST;
+        int64_t *more = tape__alloc(room * sizeof *more);
+        if (!more) return false;
+        if (shelf->count) memcpy(more, shelf->packed, shelf->count * sizeof *more);
+        tape__free(shelf->packed);
+        shelf->packed = more;
+        shelf->room = room;
+    }
+    memmove(shelf->packed + at + 1, shelf->packed + at, (shelf->count - at) * sizeof(int64_t));
+    shelf->packed[at] = cycle;
+    shelf->count++;
+    return true;
+}
+
+static int look_at_name(void *user, const char *name)
+{
+    tape__shelf_t *shelf = user;
+    const size_t length = strlen(name);
+    char plain[TAPE__NAME_MAX];
+    for (int i = 0; i < SUFFIXES; i++) {
+        const size_t suffix = strlen(suffixes[i]);
+        if (length <= suffix || length - suffix >= sizeof plain ||
+            strcmp(name + length - suffix, suffixes[i]) != 0)
+            continue;
+        memcpy(plain, name, length - suffix);
+        plain[length - suffix] = 0;
+        int64_t cycle;
+        if (tape__roll_cycle_suffix(plain) &&
+            tape__roll_cycle_parse(shelf->listing->roll_cycle, shelf->listing->epoch_ms, plain,
+                                   &cycle) &&
+            tape__listing_can_have(shelf->listing, cycle))
+            return put(shelf, cycle) ? 0 : -ENOMEM;
+    }
+    return 0;
+}
+
+/* With the lock: reads the directory if it changed. */
+static int look(tape__shelf_t *shelf)
+{
+    const char *directory = shelf->listing->directory;
+    const int64_t now_ms = tape__now_ms();
+    tape__stat_t st;
+    int rc = tape__stat_path(directory, &st);
+    if (rc == 0 && shelf->modified_ns != 0 && st.modified_ns == shelf->modified_ns) return TAPE_OK;
+    shelf->count = 0;
+    shelf->modified_ns = 0;
+    if (rc == 0) rc = tape__list_directory(directory, look_at_name, shelf);
+    if (rc < 0) return tape__fail_errno(-rc, directory, "listing the directory");
+    if (!tape__listing_too_fresh(&st, now_ms)) shelf->modified_ns = st.modified_ns;
+    return TAPE_OK;
+}
+
+/* The nearest compressed one at or above (below) `from`; TAPE__NO_CYCLE when there is none. */
+static int nearest(tape__shelf_t *shelf, bool above, int64_t from, int64_t *cycle)
+{
+    *cycle = TAPE__NO_CYCLE;
+    if (!shelf->unpacker.call) return TAPE_OK;
+    pthread_mutex_lock(&shelf->lock);
+    int rc = look(shelf);
+    size_t low = 0, high = shelf->count; /* the first that is not below `from` */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (shelf->packed[middle] < from) low = middle + 1;
+        else high = middle;
+    }
+    if (above && low < shelf->count) *cycle = shelf->packed[low];
+    if (!above && low < shelf->count && shelf->packed[low] == from) *cycle = from;
+    else if (!above && low > 0) *cycle = shelf->packed[low - 1];
+    pthread_mutex_unlock(&shelf->lock);
+    return rc;
+}
+
+/* ---- with the listing ---- */
+
+int tape__shelf_exists(tape__shelf_t *shelf, int64_t cycle)
+{
+    int64_t packed;
+    int rc = tape__listing_exists(shelf->listing, cycle);
+    if (rc != 0) return rc;
+    rc = nearest(shelf, true, cycle, &packed);
+    return rc == TAPE_OK ? packed == cycle : rc;
+}
+
+int tape__shelf_ends(tape__shelf_t *shelf, int64_t *first, int64_t *last)
+{
+    int64_t lowest, highest;
+    int rc = tape__listing_ends(shelf->listing, first, last);
+    if (rc == TAPE_OK) rc = nearest(shelf, true, 0, &lowest);
+    if (rc == TAPE_OK) rc = nearest(shelf, false, INT64_MAX, &highest);
+    if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE) return rc;
+    if (first && (*first == TAPE__NO_CYCLE || lowest < *first)) *first = lowest;
+    if (last && (*last == TAPE__NO_CYCLE || highest > *last)) *last = highest;
+    return TAPE_OK;
+}
+
+int tape__shelf_above(tape__shelf_t *shelf, int64_t from, tape__neighbours_t **keep,
+                      int64_t *cycle)
+{
+    int64_t packed;
+    int rc = nearest(shelf, true, from, &packed);
+    *cycle = packed;
+    if (rc != TAPE_OK || packed == from) return rc;
+    rc = tape__listing_above(shelf->listing, from, keep, cycle);
+    if (packed != TAPE__NO_CYCLE && (*cycle == TAPE__NO_CYCLE || packed < *cycle)) *cycle = packed;
+    return rc;
+}
+
+int tape__shelf_below(tape__shelf_t *shelf, int64_t from, tape__neighbours_t **keep,
+                      int64_t *cycle)
+{
+    int64_t packed;
+    int rc = nearest(shelf, false, from, &packed);
+    *cycle = packed;
+    if (rc != TAPE_OK || packed == from) return rc;
+    rc = tape__listing_below(shelf->listing, from, keep, cycle);
+    if (packed != TAPE__NO_CYCLE && (*cycle == TAPE__NO_CYCLE || packed > *cycle)) *cycle = packed;
+    return rc;
+}
+
+int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__each_cycle_t *each,
+                     void *user)
+{
+    int64_t cycle = from;
+    int rc = tape__listing_each(shelf->listing, from, below, each, user);
+    if (below <= from || (uint64_t)below - (uint64_t)from <= TAPE__FEW_NAMES) return rc;
+    while (rc == TAPE_OK) { /* the directory was read for files; few cycles are met by number */
+        rc = nearest(shelf, true, cycle, &cycle);
+        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE || cycle >= below) break;
+        int exists = tape__listing_exists(shelf->listing, cycle);
+        if (exists < 0) return exists;
+        if (!exists) rc = each(user, cycle); /* else it was met */
+        cycle++;
+    }
+    return rc;
+}
+
+/* ---- opening ---- */
+
+static int open_packed(const tape__shelf_t *shelf, const char *plain, int64_t cycle,
+                       tape__cycle_store_t *store)
+{
+    char path[TAPE__PATH_SIZE];
+    int rc = TAPE_ENOTFOUND;
+    for (int i = 0; i < SUFFIXES && rc == TAPE_ENOTFOUND; i++)
+        if ((size_t)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]) < sizeof path)
+            rc = tape__cycle_store_open_packed(store, path, cycle, shelf->unpacker);
+    return rc;
+}
+
+static int open_at(tape__shelf_t *shelf, const char *path, int64_t cycle,
+                   tape__cycle_store_t *store)
+{
+    int rc = tape__cycle_store_open(store, path, cycle, false);
+    if (rc != TAPE_ENOTFOUND || !shelf->unpacker.call) return rc;
+    int exists = tape__shelf_exists(shelf, cycle);
+    if (exists != 1) return exists < 0 ? exists : TAPE_ENOTFOUND;
+    rc = open_packed(shelf, path, cycle, store);
+    /* Thawed in between, perhaps. */
+    return rc == TAPE_ENOTFOUND ? tape__cycle_store_open(store, path, cycle, false) : rc;
+}
+
+int tape__shelf_open(tape__shelf_t *shelf, int64_t cycle, tape__cycle_store_t *store)
+{
+    char path[TAPE__PATH_SIZE];
+    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path))
+        return tape__fail(TAPE_ENOTFOUND, shelf->listing->directory, -1,
+                          "a cycle that has no file name");
+    return open_at(shelf, path, cycle, store);
+}
+
+int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out)
+{
+    char path[TAPE__PATH_SIZE];
+    tape__cycle_store_t store;
+    *out = (tape__extent_t){0, 0};
+    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return 0;
+    if (tape__cycle_measure_finished(path, out)) return 1;
+    int rc = open_at(shelf, path, cycle, &store);
+    if (rc == TAPE_ENOTFOUND) return 0;
+    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
+    rc = tape__cycle_measure_extent(&store, out);
+    tape__cycle_store_close(&store);
+    return rc == TAPE_OK ? 1 : rc;
+}
