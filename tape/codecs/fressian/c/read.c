@@ -232,17 +232,8 @@ SHARED int check_size(const options_t *options, Py_ssize_t size)
 {
     if (size <= options->max_size)
         return 0;
-    PyObject *text = PyUnicode_FromFormat("%zd bytes; the limit is max_size=%lld", size,
-                                          (long long)options->max_size);
-    PyObject *args = text ? PyTuple_Pack(1, text) : NULL;
-    PyObject *named = args ? Py_BuildValue("{s:i}", "offset", 0) : NULL;
-    PyObject *error = named ? PyObject_Call(g.DecodeError, args, named) : NULL;
-    if (error)
-        PyErr_SetObject(g.DecodeError, error);
-    Py_XDECREF(error);
-    Py_XDECREF(named);
-    Py_XDECREF(args);
-    Py_XDECREF(text);
+    set_decode_error(PyUnicode_FromFormat("%zd bytes; the limit is max_size=%lld", size,
+                                          (long long)options->max_size), 0);
     return -1;
 }
 

@@ -34,10 +34,9 @@ SHARED void dec_clear(dec_t *d)
 
 /* -- errors */
 
-SHARED PyObject *raise_at(Py_ssize_t offset, PyObject *message)
+SHARED void set_decode_error(PyObject *text, Py_ssize_t offset)
 {
-    PyObject *full = message ? PyUnicode_FromFormat("%U at byte %zd", message, offset) : NULL;
-    PyObject *args = full ? PyTuple_Pack(1, full) : NULL;
+    PyObject *args = text ? PyTuple_Pack(1, text) : NULL;
     PyObject *named = args ? Py_BuildValue("{s:n}", "offset", offset) : NULL;
     PyObject *error = named ? PyObject_Call(g.DecodeError, args, named) : NULL;
     if (error)
@@ -45,7 +44,13 @@ SHARED PyObject *raise_at(Py_ssize_t offset, PyObject *message)
     Py_XDECREF(error);
     Py_XDECREF(named);
     Py_XDECREF(args);
-    Py_XDECREF(full);
+    Py_XDECREF(text);
+}
+
+SHARED PyObject *raise_at(Py_ssize_t offset, PyObject *message)
+{
+    PyObject *full = message ? PyUnicode_FromFormat("%U at byte %zd", message, offset) : NULL;
+    set_decode_error(full, offset);
     Py_XDECREF(message);
     return NULL;
 }

@@ -415,6 +415,7 @@ SHARED PyObject *read_value(dec_t *d, int64_t depth, int flags);
 SHARED void dec_init(dec_t *d, const options_t *options, const void *data, Py_ssize_t size,
                      int checksum);
 SHARED void dec_clear(dec_t *d);
+SHARED void set_decode_error(PyObject *text, Py_ssize_t offset); /* takes the text */
 SHARED PyObject *raise_at(Py_ssize_t offset, PyObject *message);
 SHARED PyObject *fail(dec_t *d, const uint8_t *at, const char *format, ...);
 SHARED PyObject *ended(dec_t *d);
