@@ -104,21 +104,6 @@ static PyObject *arm(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *get_handle(PyObject *self, void *unused)
-{
-    PyObject *handle = ((appender_t *)self)->handle;
-    (void)unused;
-    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
-    return Py_XNewRef(handle);
-}
-
-static int set_handle(PyObject *self, PyObject *value, void *unused)
-{
-    appender_t *a = (appender_t *)self;
-    (void)unused;
-    return fast_set_handle(&a->handle, (void **)&a->appender, value);
-}
-
 static int traverse(PyObject *self, visitproc visit, void *arg)
 {
     appender_t *a = (appender_t *)self;
@@ -155,7 +140,7 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef properties[] = {
-    {"_handle", get_handle, set_handle, NULL, NULL},
+    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

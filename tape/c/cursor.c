@@ -17,13 +17,23 @@ static int address_of(PyObject *pointer, void **out)
 }
 
 /* Sets a lane's handle, and the pointer in it for C. */
-int fast_set_handle(PyObject **handle, void **pointer, PyObject *value)
+PyObject *fast_get_handle(PyObject *self, void *unused)
 {
+    PyObject *handle = ((handled_t *)self)->handle;
+    (void)unused;
+    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
+    return Py_XNewRef(handle);
+}
+
+int fast_set_handle(PyObject *self, PyObject *value, void *unused)
+{
+    handled_t *h = (handled_t *)self;
     void *address = NULL;
+    (void)unused;
     if (value != NULL && address_of(value, &address) < 0) return -1;
-    *pointer = address;
-    PyObject *old = *handle;
-    *handle = Py_XNewRef(value);
+    h->pointer = address;
+    PyObject *old = h->handle;
+    h->handle = Py_XNewRef(value);
     Py_XDECREF(old);
     return 0;
 }
@@ -199,21 +209,6 @@ static PyObject *arm(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-static PyObject *get_handle(PyObject *self, void *unused)
-{
-    PyObject *handle = ((cursor_t *)self)->handle;
-    (void)unused;
-    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
-    return Py_XNewRef(handle);
-}
-
-static int set_handle(PyObject *self, PyObject *value, void *unused)
-{
-    cursor_t *c = (cursor_t *)self;
-    (void)unused;
-    return fast_set_handle(&c->handle, (void **)&c->tailer, value);
-}
-
 static int traverse(PyObject *self, visitproc visit, void *arg)
 {
     cursor_t *c = (cursor_t *)self;
@@ -256,7 +251,7 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef properties[] = {
-    {"_handle", get_handle, set_handle, NULL, NULL},
+    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

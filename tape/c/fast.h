@@ -50,9 +50,16 @@ extern PyObject *fast_slow[SLOW_COUNT];
 
 typedef enum { KIND_OTHER, KIND_RAW, KIND_FRESSIAN } kind_t;
 
+/* How every object begins that has a handle. */
 typedef struct {
     PyObject_HEAD
     PyObject *handle; /* cffi's pointer, which keeps what it points to alive */
+    void *pointer;    /* and that as C has it */
+} handled_t;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *handle;
     tape_tailer_t *tailer;
     PyObject *outs;      /* Turn._outs: its element is there when nobody has the turn */
     PyObject *ahead;     /* Turn._ahead: what a loop in Python has read and not yet given */
@@ -79,7 +86,9 @@ extern PyTypeObject cursor_type, tailer_type, iterator_type, appender_type;
 extern PyTypeObject stream_type, step_type, waiter_type;
 
 /* cursor.c */
-int fast_set_handle(PyObject **handle, void **pointer, PyObject *value);
+/* `_handle` of an object that begins as handled_t does. */
+PyObject *fast_get_handle(PyObject *self, void *unused);
+int fast_set_handle(PyObject *self, PyObject *value, void *unused);
 cursor_t *cursor_of(PyObject *tailer);
 bool cursor_take(cursor_t *c);
 void cursor_give(cursor_t *c);

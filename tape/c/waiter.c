@@ -65,21 +65,6 @@ static PyObject *wake(PyObject *self, PyObject *unused)
 
 /* ---- the type ---- */
 
-static PyObject *get_handle(PyObject *self, void *unused)
-{
-    PyObject *handle = ((waiter_t *)self)->handle;
-    (void)unused;
-    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
-    return Py_XNewRef(handle);
-}
-
-static int set_handle(PyObject *self, PyObject *value, void *unused)
-{
-    waiter_t *w = (waiter_t *)self;
-    (void)unused;
-    return fast_set_handle(&w->handle, (void **)&w->waiter, value);
-}
-
 static int traverse(PyObject *self, visitproc visit, void *arg)
 {
     Py_VISIT(((waiter_t *)self)->handle);
@@ -109,7 +94,7 @@ static PyMethodDef methods[] = {
 };
 
 static PyGetSetDef properties[] = {
-    {"_handle", get_handle, set_handle, NULL, NULL},
+    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
