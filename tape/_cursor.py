@@ -341,8 +341,7 @@ class Cursor(Turn):
                     break
             return messages
         except BaseException as error:
-            self._first = max(first, self._first)
-            self._give_up(out, False, error)
+            self._give_up(out, False, error, first)
             raise
 
     def _fill(self, messages: list[Any], n: int, out: Any) -> None:
@@ -351,12 +350,8 @@ class Cursor(Turn):
             try:
                 more = self._some(n - len(messages), out)
             except Exception as error:
-                if not messages or not (isinstance(error, Error) or error is self._raised):
-                    raise  # also a signal handler's, with which all messages are given back
-                # What was read already shall not be lost. A gap, which is told but once, is taken
-                # back; what cannot be decoded is next anyway.
-                self._telling = None
-                lib.tape_tailer_unread(self._handle)  # TAPE_ESTATE when it was no gap
+                if not messages or not self._put_off(error):
+                    raise
                 return
             finally:
                 self._raised = None
@@ -438,8 +433,7 @@ class Cursor(Turn):
             self._outs[:] = (out,)
             return found
         except BaseException as error:
-            self._first = max(first, self._first)
-            self._give_up(out, False, error)
+            self._give_up(out, False, error, first)
             raise
 
     def skip(self, n: int) -> int:
@@ -452,10 +446,8 @@ class Cursor(Turn):
                     if self._advance(out) != 1:
                         break
                 except Exception as error:
-                    if done == 0 or not (isinstance(error, Error) or error is self._raised):
+                    if done == 0 or not self._put_off(error):
                         raise
-                    self._telling = None
-                    lib.tape_tailer_unread(self._handle)
                     break
                 if done == 0:
                     self._first = int(out.index)
@@ -467,8 +459,7 @@ class Cursor(Turn):
             self._outs[:] = (out,)
             return done
         except BaseException as error:
-            self._first = max(first, self._first)
-            self._give_up(out, False, error)
+            self._give_up(out, False, error, first)
             raise
 
     def _advance(self, out: Any) -> int:
@@ -511,8 +502,19 @@ class Cursor(Turn):
             self._raised, self._telling = raised, None
             raise
 
-    def _give_up(self, out: Any, got: bool, error: BaseException) -> None:
-        """A call ends without a result."""
+    def _put_off(self, error: Exception) -> bool:
+        """Leaves an error behind the first message to the next call: what was read already shall
+        not be lost. Not a signal handler's, with which all messages are given back."""
+        if not (isinstance(error, Error) or error is self._raised):
+            return False
+        # A gap, which is told but once, is taken back; what cannot be decoded is next anyway.
+        self._telling = None
+        lib.tape_tailer_unread(self._handle)  # TAPE_ESTATE when it was no gap
+        return True
+
+    def _give_up(self, out: Any, got: bool, error: BaseException, first: int = -1) -> None:
+        """A call ends without a result; ``first``: what it knows of ``_first``, where it does."""
+        self._first = max(first, self._first)
         if out is not None:
             telling, self._telling = self._telling, None
             self._take_back(got, telling is not None and telling is not error)
