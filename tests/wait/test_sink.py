@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,7 @@ import pytest
 
 import tape
 import tape.aio
-from tests.wait.loops import LOOPS, Steps, run
-
-
-@pytest.fixture(params=sorted(LOOPS))
-def loop(request: pytest.FixtureRequest) -> Any:
-    return LOOPS[request.param]
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[tape.Queue]:
-    with tape.open(tmp_path / "q") as q:
-        yield q
+from tests.wait.loops import Steps, run
 
 
 async def warm(put: tape.aio.Sink) -> int:

@@ -5,28 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tape
-from tests.wait.loops import LOOPS, Steps, run
+from tests.wait.loops import Steps, run
 
 NEVER = 3600.0
 N = 700  # more than are read ahead at a time, and than are given before others run
-
-
-@pytest.fixture(params=sorted(LOOPS))
-def loop(request: pytest.FixtureRequest) -> Any:
-    return LOOPS[request.param]
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[tape.Queue]:
-    with tape.open(tmp_path / "q") as q:
-        yield q
 
 
 def filled(queue: tape.Queue, n: int = N) -> list[int]:
