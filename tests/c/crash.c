@@ -1,5 +1,6 @@
-/* Description: a writer is killed at every named step of appending and rolling, at every message;
- * then another writer, one that opens the queue or one that had it open, goes on at once. Nothing
+/* Description: a writer is killed at every step of csrc that has a name, but for those in `others`
+ * to which a plain writer never comes, at every message (under sanitizers at every third one); then
+ * another writer, one that opens the queue or one that had it open, goes on at once. Nothing
  * acknowledged is lost, at most the message in flight is there unacknowledged, and the files are
  * whole. The roll cycle has index pages of 8 entries, so steps around new pages are among them. */
 #include <signal.h>
