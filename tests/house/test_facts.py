@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 
 import tape
 from tape.codecs.fressian import _convert, codes, handlers
 from tape.deletion import OURS
+from tape.dump.parts import File
+from tape.dump.walker import Walker
 from tape.opening import EPOCH_MAX
 
 from tests.kit.sources import C_SOURCES, CSRC, ROOT
@@ -84,3 +90,17 @@ def test_both_codecs_of_fressian_have_the_same_kinds_and_limits() -> None:
         assert found and int(found[1], 0) == getattr(codes, name), name
     same = re.search(r"#define SAME_HASH_MAX (\d+)", SPEED_H)
     assert same and int(same[1]) == _convert.SAME_HASH_MAX
+
+
+@pytest.mark.parametrize("roll_cycle", [r.name for r in tape.RollCycle])
+def test_dump_decodes_the_write_position_as_c_writes_it(tmp_path: Path, roll_cycle: str) -> None:
+    """The sequence shift of each roll cycle, and what the two words are, stand in pair.h and in
+    dump/walker.py."""
+    with tape.open(tmp_path, roll_cycle=roll_cycle) as q:
+        indexes = [q.appender().write(n) for n in range(3)]
+        path = q.cycles()[0].path
+        sequence = q.locate(indexes[-1]).sequence
+    with closing(File(path)) as file:
+        walker = Walker(file, None)
+        list(walker.walk())
+    assert walker.header.last_sequence() == sequence == 2
