@@ -17,6 +17,7 @@ HOME = str(Path(tape.__file__).parent)
 LEFT = "with no call until the message has left"
 LEAVES = {"RETURN_VALUE", "RETURN_CONST", "YIELD_VALUE"}
 _operations: dict[CodeType, dict[int, str]] = {}
+_left: dict[tuple[CodeType, int], bool] = {}
 
 
 class Interrupt(BaseException):
@@ -37,6 +38,13 @@ def _operation(frame: FrameType) -> str:
 def _has_left(frame: FrameType) -> bool:
     """Whether a message is on its last steps to the caller, among which there is no call: Python
     runs signal handlers after calls, at the begin of functions and when jumping back."""
+    place = frame.f_code, frame.f_lasti
+    if place not in _left:
+        _left[place] = _is_leaving(frame)
+    return _left[place]
+
+
+def _is_leaving(frame: FrameType) -> bool:
     if _operation(frame) in LEAVES:
         return True
     name, line = frame.f_code.co_filename, frame.f_lineno or 0
