@@ -113,7 +113,7 @@ def c() -> str:
 
 
 def _cap(words: str) -> str:
-    return words[:1].upper() + words[1:]
+    return words if words.startswith("libtape") else words[:1].upper() + words[1:]
 
 
 def _c_section(section: Section, name: str) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _markdown(text: str) -> Iterator[str]:
             yield from ("```c", *(line[4:] for line in block.splitlines()), "```", "")
             continue
         first, *rest = block.splitlines()
-        if rest and all(line.startswith("  ") for line in rest):  # Conventions, Caveats
+        if rest and " " not in first:  # Conventions, Caveats
             yield from (f"**{_escape(first)}**", "")
             yield from _list(rest)
         else:
@@ -168,7 +168,7 @@ def _list(lines: list[str]) -> Iterator[str]:
     """The sentences under a word like Conventions: a line that goes on is indented further."""
     items: list[str] = []
     for line in lines:
-        if line.startswith("   ") and items:
+        if items and (line.startswith("   ") or not items[-1].endswith(".")):
             items[-1] += " " + line.strip()
         else:
             items.append(line.strip())
@@ -178,4 +178,6 @@ def _list(lines: list[str]) -> Iterator[str]:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([*<>_])", r"\\\1", text)
+    parts = text.split("`")  # every other one is code
+    parts[::2] = [re.sub(r"([*<>_])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
