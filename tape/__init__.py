@@ -17,6 +17,7 @@ from ._ffi import text as _text
 from .appender import Appender
 from .errors import *  # noqa: F403
 from .errors import __all__ as _errors
+from ._types import NOTHING
 from .opening import open  # noqa: A004
 from .queue import Queue
 from .roll_cycles import RollCycle
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 __version__ = _text(_lib.tape_version())
 
 __all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Finding",
-           "Keep", "Lag", "Location", "MetadataEntry", "Queue", "QueueInfo", "QueueStats",
-           "Report", "RollCycle", "Tailer", "TailerInfo", "TailerStats", "Verdict", "codecs",
-           "delete", "merge", "open", "replay", "verify",
+           "Keep", "Lag", "Location", "NOTHING", "MetadataEntry", "Queue", "QueueInfo",
+           "QueueStats", "Report", "RollCycle", "Tailer", "TailerInfo", "TailerStats", "Verdict",
+           "codecs", "delete", "merge", "open", "replay", "verify",
            *_errors]
 
 # What is not needed for reading and writing is imported when it is asked for.

@@ -10,6 +10,7 @@ from ._framing import FRAMINGS, framing_of, is_raw
 from ._handle import Owner
 from ._lanes import AppenderLane, adopt, fressian
 from ._signals import take_interrupt
+from ._types import Of, T
 from .errors import EncodeError, InvalidArgument, StateError
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ _write = lib.tape_appender_write
 _INT64 = 1 << 63
 
 
-class Appender(AppenderLane, Owner):
+class Appender(AppenderLane, Owner, Of[T]):
     """Writes messages; made by :meth:`tape.Queue.appender`.
 
     Any thread may use it; writes are serialised in C. A failed write leaves no trace in the file.
@@ -43,8 +44,8 @@ class Appender(AppenderLane, Owner):
 
     KIND = "Appender"
 
-    codec: Codec[Any]
-    queue: Queue
+    codec: Codec[T]
+    queue: Queue[Any]
 
     def __init__(self, queue: Any = None, codec: Any = None) -> None:
         if not hasattr(queue, "_open_handle"):
@@ -66,7 +67,7 @@ class Appender(AppenderLane, Owner):
         fressian()
         self._arm(codec, self._encode, is_raw(self._encode))
 
-    def write(self, obj: Any, *, expect: int | None = None) -> int:
+    def write(self, obj: T, *, expect: int | None = None) -> int:
         """Appends one message.
 
         When it returns, every tailer in every process sees the message, and it survives the death
@@ -107,7 +108,7 @@ class Appender(AppenderLane, Owner):
             self._look_at_clock(4)
         return index
 
-    def try_write(self, obj: Any) -> int | None:
+    def try_write(self, obj: T) -> int | None:
         """Appends one message if that takes no waiting.
 
         Never waits for a lock, for a file to be made or for the disk. So it also gives ``None``
@@ -133,7 +134,7 @@ class Appender(AppenderLane, Owner):
         """
         return self._try_view(self._encode(obj))
 
-    def write_many(self, iterable: Iterable[Any]) -> range:
+    def write_many(self, iterable: Iterable[T]) -> range:
         """Appends many messages under one lock, into one cycle, one behind the other.
 
         All are encoded first: when that fails, or the iterable, nothing is written. A reader may

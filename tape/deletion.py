@@ -11,7 +11,7 @@ from .errors import QueueBusy, QueueNotFound
 __all__ = ["delete"]
 
 # What a queue consists of: Java's files, and tape's beside them. Anything else stays.
-OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks)"
+OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks|codec)"
                   r"|.+\.cq4(?:\.gz)?|.+\.precreated|.+\.cq4-\d+\.discard|\.tape-.*\.tmp")
 
 

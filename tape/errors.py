@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar
 
 __all__ = [
-    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "Conflict", "CorruptQueue",
-    "CycleFull", "DecodeError", "DiskFull", "DurabilityReduced", "Empty", "EncodeError",
-    "Error", "Forked", "Gap", "IndexNotFound", "InvalidArgument", "LockLost", "LockTimeout",
-    "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed", "QueueNotFound", "ReadFailed",
-    "ReadOnlyQueue", "RollCycleMismatch", "StateError", "StorageError", "TailerBusy",
-    "UnsupportedFilesystem", "UnsupportedQueue", "WouldBlock", "WriteFailed",
+    "AccessDenied", "AppendsDisabled", "ClockError", "ClockWentBack", "CodecMismatch",
+    "Conflict", "CorruptQueue", "CycleFull", "DecodeError", "DiskFull", "DurabilityReduced",
+    "Empty", "EncodeError", "Error", "Forked", "Gap", "IndexNotFound", "InvalidArgument",
+    "LockLost", "LockTimeout", "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed",
+    "QueueNotFound", "ReadFailed", "ReadOnlyQueue", "RollCycleMismatch", "StateError",
+    "StorageError", "TailerBusy", "UnsupportedFilesystem", "UnsupportedQueue", "WouldBlock",
+    "WriteFailed",
 ]
 
 
@@ -345,6 +346,15 @@ class RollCycleMismatch(Error, UserWarning):
     """
 
     code = "TAPE_EMISMATCH"
+
+
+class CodecMismatch(Error, UserWarning):
+    """The queue was made with another codec than the one that it is opened with.
+
+    Its messages may be other values for this codec, or none. A warning; raised as an error with
+    ``strict=True``. The note is beside the queue, in ``tape.codec``; queues that Java, Clojure or C
+    made have none.
+    """
 
 
 class ClockWentBack(UserWarning):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 
-from . import codecs
+from . import _note, codecs
 from ._clock import ClockInC
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
@@ -16,11 +16,13 @@ from .roll_cycles import RollCycle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from collections.abc import Iterable
+    from typing import Any, overload
+
+    from typing_extensions import Unpack
 
     from ._protocols import Clock
+    from ._types import OpenOptions, U
     from .codecs import Codec
     from .tasks import Task
 
@@ -86,6 +88,15 @@ def _tasks(on_acquired: Any, on_released: Any, read_only: bool) -> Any:
     return tasks if any(tasks) else None
 
 
+if TYPE_CHECKING:
+    @overload
+    def open(path: str | os.PathLike[str], **options: Unpack[OpenOptions]) -> Queue[Any]: ...
+
+    @overload
+    def open(path: str | os.PathLike[str], *, codec: Codec[U],
+             **options: Unpack[OpenOptions]) -> Queue[U]: ...
+
+
 def open(path: str | os.PathLike[str], *,  # noqa: A001
          roll_cycle: str | RollCycle | None = None, codec: Codec[Any] = _FRESSIAN,
          create: bool = True, read_only: bool = False, epoch: int | None = None,
@@ -93,7 +104,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
          lock_timeout: float | None = 10.0, stale_after: float | None = 2.0,
          clock: Clock | None = None, on_acquired: Iterable[Task] | Task = (),
          on_released: Iterable[Task] | Task = (), unsafe_filesystem: bool = False,
-         strict: bool = False) -> Queue:
+         strict: bool = False, into_existing: bool = False) -> Queue[Any]:
     """Opens the queue directory ``path``, creating it when there is none.
 
     Args:
@@ -101,7 +112,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         roll_cycle: a name in any spelling; by default what the queue has, else FAST_DAILY. When
             the queue has another one, that is used and :class:`tape.RollCycleMismatch` is warned.
         codec: for messages, by default :mod:`tape.codecs.fressian`; appenders and tailers may
-            have another.
+            have another. When the queue was made with another one :class:`tape.CodecMismatch` is
+            warned.
         create: ``False``: :class:`tape.QueueNotFound` when there is no queue.
         read_only: write no byte and make no file; also works without ``metadata.cq4t``.
         epoch: milliseconds by which cycles are shifted, up to 10000 years either way; a stored one
@@ -121,7 +133,10 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         on_released: tasks for when the newest cycle file is so no longer: :mod:`tape.tasks` has
             ``Log`` and ``Delete``, and a :class:`tape.Keep` is one.
         unsafe_filesystem: accept network file systems (only for use from one host).
-        strict: raise :class:`tape.RollCycleMismatch` instead of warning.
+        strict: raise :class:`tape.RollCycleMismatch` and :class:`tape.CodecMismatch` instead of
+            warning.
+        into_existing: make a queue also in a directory that holds other files; without it that is
+            :class:`tape.QueueNotFound`, so that a wrong path is not filled with files.
 
     Returns: the open :class:`tape.Queue`.
 
@@ -137,7 +152,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     """
     if codec is _FRESSIAN:
         codec = codecs.fressian  # loaded now, if it was not before
-    framing_of(codec)
+    framing = framing_of(codec)
     if durability != "os":
         raise InvalidArgument(f"durability={durability!r}", hint='"os" is the only one so far')
     watched = _tasks(on_acquired, on_released, read_only)
@@ -168,6 +183,10 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     name_of_directory = os.fsencode(path)
     if b"\0" in name_of_directory:
         raise InvalidArgument("a path with NUL", hint="no file has such a name")
+    directory = os.fsdecode(name_of_directory)
+    new = create and not read_only and _note.is_empty(directory, into_existing)
+    if not new:
+        _note.check(directory, codec, framing, strict)
     try:
         check(lib.tape_queue_open(name_of_directory, options, out))
     except QueueNotFound as error:
@@ -179,6 +198,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
             error.hint = "pass read_only=True, or open it as a user who may write there"
         raise
     q = Queue(out[0], codec, clock_in_c, unpacker, handles)
+    if new:
+        _note.note(directory, codec, framing)
     mismatch = q._info().mismatch
     if mismatch:
         _warn_of_mismatch(q, mismatch)

@@ -10,6 +10,7 @@ from . import appender as _appender
 from . import tailer as _tailer
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle, Owner
+from ._types import Of, T
 from .errors import InvalidArgument
 from .roll_cycles import RollCycle
 
@@ -17,9 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
+
+    from typing_extensions import Unpack
 
     from ._clock import ClockInC
+    from ._types import TailerOptions, U
     from .codecs import Codec
     from .errors import DecodeError, Error, Gap
     from .info import CycleFile, Location, QueueInfo
@@ -42,7 +46,7 @@ def _handler(what: str | Callable[[_E], Any]) -> Callable[[_E], Any] | None:
     return None if what == "raise" else lambda error: None
 
 
-class Queue(Handle):
+class Queue(Handle, Of[T]):
     """An open queue; made by :func:`tape.open`.
 
     Any thread may use it. A context manager: leaving it closes it with its appenders and tailers.
@@ -62,7 +66,7 @@ class Queue(Handle):
 
     KIND = "Queue"
 
-    codec: Codec[Any]
+    codec: Codec[T]
     path: str
     roll_cycle: RollCycle
     epoch: int
@@ -121,6 +125,13 @@ class Queue(Handle):
     def __bool__(self) -> bool:
         return True  # also when empty
 
+    if TYPE_CHECKING:
+        @overload
+        def appender(self, *, codec: None = None) -> _appender.Appender[T]: ...
+
+        @overload
+        def appender(self, *, codec: Codec[U]) -> _appender.Appender[U]: ...
+
     def appender(self, *, codec: Codec[Any] | None = None) -> _appender.Appender:
         """Makes an appender.
 
@@ -138,13 +149,22 @@ class Queue(Handle):
         self._children.add(child)
         return child
 
+    if TYPE_CHECKING:
+        @overload
+        def tailer(self, id: str | None = None, *, codec: None = None,  # noqa: A002
+                   **options: Unpack[TailerOptions]) -> _tailer.Tailer[T]: ...
+
+        @overload
+        def tailer(self, id: str | None = None, *, codec: Codec[U],  # noqa: A002
+                   **options: Unpack[TailerOptions]) -> _tailer.Tailer[U]: ...
+
     def tailer(self, id: str | None = None, *,  # noqa: A002
                start: str | int | datetime.datetime | None = None,
                direction: str = "forward", codec: Codec[Any] | None = None,
                commit: str = "auto", poll_interval: float = 0.05, max_mapped: int | None = None,
                steal: bool = False, metadata: bool = False,
                on_error: str | Callable[[DecodeError], Any] = "raise",
-               on_gap: str | Callable[[Gap], Any] = "raise") -> _tailer.Tailer:
+               on_gap: str | Callable[[Gap], Any] = "raise") -> _tailer.Tailer[Any]:
         """Makes a tailer.
 
         Args:

@@ -6,7 +6,8 @@ from ._cursor import Cursor
 from ._ffi import ffi, lib
 from ._handle import Closable
 from ._lanes import NOTHING, TailerLane, adopt
-from .errors import IndexNotFound, InvalidArgument, TailerBusy
+from ._types import NOTHING as NONE_NOW, Of, T
+from .errors import Error, IndexNotFound, InvalidArgument, TailerBusy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterator
     from types import TracebackType
-    from typing import Any
+    from typing import Any, overload
 
+    from typing_extensions import Self
+
+    from ._types import D
     from .aio import Stream
     from .codecs import Codec
     from .info import CycleFile, Entry, Lag, TailerInfo
@@ -42,10 +46,11 @@ def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
     return cycles[place].first_index + number - (ends[place - 1] if place else 0)
 
 
-class Tailer(TailerLane, Closable):
+class Tailer(TailerLane, Closable, Of[T]):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
-    Iterating drains what is there and stops; :meth:`follow` goes on. A message that cannot be
+    Iterating drains what is there and stops; :meth:`follow` goes on. ``next(t)`` is one
+    :meth:`read` that raises ``StopIteration`` when nothing is there. A message that cannot be
     decoded raises :class:`tape.DecodeError` and stays where it is; :meth:`skip` moves on.
 
     Attributes: ``queue``; ``codec``, of its messages; ``id``, its name or ``None``;
@@ -61,7 +66,7 @@ class Tailer(TailerLane, Closable):
 
     __slots__ = ("__weakref__", "id", "queue")
 
-    queue: Queue
+    queue: Queue[Any]
     id: str | None
 
     def __init__(self, queue: Any = None, codec: Any = None, poll_interval: float = 0.0, *,
@@ -74,7 +79,7 @@ class Tailer(TailerLane, Closable):
                               **options)
 
     @property
-    def codec(self) -> Codec[Any]:
+    def codec(self) -> Codec[T]:
         """The codec of its messages."""
         return self._cursor.codec
 
@@ -107,11 +112,19 @@ class Tailer(TailerLane, Closable):
         if direction != "forward":
             self.direction = direction
 
+    if TYPE_CHECKING:
+        @overload
+        def read(self, default: None = None, *, timeout: float | None = 0) -> T | None: ...
+
+        @overload
+        def read(self, default: D, *, timeout: float | None = 0) -> T | D: ...
+
     def read(self, default: Any = None, *, timeout: float | None = 0) -> Any:
         """The next message.
 
         Args:
-            default: what is returned when there is none.
+            default: what is returned when there is none. Where a message may itself be ``None``
+                say :data:`tape.NOTHING`, and compare with ``is``.
             timeout: seconds to wait for one, 0 not at all, ``None`` for ever.
 
         Raises: :class:`tape.DecodeError`, :class:`tape.Gap`, :class:`tape.CorruptQueue`,
@@ -126,18 +139,24 @@ class Tailer(TailerLane, Closable):
         """
         return self._cursor.read(default, timeout)
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None) -> T:
         """The next message, waiting for it; :class:`tape.Empty` after ``timeout`` seconds."""
-        return self._cursor.read(NOTHING, timeout)
+        return self._cursor.read(NOTHING, timeout)  # type: ignore[no-any-return]
 
     def read_entry(self, *, timeout: float | None = 0) -> Entry | None:
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
         return self._cursor.read(None, timeout, True)  # type: ignore[no-any-return]
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[T]:
         return self._cursor.messages()
 
-    def __reversed__(self) -> Iterator[Any]:
+    def __next__(self) -> T:
+        message = self._cursor.read(NONE_NOW, 0)
+        if message is NONE_NOW:
+            raise StopIteration
+        return message  # type: ignore[no-any-return]
+
+    def __reversed__(self) -> Iterator[T]:
         """The messages before this place, newest first, by a tailer of its own."""
         other = Tailer(self.queue, self.codec, self.poll_interval)
         if (index := self.index) > 0:
@@ -156,7 +175,7 @@ class Tailer(TailerLane, Closable):
         """What is there now, as :class:`tape.Entry` objects, at most ``limit``."""
         return self._cursor.messages(True, limit)
 
-    def follow(self, timeout: float | None = None) -> Iterator[Any]:
+    def follow(self, timeout: float | None = None) -> Iterator[T]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
         return self._cursor.messages(wait=True, timeout=timeout)
 
@@ -198,7 +217,7 @@ class Tailer(TailerLane, Closable):
         """
         return self._cursor.call(lib.tape_tailer_fd)
 
-    def read_many(self, n: int, *, timeout: float | None = 0) -> list[Any]:
+    def read_many(self, n: int, *, timeout: float | None = 0) -> list[T]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
 
         Copies many in one call of C, so that a message costs a fraction of what :meth:`read`
@@ -328,21 +347,21 @@ class Tailer(TailerLane, Closable):
                                 hint="see first_index and last_index of the queue")
         return found
 
-    def seek_start(self) -> Tailer:
+    def seek_start(self) -> Self:
         """Moves before the first message."""
         self._cursor.call(lib.tape_tailer_seek_start)
         if self._cursor.auto_commit:
             self.commit()
         return self
 
-    def seek_end(self) -> Tailer:
+    def seek_end(self) -> Self:
         """Moves behind the last message (backward: before it, so that it is read next)."""
         self._cursor.call(lib.tape_tailer_seek_end)
         if self._cursor.auto_commit:
             self.commit()
         return self
 
-    def seek_by(self, key: Callable[[Any], Any], target: Any) -> bool:
+    def seek_by(self, key: Callable[[T], Any], target: Any) -> bool:
         """Moves to the first message with ``key(message) >= target``, by binary search.
 
         The messages must be ordered by ``key``. Reads about log2(messages) of them.
@@ -365,7 +384,7 @@ class Tailer(TailerLane, Closable):
             while low < high:
                 middle = (low + high) // 2
                 other.seek(_index_of(cycles, ends, middle), strict=True)
-                if key(other.read()) < target:
+                if key(other.get(0)) < target:
                     low = middle + 1
                 else:
                     high = middle
@@ -470,9 +489,18 @@ class Tailer(TailerLane, Closable):
                 raise  # else what ends the block is what counts
 
     def __repr__(self) -> str:
-        state = "closed" if self.closed else "open"
         name = "" if self.id is None else f"id={self.id!r}, "
-        return f"Tailer({self.queue.path!r}, {name}codec={self.codec.name}, {state})"
+        return f"Tailer({self.queue.path!r}, {name}codec={self.codec.name}, {self._place()})"
+
+    def _place(self) -> str:
+        """Where it stands, without a look at the queue."""
+        if self.closed:
+            return "closed"
+        try:
+            backward = ", backward" if self.direction == "backward" else ""
+            return f"index={self.index:#x}{backward}, open"
+        except Error:  # another thread has it at this moment, or it was forked
+            return "open"
 
 
 adopt(Tailer)

@@ -183,9 +183,10 @@ static void codec_dealloc(codec_t *self)
 
 static PyMethodDef codec_methods[] = {
     {"encode", (PyCFunction)codec_encode, METH_O,
-     "encode(obj)\n--\n\nThe bytes of one object. Raises EncodeError with ``.path``."},
+     "encode($self, obj, /)\n--\n\nThe bytes of one object. Raises EncodeError with ``.path``."},
     {"decode", (PyCFunction)codec_decode, METH_O,
-     "decode(view)\n--\n\nThe value of the bytes, of which nothing is kept. Raises DecodeError."},
+     "decode($self, view, /)\n--\n\n"
+     "The value of the bytes, of which nothing is kept. Raises DecodeError."},
     {"encoder", (PyCFunction)codec_encoder, METH_NOARGS, "A stream of objects to write."},
     {"decoder", (PyCFunction)codec_decoder, METH_VARARGS, "A stream of objects to read."},
     {NULL, NULL, 0, NULL},
