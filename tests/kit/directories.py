@@ -42,7 +42,7 @@ def _content(path: Path) -> str:
 def as_unprivileged(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python code as a user without rights; root would see no EACCES."""
     # What is imported later must be there before: that user may not read the interpreter's folder.
-    prelude = ("import os, sys, tape, tape.info, tape.deletion, tape._inspect\n"
+    prelude = ("import os, sys, tape, tape.info, tape.deletion, tape.retention, tape._inspect\n"
                "from tape.codecs import document, fressian, json, raw, text, wire\n"
                "fressian.decode(fressian.encode({1: 2}))\n"
                "if os.getuid() == 0:\n    os.setgroups([])\n"
