@@ -47,17 +47,17 @@ def python_floor() -> ModuleType:
     return module
 
 
-def java_command(version: str) -> list[str]:
-    """How to start bench/jvm/Bench.java with a release of Chronicle Queue; built by tests/jvm."""
+def java_command(version: str, name: str = "Bench") -> list[str]:
+    """How to start a program of bench/jvm with a release of Chronicle Queue; built by tests/jvm."""
     sys.path.insert(0, str(ROOT))
     from tests.jvm.building import build
     from tests.jvm.process import JVM_OPTIONS
     libraries = build(version)
     classes = BUILD / f"jvm-{version}"
     classes.mkdir(parents=True, exist_ok=True)
-    _run(["javac", "-d", str(classes), "-cp", libraries, "bench/jvm/Bench.java"])
+    _run(["javac", "-d", str(classes), "-cp", libraries, f"bench/jvm/{name}.java"])
     return ["java", *JVM_OPTIONS, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp",
-            f"{classes}{os.pathsep}{libraries}", "Bench"]
+            f"{classes}{os.pathsep}{libraries}", name]
 
 
 def java_is_there() -> bool:

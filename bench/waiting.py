@@ -1,29 +1,59 @@
-"""What waiting costs, in one run: ``python bench/waiting.py [--quick]``."""
+"""What waiting costs: ``python bench/waiting.py [--quick] [PART...]``; the parts: see main()."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
-import os
 import socket
 import statistics
 import struct
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tape
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from bench.building import JAVA_VERSIONS, c_program, java_command, java_is_there  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 CODEC = tape.codecs.raw
 
 
+class JavaWriter:
+    """A JVM with Chronicle Queue's appenders; bench/jvm/Stamps.java."""
+
+    def __init__(self, paths: list[str]) -> None:
+        self.process = subprocess.Popen(
+            [*java_command(JAVA_VERSIONS[0], "Stamps"), *paths], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.hear("ready")
+
+    def hear(self, word: str) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line == f"{word}\n":
+                return
+        raise RuntimeError("the JVM ended")
+
+    def begin(self, *words: object) -> None:
+        assert self.process.stdin is not None
+        print(*words, file=self.process.stdin, flush=True)
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
 def idle(kind: str, seconds: float) -> None:
-    """100 streams on 100 queues wait; the share of one core that they take meanwhile."""
+    """100 streams on 100 queues wait; the share of one core that they take meanwhile. ``JVM``: it
+    has written one message to each of them, and has them open."""
     async def work() -> float:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
             queues = [tape.open(f"{folder}/{n}", codec=CODEC) for n in range(100)]
             for q in queues:
                 q.appender().write(b"x")
@@ -31,16 +61,14 @@ def idle(kind: str, seconds: float) -> None:
             for s in streams:
                 await s.__anext__()
             tasks = [asyncio.ensure_future(s.__anext__()) for s in streams]
-            await asyncio.sleep(0.2)
-            if kind == "foreign":  # without its side file a writer wakes nobody, as Java's
-                for q in queues:
-                    os.unlink(f"{q.path}/tape.side")
-                child = multiprocessing.get_context("spawn").Process(
-                    target=write_one_to_each, args=([q.path for q in queues],))
-                child.start()
+            if kind == "JVM":
+                java = JavaWriter([q.path for q in queues])
+                stack.callback(java.close)
+                java.begin("touch")
+                java.hear("done")
                 await asyncio.gather(*tasks)
                 tasks = [asyncio.ensure_future(s.__anext__()) for s in streams]
-                await asyncio.sleep(2)
+            await asyncio.sleep(2)  # after a message it is looked more often for a while
             before, begun = time.process_time(), time.monotonic()
             await asyncio.sleep(seconds)
             share = (time.process_time() - before) / (time.monotonic() - begun)
@@ -54,10 +82,27 @@ def idle(kind: str, seconds: float) -> None:
           f"in {seconds:g} s", flush=True)
 
 
-def write_one_to_each(paths: list[str]) -> None:
-    for path in paths:
-        with tape.open(path, codec=CODEC) as q:
-            q.appender().write(b"y")
+def from_java(quick: bool) -> None:
+    """How late a sleeping reader has a JVM's messages, and what looking for them costs it."""
+    with tempfile.TemporaryDirectory() as folder, tape.open(f"{folder}/q", codec=CODEC) as q:
+        q.appender().write(b"x")
+        tailer = q.tailer(start="end")
+        java = JavaWriter([q.path])
+        for pause, n in ((1000, 2000), (10_000, 300), (100_000, 40), (1_000_000, 12)):
+            n = max(n // 10, 5) if quick else n
+            if quick and pause > 100_000:
+                continue
+            java.begin("stamps", n, pause)
+            ages, before, begun = [], time.process_time(), time.monotonic()
+            for _ in range(n):
+                ages.append(age(tailer.get()))
+            share = (time.process_time() - before) / (time.monotonic() - begun)
+            java.hear("done")
+            late = sorted(ages)
+            print(f"JVM's message each {pause / 1000:g} ms: p50 {late[n // 2] / 1e3:9.1f}  "
+                  f"p99 {late[n * 99 // 100] / 1e3:9.1f} us late; the reader takes {share:.2%} "
+                  f"of a core ({n})", flush=True)
+        java.close()
 
 
 # ---- late by how much ----
@@ -176,16 +221,23 @@ def latency(rounds: int, pause: float) -> None:
 # ---- by message ----
 
 def throughput(n: int, rounds: int) -> None:
-    reads: list[float] = []
+    reads: dict[str, list[float]] = {"": [], ", a named tailer": []}
     puts: dict[str, list[float]] = {"one at a time": [], "256 at a time": []}
     with tempfile.TemporaryDirectory() as folder, tape.open(f"{folder}/q") as q:
         appender = q.appender()
         for i in range(n):
             appender.write({"n": i})
 
-        async def consume() -> float:
+        async def consume(tailer: tape.Tailer) -> float:
             begun, k = time.perf_counter(), 0
-            async for _message in q.tailer().stream():
+            async for _message in tailer.stream():
+                if (k := k + 1) == n:
+                    break
+            return time.perf_counter() - begun
+
+        def plain(tailer: tape.Tailer) -> float:
+            begun, k = time.perf_counter(), 0
+            for _message in tailer:
                 if (k := k + 1) == n:
                     break
             return time.perf_counter() - begun
@@ -200,26 +252,42 @@ def throughput(n: int, rounds: int) -> None:
                         await asyncio.gather(*[put({"n": 1}) for _ in range(at_once)])
                 return (time.perf_counter() - begun) / (count // at_once * at_once)
         for _ in range(rounds):
-            begun = time.perf_counter()
-            k = 0
-            for _message in q.tailer():
-                if (k := k + 1) == n:
-                    break
-            plain = time.perf_counter() - begun
-            reads.append(asyncio.run(consume()) / plain)
+            for kind, ratios in reads.items():
+                with q.tailer(kind or None, start=q.first_index) as tailer:
+                    tailer.seek_start()
+                    alone = plain(tailer)
+                    tailer.seek_start()
+                    ratios.append(asyncio.run(consume(tailer)) / alone)
             begun = time.perf_counter()
             for _ in range(n // 4):
                 appender.write({"n": 1})
             write = (time.perf_counter() - begun) / (n // 4)
             puts["one at a time"].append(asyncio.run(produce(1, n // 20)) / write)
             puts["256 at a time"].append(asyncio.run(produce(256, n // 4)) / write)
-    print(f"async for / for: {statistics.median(reads):.2f} (medians of {rounds} rounds)")
+    for kind, ratios in reads.items():
+        print(f"async for / for{kind}: {statistics.median(ratios):.2f} (median of {rounds} rounds)")
     for name, ratios in puts.items():
         print(f"await put, {name} / write: {statistics.median(ratios):.1f}")
 
 
+def main(parts: list[str]) -> None:
+    if "throughput" in parts:
+        throughput(2000 if QUICK else 20000, 3 if QUICK else 7)
+    if "latency" in parts:
+        print("from C, bench/wakeup.c:", flush=True)
+        subprocess.run([c_program("wakeup"), "300" if QUICK else "5000"], check=True)
+        print("from Python and asyncio:", flush=True)
+        latency(2 if QUICK else 20, 0.001)
+    has_java = java_is_there()
+    if not has_java:
+        print("no JDK or Maven here: what a JVM's messages cost is left out")
+    if "java" in parts and has_java:
+        from_java(QUICK)
+    if "idle" in parts:
+        for kind in ["tape", *(["JVM"] if has_java else [])]:
+            idle(kind, 2 if QUICK else 30)
+
+
 if __name__ == "__main__":
-    throughput(2000 if QUICK else 20000, 3 if QUICK else 7)
-    latency(2 if QUICK else 20, 0.001)
-    idle("tape", 2 if QUICK else 30)
-    idle("foreign", 2 if QUICK else 30)
+    main([a for a in sys.argv[1:] if not a.startswith("-")]
+         or ["throughput", "latency", "java", "idle"])

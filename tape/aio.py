@@ -45,13 +45,13 @@ def _next(cursor: Cursor, messages: list[Iterator[Any]]) -> Any:
 class Stream(StreamLane):
     """Messages as they come; made by :meth:`tape.Tailer.stream`. For asyncio, uvloop, and trio.
 
-    Messages are read many at a time, and nothing is taken before it is delivered: after ``break``,
-    cancelling, an error or closing, the first undelivered message is the tailer's next one, in
-    either direction. Errors are raised by the ``await`` that met them; after a message that cannot
-    be decoded, ``tailer.skip()`` moves on. It ends when the queue or the tailer is closed. A named
-    tailer's position is stored when the next message is asked for, or when the ``async with`` is
-    left without an error: *at least once*. A consumer that never awaits lets others run all the
-    same, every 256 messages.
+    What is there is given without a round through the loop, and nothing is taken before it is
+    delivered: after ``break``, cancelling, an error or closing, the first undelivered message is
+    the tailer's next one, in either direction. Errors are raised by the ``await`` that met them;
+    after a message that cannot be decoded, ``tailer.skip()`` moves on. It ends when the queue or
+    the tailer is closed. A named tailer's position is stored when the next message is asked for, or
+    when the ``async with`` is left without an error: *at least once*. A consumer that never awaits
+    lets others run all the same, every 256 messages.
     """
 
     __slots__ = ("_by_lane", "_messages", "tailer")
