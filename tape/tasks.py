@@ -194,8 +194,9 @@ def _names(tasks: Sequence[Task]) -> list[str]:
     names: list[str] = []
     for task in tasks:
         kind = task if hasattr(task, "__qualname__") else type(task)
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        if kind.__module__.startswith("tape."):
+        home = getattr(kind, "__module__", None) or type(kind).__module__  # a built-in's has none
+        name = f"{home}.{kind.__qualname__}"
+        if home.startswith("tape."):
             name = repr(task)
         names.append(name if name not in names else f"{name} #{len(names)}")
     return names
