@@ -26,6 +26,8 @@ SLOW = 0.005   # seconds: a write in the loop that took so long was held up by t
 CALM = 20      # the machine is busy; for so many times as long the thread writes
 
 _write = lib.tape_appender_write
+_try_write = lib.tape_appender_try_write
+_AGAIN = lib.TAPE_EAGAIN
 _now = time.monotonic
 _running_loop = asyncio.get_running_loop
 
@@ -55,7 +57,8 @@ class Sink:
     ``await put(message)`` gives the index or raises. Messages are encoded at once, and written in
     the order of the puts: at once if that takes neither waiting nor a call of the operating system
     (:meth:`tape.Appender.try_write`), else by a thread, so that nothing holds up the loop, neither
-    a lock that another process holds nor a slow disk. At most ``maxsize`` messages are on their
+    a lock that another process holds nor a slow disk. With ``durability="each"`` a put awaits the
+    disk, and those that are on their way share a sync. At most ``maxsize`` messages are on their
     way: more, and a put waits. A put that is cancelled has written nothing, or its index stands in
     ``unclaimed``.
 
@@ -67,7 +70,8 @@ class Sink:
     def __init__(self, appender: Appender, maxsize: int) -> None:
         if maxsize < 1:
             raise InvalidArgument(f"maxsize={maxsize}", hint="at least one message")
-        self._appender, self._maxsize = appender, maxsize
+        self._appender: Any = appender
+        self._maxsize = maxsize
         self._backlog: deque[_Put] = deque()  # those for which there is no room
         self._waiting: deque[_Put] = deque()  # not yet taken by the thread
         self._lock = threading.Lock()         # guards taking
@@ -77,6 +81,7 @@ class Sink:
         self._calm = 0.0     # until then the thread writes
         self._loop: Any = None
         self._try_write = appender.try_write
+        self._each = getattr(appender, "durability", "os") == "each"  # put awaits the disk
         self._closed = False
         self._drained: asyncio.Future[None] | None = None
         self.unclaimed: list[int] = []
@@ -151,7 +156,7 @@ class Sink:
     def _write_at_once(self, obj: Any) -> int | None:
         """The index; ``None``: the thread shall do it, since it may take long."""
         begun = _now()
-        if begun < self._calm:
+        if self._each or begun < self._calm:
             return None
         index: int | None = self._try_write(obj)
         if index is not None:
@@ -212,6 +217,8 @@ class Sink:
                     return
             for put in puts:
                 self._write(put)
+            if self._each:
+                self._sync(puts)
             try:
                 loop.call_soon_threadsafe(self._told, puts)
             except RuntimeError:  # the loop was closed: nobody is left to be told
@@ -219,11 +226,22 @@ class Sink:
 
     def _write(self, put: _Put) -> None:
         try:
-            put.index = _write(self._appender._handle, ffi.from_buffer(put.data), len(put.data))
+            data, size, handle = ffi.from_buffer(put.data), len(put.data), self._appender._handle
+            put.index = _try_write(handle, data, size) if self._each else _AGAIN
+            if put.index == _AGAIN:
+                put.index = _write(handle, data, size)
             if put.index < 0:
                 self._appender._fail_to_write(put.index)
         except BaseException as error:  # for who awaits the put
             put.error = error
+
+    def _sync(self, puts: list[_Put]) -> None:
+        """One sync makes all of them durable; when it fails, none is acknowledged."""
+        try:
+            self._appender.sync()
+        except BaseException as error:
+            for put in puts:
+                put.error = put.error or error
 
     # ---- in the loop ----
 

@@ -80,6 +80,7 @@ static int begin_pause(next_t *n)
 /* Nobody will tell the future any more. */
 static void forget(next_t *n)
 {
+    if (n->stream == NULL) return;
     PyObject *error = fast_take_exception();
     PyObject *done = PyObject_CallMethod((PyObject *)n->stream, "_forget", "O", n->future);
     Py_XDECREF(done);
@@ -189,6 +190,7 @@ static int step_clear(PyObject *self)
 static void step_dealloc(PyObject *self)
 {
     PyObject_GC_UnTrack(self);
+    if (((next_t *)self)->future != NULL) forget((next_t *)self); /* dropped while it waits */
     (void)step_clear(self);
     PyObject_GC_Del(self);
 }

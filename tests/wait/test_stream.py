@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import tape
+from tape._loop import _WAITERS
 from tests.wait.loops import Steps, run
 
 NEVER = 3600.0
@@ -230,16 +231,18 @@ def test_a_step_that_waits_can_be_thrown_into_and_closed(queue: tape.Queue, loop
     """By hand, as a scheduler does; nobody is left to be woken, nothing was taken."""
     async def work() -> None:
         tailer = queue.tailer(poll_interval=NEVER)
-        first, second = tailer.stream().__anext__(), tailer.stream().__anext__()
-        for step in (first, second):
+        first, second, third = (tailer.stream().__anext__() for _ in range(3))
+        for step in (first, second, third):
             assert asyncio.isfuture(step.send(None))
         with pytest.raises(Stop):
             first.throw(Stop())
         second.close()
+        del step, third
+        gc.collect()
+        assert _WAITERS[asyncio.get_running_loop()]._sleepers == {}
         queue.appender().write("once")
         await asyncio.sleep(0.05)
         assert await asyncio.wait_for(tailer.stream().__anext__(), 20) == "once"
-        del step
     run(loop, work())
 
 
