@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -29,12 +30,12 @@ from .rounds import Scenario, Worker, interleave
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
 C_SCENARIOS = ("copy_cas", "lock_copy_cas", "append", "append_framed", "walk", "read",
-               "spans", "seek", "append_many")
+               "spans", "seek", "seek_all", "append_many")
 NEEDS = {"Lmdb": ("lmdb",), "LmdbEvents": ("lmdb", "orjson"), "Queuelib": ("queuelib",),
          "PersistQueue": ("persistqueue",)}
 PEERS = {  # class: prefix of its scenarios, and its methods
     "Floor": ("floor", ("append", "iterate")),
-    "Tape": ("py", ("write", "iterate", "read", "read_many", "seek_read")),
+    "Tape": ("py", ("write", "write_many", "iterate", "read", "read_many", "seek_read")),
     "TapeEvents": ("py.event", ("write", "iterate", "read_many")),
     "Lmdb": ("lmdb", ("put", "batch", "cursor", "get")),
     "LmdbEvents": ("lmdb.event", ("batch", "cursor")),
@@ -43,7 +44,7 @@ PEERS = {  # class: prefix of its scenarios, and its methods
     "PersistQueue": ("persistqueue", ("put", "get")),
     "PlainFile": ("file", ("write", "read")),
 }
-SLOW = {"sqlite.put": 200, "persistqueue.put": 20, "queuelib.push": 500, "c.seek": 500,
+SLOW = {"sqlite.put": 200, "persistqueue.put": 20, "queuelib.push": 500, "c.seek": 500, "c.seek_all": 500,
         "java.seek": 500, "py.seek_read": 500}
 
 
@@ -111,10 +112,11 @@ class Run:
         """Cost of a message, all subjects in turn."""
         scenarios = list(self.scenarios())
         for scenario in scenarios:
-            scenario.count = SLOW.get(scenario.name, 2000)
+            scenario.count = SLOW.get(scenario.name, 1000)
             if self.quick:
                 scenario.count = 100
         self.found["medians"] |= interleave(scenarios, self.options.rounds, tell=say)
+        self.found["means"] = {s.name: statistics.fmean(s.ns) for s in scenarios}
         self.found["disk"] = {name: subject.bytes_on_disk()
                               for name, subject in self.subjects.items()
                               if name not in ("Floor", "TapeEvents", "LmdbEvents")}

@@ -168,14 +168,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         written = ffi.new("size_t *")
         first = int(lib.tape_appender_write_many(
             self._handle, ffi.from_buffer("tape_span_t[]", spans), len(sizes), written))
-        if first < 0:
-            self._fail_to_write(first)
-        done = range(first, first + written[0])
-        if len(done) < len(sizes):
-            raise self._error_of_rest(done)
-        if self._watch or (first ^ done[-1]) >> 10 or not first & 1023:
-            self._look_at_clock(4)
-        return done
+        return self._wrote_many(first, written[0], len(sizes), 5)
 
     def writing(self, size: int) -> Place:
         """Makes one message where it will stand in the file, without a copy.
@@ -240,6 +233,17 @@ class Appender(AppenderLane, Owner, Of[T]):
         if self._watch or not index & 1023:
             self._look_at_clock(level)
         return index
+
+    def _wrote_many(self, first: int, written: int, wanted: int, level: int = 4) -> range:
+        """What is to be done after a batch, of which C wrote so many."""
+        if first < 0:
+            self._fail_to_write(first)
+        done = range(first, first + written)
+        if written < wanted:
+            raise self._error_of_rest(done)
+        if self._watch or (first ^ done[-1]) >> 10 or not first & 1023:
+            self._look_at_clock(level)
+        return done
 
     def _check_open(self) -> range:
         """No messages to write; a closed appender says so all the same."""

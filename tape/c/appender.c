@@ -1,18 +1,6 @@
 /* appender.c - AppenderLane: write and try_write, without bytes between codec and mapping. */
 #include "fast.h"
 
-typedef struct {
-    PyObject_HEAD
-    PyObject *handle;
-    tape_appender_t *appender;
-    PyObject *encode;
-    void *fressian;
-    fressian_lane_buffer_t buffer;
-    uint8_t kind;
-    bool armed, watch;
-    bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
-} appender_t;
-
 /* The index, None when it shall not wait and would have to, or what Appender._fail_to_write()
  * raises. The GIL is kept while C need not wait. */
 static PyObject *write_bytes(appender_t *a, const void *data, size_t size, bool may_wait)

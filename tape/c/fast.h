@@ -11,6 +11,7 @@
  *   wait.c      read(timeout=) and get() when there is nothing yet
  *   stream.c    StreamLane, the base of tape.aio.Stream: `async for`
  *   waiter.c    WaiterLane, the base of tape._loop.LoopWaiter: waking who awaits
+ *   batch.c     write_many
  *   appender.c  AppenderLane, the base of tape.Appender: write, try_write
  *   module.c    the module: setup(), adopt()
  *
@@ -44,6 +45,7 @@ enum {
     SLOW_ITER,
     SLOW_WRITE,
     SLOW_TRY_WRITE,
+    SLOW_WRITE_MANY,
     SLOW_COUNT
 };
 extern PyObject *fast_slow[SLOW_COUNT];
@@ -75,6 +77,18 @@ typedef struct {
     PyObject_HEAD
     PyObject *cursor;
 } tailer_t;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *handle;
+    tape_appender_t *appender;
+    PyObject *encode;
+    void *fressian;
+    fressian_lane_buffer_t buffer;
+    uint8_t kind;
+    bool armed, watch;
+    bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
+} appender_t;
 
 /* What C said to a lane that cannot go on: Cursor._next_value() does. */
 typedef struct {
@@ -118,6 +132,8 @@ PyObject *tailer_read(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObj
 PyObject *tailer_get(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *tailer_seek(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *tailer_iter(PyObject *self, PyObject *unused);
+/* batch.c */
+PyObject *appender_write_many(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *appender_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 PyObject *appender_try_write(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);
 

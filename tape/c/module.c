@@ -19,6 +19,7 @@ static const struct {
     [SLOW_READ_MANY] = {"read_many", "($self, n, *, timeout=0)", tailer_read_many, &tailer_type},
     [SLOW_ITER] = {"__iter__", "($self)", NULL, &tailer_type},
     [SLOW_WRITE] = {"write", "($self, obj, *, expect=None)", appender_write, &appender_type},
+    [SLOW_WRITE_MANY] = {"write_many", "($self, iterable)", appender_write_many, &appender_type},
     [SLOW_TRY_WRITE] = {"try_write", "($self, obj)", appender_try_write, &appender_type},
 };
 

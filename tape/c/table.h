@@ -12,7 +12,7 @@
 
 #include "tape.h"
 
-#define TAPE_FAST_VERSION 2u
+#define TAPE_FAST_VERSION 3u
 
 typedef struct tape_fast_table {
     uint32_t version, size; /* TAPE_FAST_VERSION, sizeof(tape_fast_table_t) */
@@ -23,6 +23,7 @@ typedef struct tape_fast_table {
     int (*seek)(tape_tailer_t *, int64_t);
     int64_t (*write)(tape_appender_t *, const void *, size_t);
     int64_t (*try_write)(tape_appender_t *, const void *, size_t);
+    int64_t (*write_many)(tape_appender_t *, const tape_span_t *, size_t, size_t *);
     int (*wait)(tape_tailer_t *, int64_t);
     int64_t (*waiter_take)(tape_waiter_t *, uint64_t *, size_t);
 } tape_fast_table_t;
@@ -31,7 +32,8 @@ typedef struct tape_fast_table {
     {                                                                                              \
         TAPE_FAST_VERSION, sizeof(tape_fast_table_t), tape_tailer_next, tape_tailer_unread,        \
             tape_tailer_next_spans, tape_tailer_unread_many, tape_tailer_seek,                     \
-            tape_appender_write, tape_appender_try_write, tape_tailer_wait, tape_waiter_take       \
+            tape_appender_write, tape_appender_try_write, tape_appender_write_many,                \
+            tape_tailer_wait, tape_waiter_take                                                     \
     }
 
 #endif

@@ -138,3 +138,49 @@ def test_calls_of_several_threads_do_not_mix(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert {e.index: e.value for e in q.tailer().entries()} == seen and len(seen) == 4000
+
+
+def test_a_batch_of_values_is_the_bytes_of_single_ones(tmp_path: Path) -> None:
+    """Fressian begins each message anew, whatever stands before it in the buffer."""
+    values = [{"foo": ["bar", {"baz": n}]} if n % 3 else ["x" * n, n, None] for n in range(1200)]
+    with tape.open(tmp_path) as q:
+        a = q.appender()
+        for value in values:
+            a.write(value)
+        assert len(a.write_many(v for v in values)) == len(a.write_many(values)) == 1200
+        assert list(q.tailer()) == values * 3
+        bodies = list(q.tailer(codec=raw))
+    assert bodies[:1200] == bodies[1200:2400] == bodies[2400:]
+
+
+def test_a_value_in_the_middle_that_cannot_be_encoded_keeps_all_from_being(closed: Path) -> None:
+    """Nothing is written; what is not bytes in raw is told, or written as what it holds."""
+    with tape.open(closed) as q:
+        a, before = q.appender(), digest(closed)
+        with pytest.raises(tape.EncodeError):
+            a.write_many([1, object(), 3])
+        assert a.write_many([]) == range(0) and digest(closed) == before
+        b = q.appender(codec=raw)
+        with pytest.raises(tape.EncodeError):
+            b.write_many([b"1", 2, b"3"])
+        assert digest(closed) == before
+        indexes = b.write_many([b"1", bytearray(b"2"), memoryview(b"3")])
+        assert [q.tailer(start=n, codec=raw).read() for n in indexes] == [b"1", b"2", b"3"]
+
+
+def test_an_iterable_may_close_what_it_is_written_to(tmp_path: Path) -> None:
+    """Nothing is written then, and QueueClosed says who did it; an error beside it is the first."""
+    for codec in (raw, tape.codecs.fressian):
+        with tape.open(tmp_path, codec=codec) as q:
+            a, last = q.appender(), q.last_index
+
+            def some(a: tape.Appender = a) -> Iterator[bytes]:
+                yield b"1"
+                a.close()
+                yield b"2"
+
+            with pytest.raises(tape.QueueClosed, match=r"Appender.close\(\)"):
+                a.write_many(some())
+            with pytest.raises(tape.QueueClosed):
+                a.write_many([b"1"])
+            assert q.last_index == last
