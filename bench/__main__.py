@@ -115,7 +115,7 @@ class Run:
             scenario.count = SLOW.get(scenario.name, 1000)
             if self.quick:
                 scenario.count = 100
-        self.found["medians"] |= interleave(scenarios, self.options.rounds, tell=say)
+        self.found["medians"] |= interleave(scenarios, self.options.rounds, times=3, tell=say)
         self.found["means"] = {s.name: statistics.fmean(s.ns) for s in scenarios}
         self.found["disk"] = {name: subject.bytes_on_disk()
                               for name, subject in self.subjects.items()

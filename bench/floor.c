@@ -9,8 +9,8 @@
  * rounds of all scenarios are interleaved, so that a slow moment of the machine meets them all. The
  * median is that of rounds within warm blocks; the mean includes the steps between blocks.
  *
- * With -s a line of standard input is "SCENARIO COUNT", answered by the nanoseconds that COUNT
- * calls took, or "size BYTES", answered by "0".
+ * With -s a line of standard input is "SCENARIO COUNT [TIMES]", answered by the nanoseconds that
+ * COUNT calls took, each of so many times, or "size BYTES", answered by "0".
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -384,9 +384,10 @@ static void print_table(int rounds, int count)
 static void serve(void)
 {
     char line[128], name[64];
-    int count;
+    int count, times;
     while (fgets(line, sizeof line, stdin) != NULL) {
-        if (sscanf(line, "%63s %d", name, &count) != 2 || count < 0) die("no such command", 0);
+        int words = sscanf(line, "%63s %d %d", name, &count, &times);
+        if (words < 2 || count < 0) die("no such command", 0);
         if (strcmp(name, "size") == 0) {
             if (count < 1 || count > SIZE_MAX_) die("no such size", 0);
             if (unread > 0) run_read((int)unread);
@@ -394,7 +395,9 @@ static void serve(void)
             size = (size_t)count;
             printf("0\n");
         } else {
-            printf("%.1f\n", scenarios[number_of(name)].run(count));
+            if (words < 3) times = 1;
+            for (int i = 0; i < times; i++)
+                printf("%.1f%c", scenarios[number_of(name)].run(count), i + 1 < times ? ' ' : '\n');
         }
         fflush(stdout);
     }

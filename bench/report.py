@@ -66,8 +66,9 @@ def text(found: dict[str, Any]) -> str:
     out += ["", "## Targets", "", *target_table(found["medians"])]
     means = found.get("means", {})
     out += ["", "## All medians, ns a message of 64 bytes (events: a dict of four keys)", "",
-            "The median is of rounds of 1000 messages; the mean has what is rare in it, too: for tape "
-            "the system's work for the next 256 KiB, in a quarter of the rounds.", "",
+            "The median is of rounds of 1000 messages, three in a row before the next subject; the "
+            "mean has what is rare in it, too: for tape the system's work for the next 256 KiB, in "
+            "a quarter of the rounds.", "",
             *_plain_table(("what", "median", "mean"),
                           [(k, number(v), number(means[k]) if k in means else "")
                            for k, v in found["medians"].items() if not k.startswith("latency.")])]

@@ -10,7 +10,7 @@ import net.openhft.chronicle.wire.DocumentContext;
 
 /**
  * Chronicle Queue itself, for {@code python -m bench}: {@code Bench serve QUEUE} answers lines
- * "SCENARIO COUNT" by the nanoseconds that it took, as bench/floor.c does;
+ * "SCENARIO COUNT [TIMES]" by the nanoseconds that each took, as bench/floor.c does;
  * {@code Bench write|read QUEUE COUNT RATE} is one side of a latency run, as bench/latency.c is.
  */
 public final class Bench {
@@ -130,7 +130,10 @@ public final class Bench {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
         for (String line; (line = in.readLine()) != null; ) {
             String[] words = line.split(" ");
-            System.out.println(run(words[0], Integer.parseInt(words[1])));
+            StringBuilder answer = new StringBuilder();
+            for (int times = words.length < 3 ? 1 : Integer.parseInt(words[2]); times > 0; times--)
+                answer.append(run(words[0], Integer.parseInt(words[1]))).append(' ');
+            System.out.println(answer.toString().trim());
         }
     }
 

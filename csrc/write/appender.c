@@ -240,14 +240,20 @@ static int64_t write_slowly(tape_appender_t *a, const void *data, size_t size, i
     return rc < 0 ? rc : job.index;
 }
 
+/* As tape__appender_check(), without a call where all is well. */
+static TAPE__INLINE int check_quickly(const tape_appender_t *a, const void *data, size_t size)
+{
+    if (a && (data || size == 0) && tape__site_is_usable(a->writer->site) &&
+        size <= a->writer->body_max - TAPE__FRAME_MAX)
+        return TAPE_OK;
+    return tape__appender_check(a, data, size);
+}
+
 static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, size_t size,
                                           int64_t expect)
 {
-    if (!a || (!data && size > 0) || !tape__site_is_usable(a->writer->site) ||
-        size > a->writer->body_max - TAPE__FRAME_MAX) {
-        int rc = tape__appender_check(a, data, size);
-        if (rc != TAPE_OK) return rc;
-    }
+    int rc = check_quickly(a, data, size);
+    if (rc != TAPE_OK) return rc;
     int64_t index;
     bool locked;
     const tape__body_t b = tape__appender_body(a, data, size);
@@ -298,7 +304,7 @@ static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size,
 
 int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t size)
 {
-    int rc = tape__appender_check(a, data, size);
+    int rc = check_quickly(a, data, size);
     if (rc != TAPE_OK) return rc;
     int64_t index = 0;
     bool locked;
