@@ -94,7 +94,8 @@ def _ready(process: subprocess.Popen[str]) -> None:
 
 def one_pair(command: list[str], middle: list[str], path: Path, count: int, rate: int,
              writer_waits: bool) -> list[int]:
-    """The differences of one run of a pair of processes, the first tenth left out."""
+    """The differences of one run of a pair of processes, the first half left out: until then a JVM
+    still compiles what the two run, beside its warm-up."""
     tail = [*middle, str(path), str(count), str(rate)]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     reader = subprocess.Popen([*command, "read", *tail], **pipes)
@@ -108,7 +109,7 @@ def one_pair(command: list[str], middle: list[str], path: Path, count: int, rate
     finally:
         reader.kill()
     took = [int(word) for word in line.split()]
-    return took[len(took) // 10:]
+    return took[len(took) // 2:]
 
 
 def percentiles(took: list[int]) -> dict[str, float]:

@@ -18,6 +18,7 @@ static int begin(tape_tailer_t *t)
     t->call_before = t->last_call;
     t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
     t->quick = false;
+    t->nothing_until_ms = 0;
     if (!t->shut) {
         t->delivered = false;
         return TAPE_OK;
@@ -118,24 +119,41 @@ static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
         if (!out->metadata) t->last_read = out->index;
         tape__tailer_step(t);
         allow_quick(t);
-    } else if (t->watch && rc == 0) {
-        t->hooks->nothing(t);
+    } else if (rc == 0) {
+        if (t->watch) t->hooks->nothing(t);
+        else if (t->open && t->nothing_until_ms) allow_quick(t);
     }
     tape__tailer_leave(t);
     return rc;
 }
 
-/* The lane: a message that is whole in the window that is mapped, or false, with nothing changed.
- * It asks for nothing that only other calls on this tailer change: they end with `quick` false. */
-static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
+/* Nothing to read, and a moment ago there was nothing else to be done about it. */
+static inline bool nothing_yet(tape_tailer_t *t, uint32_t word)
+{
+    const tape__word_kind_t kind = tape__word_kind(word);
+    if (t->watch || (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE)) return false;
+    const int64_t now = tape__now_coarse_ms();
+    if (now < t->nothing_from_ms || now >= t->nothing_until_ms) return false;
+    t->last_call = (tape__last_call_t){TAPE__GAVE_NOTHING, 0};
+    t->delivered = false;
+    return true;
+}
+
+enum { LANE_LEFT = -1 };
+
+/* The lane: 1 and a message that is whole in the window that is mapped, 0 when there is none yet, or
+ * LANE_LEFT, with nothing changed. It asks for nothing that only other calls on this tailer change:
+ * they end with `quick` false. */
+static inline int next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint64_t offset = t->at.position - t->window.start;
-    if (offset + 4 > t->window.size || t->at.sequence >= t->quick_below) return false;
+    if (offset + 4 > t->window.size || t->at.sequence >= t->quick_below) return LANE_LEFT;
     const uint8_t *header = t->window.base + offset;
     /* order[publish]: as tape__excerpt_observe(), whose file holds the verbs of writers, too. */
     const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)header);
     const uint32_t length = tape__word_length(word);
-    if (!tape__word_is_message(word) || offset + 4 + length > t->window.size) return false;
+    if (!tape__word_is_message(word)) return nothing_yet(t, word) ? 0 : LANE_LEFT;
+    if (offset + 4 + length > t->window.size) return LANE_LEFT;
     t->at.word = word;
     t->before = t->at;
     t->before_last_read = t->last_read;
@@ -146,7 +164,7 @@ static inline bool next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
     out->framing = tape__tailer_unframe(t, header + 4, length, &out->data, &out->size);
     out->index = t->last_read;
     out->metadata = 0;
-    return true;
+    return 1;
 }
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
@@ -155,9 +173,12 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
         int rc = out ? tape__tailer_enter(t) : no_place(); /* tells what is wrong */
         return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
     }
-    if (t->quick && tape__tailer_has_its_name(t) && next_quickly(t, out)) {
-        tape__tailer_leave(t);
-        return 1;
+    if (t->quick && tape__tailer_has_its_name(t)) {
+        int got = next_quickly(t, out);
+        if (got != LANE_LEFT) {
+            tape__tailer_leave(t);
+            return got;
+        }
     }
     int rc = begin(t);
     if (rc == TAPE_OK) rc = begin_to_read(t);

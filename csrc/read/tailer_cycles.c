@@ -15,7 +15,11 @@ enum { NEWER_MAX = 64 }; /* so many cycles are looked into for a message */
 static bool may_look(tape_tailer_t *t)
 {
     int64_t now = tape__monotonic_ns();
-    if (t->looked_ns && now - t->looked_ns < LOOK_EVERY_NS) return false;
+    if (t->looked_ns && now - t->looked_ns < LOOK_EVERY_NS) {
+        t->nothing_from_ms = tape__now_coarse_ms();
+        t->nothing_until_ms = t->nothing_from_ms + (LOOK_EVERY_NS - (now - t->looked_ns)) / 1000000;
+        return false;
+    }
     t->looked_ns = now;
     return true;
 }

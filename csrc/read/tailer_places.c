@@ -32,7 +32,7 @@ void tape__places_make(tape__places_t *p, int64_t messages)
     while (made.every_bits < EVERY_BITS_MOST && messages >> (made.slot_bits + made.every_bits) > 0)
         made.every_bits++;
     const int bits = made.slot_bits + made.every_bits;
-    made.room = bits == SLOT_BITS_MOST + EVERY_BITS_MOST ? INT64_MAX : INT64_C(2) << bits;
+    made.room = bits == SLOT_BITS_MOST + EVERY_BITS_MOST ? INT64_MAX : INT64_C(1) << bits;
     made.slots = tape__alloc(sizeof *made.slots << made.slot_bits);
     if (!made.slots) return;
     if (p->slots) move_places(p, &made);

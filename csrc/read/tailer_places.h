@@ -4,7 +4,7 @@
  * the average, and waits for the memory of each before it knows where the next one is. Who seeks a
  * second time into a cycle keeps the places that it passes, one word each, in a table of at most
  * 2 MiB: those of all messages where a quarter of a million is all there are, else of every 2nd,
- * 4th, ... (`every`, a power of two). When the cycle has grown to twice as many messages as it was
+ * 4th, ... (`every`, a power of two). When the cycle has grown to more messages than the table was
  * made for, so does the table, and what it knows is kept.
  *
  *     slot  sequence / every, modulo the number of slots (a power of two)
