@@ -44,8 +44,8 @@ PEERS = {  # class: prefix of its scenarios, and its methods
     "PersistQueue": ("persistqueue", ("put", "get")),
     "PlainFile": ("file", ("write", "read")),
 }
-SLOW = {"sqlite.put": 200, "persistqueue.put": 20, "queuelib.push": 500, "c.seek": 500, "c.seek_all": 500,
-        "java.seek": 500, "py.seek_read": 500}
+SLOW = {"sqlite.put": 200, "persistqueue.put": 20,
+        **dict.fromkeys(("queuelib.push", "c.seek", "c.seek_all", "java.seek", "py.seek_read"), 500)}
 
 
 def say(text: str) -> None:

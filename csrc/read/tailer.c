@@ -141,9 +141,9 @@ static inline bool nothing_yet(tape_tailer_t *t, uint32_t word)
 
 enum { LANE_LEFT = -1 };
 
-/* The lane: 1 and a message that is whole in the window that is mapped, 0 when there is none yet, or
- * LANE_LEFT, with nothing changed. It asks for nothing that only other calls on this tailer change:
- * they end with `quick` false. */
+/* The lane: 1 and a message that is whole in the window that is mapped, 0 when there is none yet,
+ * or LANE_LEFT, with nothing changed. It asks for nothing that only other calls on this tailer
+ * change: they end with `quick` false. */
 static inline int next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint64_t offset = t->at.position - t->window.start;

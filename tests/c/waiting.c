@@ -158,7 +158,7 @@ static void closing_wakes(bool read_only, bool whole_queue)
     sleeper_t s = {t_open_tailer(q, NEVER_POLL), 0, 0};
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, sleeps, &s) == 0);
-    usleep(30000);
+    for (int i = 0; i < 5000 && !OBSERVE32(waiting, &s.tailer->wait.waiting); i++) usleep(1000);
     tape_excerpt_t e;
     CHECK_EQ(tape_tailer_next(s.tailer, &e), TAPE_EBUSY);
     CHECK_OK(whole_queue ? tape_queue_shutdown(q) : tape_tailer_shutdown(s.tailer));
