@@ -85,7 +85,8 @@ static code_row_t code_row(tape_code_t code)
                             "split it, or open the queue with a larger block_size everywhere"};
     case TAPE_ENOSPC:
         return (code_row_t){"TAPE_ENOSPC", "no space left on the file system",
-                            "make room and write again; nothing of the message was stored"};
+                            "make room (or raise the limit on file sizes), and write again; "
+                            "nothing of the message was stored"};
     case TAPE_ECYCLEFULL:
         return (code_row_t){"TAPE_ECYCLEFULL", "the cycle is full",
                             "wait for the next cycle, or choose a shorter or larger roll cycle"};
@@ -172,6 +173,7 @@ int tape__error_of_errno(int system_errno)
     switch (system_errno) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* of a limit on the size of files; the trail has the errno */
         return TAPE_ENOSPC;
     case EACCES:
     case EPERM:

@@ -101,7 +101,7 @@ static void limits(void)
         tape_queue_options_t o = t_options("TEST4_DAILY", &ms);
         o.block_size = 16 << 20;
         t_writer_t w = t_open_writer(directory, &o);
-        CHECK_EQ(tape_appender_write(w.appender, "x", 1), TAPE_EIO);
+        CHECK_EQ(tape_appender_write(w.appender, "x", 1), TAPE_ENOSPC);
         tape_error_facts_t facts;
         tape_error_last(&facts);
         CHECK_EQ(facts.system_errno, EFBIG);
