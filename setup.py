@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import sysconfig
+import tempfile
 from glob import glob
 from pathlib import Path
 
@@ -27,8 +28,8 @@ def speed():
 
 
 def fast():
-    """The lanes; not for PyPy, nor for a Python without the GIL, which they rely on."""
-    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    """The lanes; not for PyPy."""
+    if sys.implementation.name != "cpython":
         return []
     return [Extension("tape._fast", sorted(glob("tape/c/*.c")), include_dirs=["csrc", "tape/c"],
                       depends=[*glob("tape/c/*.h"), "csrc/tape.h",
@@ -45,12 +46,19 @@ def readme():
                   Path("README.md").read_text())
 
 
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    raise SystemExit("tape does not work on a Python without the GIL yet: take the usual build")
+
 abi3 = os.environ.get("TAPE_ABI3") == "1"
+
+options = {"bdist_wheel": {"py_limited_api": "cp310"}} if abi3 else {}
+if "bdist_wheel" in sys.argv:  # what an older build left in build/ has no place in a wheel
+    options["build"] = {"build_base": tempfile.mkdtemp(prefix="tape-build-")}
 
 setup(
     long_description=readme(),
     long_description_content_type="text/markdown",
     cffi_modules=["build_ffi.py:ffibuilder"],
     ext_modules=[] if abi3 else [speed(), *fast()],
-    options={"bdist_wheel": {"py_limited_api": "cp310"}} if abi3 else {},
+    options=options,
 )

@@ -1,4 +1,4 @@
-"""tape: microsecond messaging that stores everything to disk.
+"""tape: queues that store everything to disk.
 
 >>> import tape, tempfile
 >>> with tape.open(tempfile.mkdtemp() + "/orders") as q:
@@ -10,6 +10,12 @@
 """
 
 from __future__ import annotations
+
+import sys as _sys
+
+if "t" in getattr(_sys, "abiflags", ""):
+    raise ImportError("tape does not work on a Python without the GIL yet (this is one): "
+                      "use the usual build of the same version, python3.14 in place of python3.14t")
 
 from . import codecs
 from ._ffi import lib as _lib

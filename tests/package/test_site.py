@@ -92,7 +92,7 @@ def test_the_long_description_has_no_link_into_nowhere(monkeypatch: pytest.Monke
     text = (ROOT / "README.md").read_text()
     assert len(text.split()) < 700
     setup = (ROOT / "setup.py").read_text()
-    code = setup[setup.index("def readme()"):setup.index("\n\n\nabi3")]
+    code = setup[setup.index("def readme()"):setup.index("\n\n\nif sysconfig")]
     space: dict[str, object] = {}
     exec("import os, re\nfrom pathlib import Path\n" + code, space)  # noqa: S102
     monkeypatch.chdir(ROOT)

@@ -265,7 +265,8 @@ def test_a_writer_of_another_process_is_followed(public: Path) -> None:
         "writable, readable = held(os.path.realpath(sys.argv[1]))\n"
         "print('all', writable, readable > 0)\n")
     prelude = ("import os, tape\n"
-               "import tape.info, tape.retention, tape._inspect\n"  # who has no rights can import nothing
+               # who has no rights can import nothing later
+               "import tape.info, tape.retention, tape._inspect\n"
                "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n")
     with subprocess.Popen([sys.executable, "-c", prelude + script, str(path)], text=True,
                           stdout=subprocess.PIPE, cwd="/",
