@@ -45,7 +45,8 @@ PEERS = {  # class: prefix of its scenarios, and its methods
     "PlainFile": ("file", ("write", "read")),
 }
 SLOW = {"sqlite.put": 200, "persistqueue.put": 20,
-        **dict.fromkeys(("queuelib.push", "c.seek", "c.seek_all", "java.seek", "py.seek_read"), 500)}
+        **dict.fromkeys(("queuelib.push", "c.seek", "c.seek_all", "java.seek", "py.seek_read"),
+                        500)}
 
 
 def say(text: str) -> None:
@@ -222,6 +223,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="write bench/README.md and pictures")
     parser.add_argument("--json", type=Path, help="keep the numbers there")
+    parser.add_argument("--beside", type=Path, action="append", default=[],
+                        help="what --json kept of a run of other parts, to be shown with these")
     parser.add_argument("-d", "--directory", help="where the stores stand (the default: /tmp)")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 51)
@@ -232,6 +235,8 @@ def main() -> int:
         with quietness() as facts:
             found = Run(options, directory).all()
         found["machine"] |= facts
+        for path in options.beside:
+            report.add(found, json.loads(path.read_text()))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(report.text(found))

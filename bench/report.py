@@ -37,6 +37,17 @@ def machine(directory: Path) -> dict[str, str]:
             "packages": ", ".join(packages)}
 
 
+def add(found: dict[str, Any], other: dict[str, Any]) -> None:
+    """Puts the parts that another run measured beside those of this one."""
+    quiet = f"{found['machine']['quiet']}; {other['machine']['quiet']}"
+    for name, value in other.items():
+        if isinstance(value, dict):
+            found[name] = {**value, **found.get(name, {})}
+        else:
+            found.setdefault(name, value)
+    found["machine"]["quiet"] = quiet
+
+
 def number(ns: float) -> str:
     """Nanoseconds, with as many digits as mean something."""
     return f"{ns:.1f}" if ns < 100 else f"{ns:,.0f}"

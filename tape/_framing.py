@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from struct import error as _struct_error
-
 from ._ffi import lib
 from .errors import DecodeError, InvalidArgument
+
+try:
+    from _struct import (  # type: ignore[attr-defined]  # what struct.error is, alone
+        error as _struct_error)
+except ImportError:  # not every Python has it
+    from struct import error as _struct_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

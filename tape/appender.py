@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from itertools import accumulate
 
 from ._ffi import check, error_of, ffi, lib
@@ -154,6 +153,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         ...     len(indexes), indexes[-1] == q.last_index, list(q.tailer())
         (3, True, ['a', 'b', 'c'])
         """
+        from array import array  # by those who have no lane
         encode, codec = self._encode, self.codec
         bodies = [data if type(data) is bytes else _bytes(codec, data)
                   for data in map(encode, iterable)]

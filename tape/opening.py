@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 
-from . import _note, codecs
-from ._clock import ClockInC
+from . import codecs
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
-from ._unpack import UnpackerInC
 from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
 from .queue import Queue
 from .roll_cycles import RollCycle
@@ -159,6 +157,9 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     options = ffi.new("tape_queue_options_t *")
     name = None if roll_cycle is None else RollCycle.parse(roll_cycle).name
     keep = ffi.NULL if name is None else ffi.new("char[]", name.encode())
+    from . import _note
+    from ._clock import ClockInC
+    from ._unpack import UnpackerInC
     clock_in_c = None if clock is None else ClockInC(clock)
     unpacker = UnpackerInC()
     handles = ffi.new_handle(clock_in_c), ffi.new_handle(unpacker)

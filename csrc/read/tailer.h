@@ -100,7 +100,7 @@ struct tape_tailer {
     bool quick;                /* the next message can be taken without asking (tailer.c), ... */
     int64_t quick_below;       /* ... while its sequence is below this */
     int64_t quick_base;        /* index of sequence 0 of its cycle */
-    int64_t nothing_from_ms;   /* by the coarse clock: between these two, who finds no message ... */
+    int64_t nothing_from_ms;   /* by the coarse clock: between these two who finds no message ... */
     int64_t nothing_until_ms;  /* ... has nothing else to do than to say so */
     tape__cursor_t at;         /* of the next read; backward only its sequence counts */
     tape__neighbours_t *neighbours; /* of its cycle, when the directory had to be read */
