@@ -59,9 +59,9 @@ def command(run: Any, /, queue: str, target: str, limit: int | None, keep_indexe
     if os.path.realpath(queue) == os.path.realpath(target):
         raise click.UsageError("QUEUE and TARGET are one")
     clock = CycleClock() if keep_indexes else None
-    with looked_at(queue, codec=codecs.document) as source:
+    with looked_at(queue) as source:
         epoch = source.epoch or None if keep_indexes else None
-        with open_queue(target, codec=codecs.document, clock=clock, strict=keep_indexes,
+        with open_queue(target, clock=clock, strict=keep_indexes,
                         roll_cycle=roll_cycle or source.roll_cycle.name, epoch=epoch) as into:
             copied = Copying(source, into, clock, limit)
             try:
@@ -82,12 +82,12 @@ class Copying:
     def __init__(self, source: Queue, into: Queue, clock: CycleClock | None,
                  limit: int | None) -> None:
         self.source, self.into, self.clock, self.limit = source, into, clock, limit
-        self.appender = into.appender()
+        self.appender = into.appender(codec=codecs.document)
         self.count, self.last = 0, None  # type: int, int | None
 
     def do(self, choice: Choice, run: Any) -> None:
         """Copies all of it, cycle by cycle, some hundred messages at a time."""
-        with self.source.tailer() as t, progress(self.source) as advance:
+        with self.source.tailer(codec=codecs.document) as t, progress(self.source) as advance:
             choice.begin(t, run)
             while True:
                 most = BATCH if self.limit is None else min(BATCH, self.limit - self.count)

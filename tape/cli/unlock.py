@@ -96,7 +96,7 @@ def described(pid: int) -> str:
 def take_over(path: str) -> None:
     """Breaks the lock as a writer does, once nobody moved anything for a while, and mends what
     its holder left, without writing a message."""
-    with open_queue(path, create=False, codec=codecs.raw, stale_after=STANDS_STILL_S,
+    with open_queue(path, create=False, stale_after=STANDS_STILL_S,
                     lock_timeout=STANDS_STILL_S * 5) as q, contextlib.suppress(_NotWritten), \
-            q.appender().writing(1):
+            q.appender(codec=codecs.raw).writing(1):
         raise _NotWritten

@@ -18,6 +18,8 @@ from tape.codecs import document, raw
 from tests.kit.commands import Terminal, filled, outcome
 from tests.kit.directories import digest
 
+pytestmark = pytest.mark.filterwarnings("ignore::tape.CodecMismatch")
+
 HOLDER = """
 import os, sys, time, tape
 from tape.codecs import raw
