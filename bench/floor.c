@@ -406,7 +406,7 @@ static void serve(void)
 static void open_all(void)
 {
     tape_queue_options_t o = {.struct_size = sizeof o};
-    tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
+    tape_appender_options_t ao = {.struct_size = sizeof ao, .framing = TAPE_FRAMING_DOCUMENT};
     int64_t rc = tape_queue_open(queue_path, &o, &queue);
     if (rc == 0) rc = tape_appender_open(queue, &ao, &appender);
     if (rc == 0) rc = tape_tailer_open(queue, NULL, &tailer);

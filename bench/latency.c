@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     } else {
         tape_queue_t *q;
         tape_queue_options_t o = {.struct_size = sizeof o};
-        tape_appender_options_t ao = {sizeof ao, TAPE_FRAMING_DOCUMENT};
+        tape_appender_options_t ao = {.struct_size = sizeof ao, .framing = TAPE_FRAMING_DOCUMENT};
         if (tape_queue_open(argv[3], &o, &q) < 0) die("opening");
         if (writes && tape_appender_open(q, &ao, &a) < 0) die("opening");
         if (!writes && (tape_tailer_open(q, NULL, &t) < 0 || tape_tailer_seek_end(t) < 0))

@@ -86,7 +86,8 @@ typedef enum tape_code {
     TAPE_EINTERNAL = -20024,   /* a defect of libtape itself */
     TAPE_EGAP = -20025,        /* messages that the tailer had yet to read are gone */
     TAPE_ECONFLICT = -20026,   /* the message would have got another index than expected */
-    TAPE_EAGAIN = -20027       /* it would have to wait, or to ask the operating system */
+    TAPE_EAGAIN = -20027,      /* it would have to wait, or to ask the operating system */
+    TAPE_ESYNC = -20028        /* a sync failed: what was written may not be on disk */
 } tape_code_t;
 
 /* One line of text for a code, and what to do about it; never NULL, also for unknown codes. */
@@ -171,6 +172,14 @@ typedef int (*tape_interrupted_fn)(void *user);
  * Called by threads that read, several at once; it must not use the queue. */
 typedef int (*tape_unpack_fn)(void *user, const char *path, uint64_t at, uint64_t size);
 
+/* When a message is on disk (docs/durability.md). OS: the page cache has it when a write returns;
+ * it survives the death of the process, not that of the machine. INTERVAL: it is on disk after
+ * sync_interval_ns at the latest, and the time that a sync takes. EACH: it is when the write
+ * returns; those who write at the same time share a sync. */
+#define TAPE_DURABILITY_OS 1
+#define TAPE_DURABILITY_INTERVAL 2
+#define TAPE_DURABILITY_EACH 3
+
 typedef struct tape_queue_options {
     uint32_t struct_size;
     uint32_t flags;
@@ -187,6 +196,9 @@ typedef struct tape_queue_options {
     void *interrupted_user;
     tape_unpack_fn unpack;   /* NULL: compressed cycle files are no part of the queue */
     void *unpack_user;
+    uint32_t durability;     /* TAPE_DURABILITY_..., 0: OS; of appenders without their own */
+    int32_t reserved_2;
+    int64_t sync_interval_ns; /* for INTERVAL, 1 ms to 1 h; the shortest of a process counts */
 } tape_queue_options_t;
 
 /* Which stored settings differ from the wished ones (tape_queue_info_t.mismatch). */
@@ -207,10 +219,12 @@ TAPE_API int tape_queue_open(const char *path, const tape_queue_options_t *optio
 /* Ends all use of the queue and its children: every later call on them gives TAPE_ECLOSED, also in
  * other threads, and their mappings and descriptors are given back, but for the excerpt that a
  * tailer delivered last: that stays until the tailer is closed. The handle stays valid memory until
- * tape_queue_close(). Idempotent. */
+ * tape_queue_close(). Idempotent. TAPE_ESYNC: all is closed, but what was written in intervals may
+ * not be on disk. */
 TAPE_API int tape_queue_shutdown(tape_queue_t *queue);
 
-/* Shuts down and frees the handle. TAPE_EBUSY while appenders or tailers of it are open. */
+/* Shuts down and frees the handle. TAPE_EBUSY while appenders or tailers of it are open. TAPE_ESYNC
+ * as of tape_queue_shutdown(): it is freed. */
 TAPE_API int tape_queue_close(tape_queue_t *queue);
 
 /* As tape_queue_close(), but when children are still open the memory is freed with the last one:
@@ -289,11 +303,22 @@ typedef struct tape_queue_info {
     int32_t read_only;
     int32_t mismatch;         /* TAPE_MISMATCH_... */
     int32_t closed;
-    int32_t reserved;
+    int32_t durability;       /* TAPE_DURABILITY_... */
+    int64_t sync_interval_ns; /* 0 unless INTERVAL */
+    int64_t syncs;            /* that this process made for the queue, each for all who waited */
+    int32_t sync_failed;      /* the errno of one that failed; 0: none did */
+    int32_t in_memory;        /* 1: the file system has no disk (tmpfs): no sync makes it durable */
 } tape_queue_info_t;
 /* What is stored, and what this handle has met and done. TAPE_OK, also when the queue was closed;
  * TAPE_EINVAL, TAPE_EFORKED. */
 TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
+
+/* Waits until the queue is on disk: all messages that stand in it at the call, whoever wrote them,
+ * from the cycle on that was the newest when it was opened; and stored positions. Also for queues
+ * opened read-only, for those who act on what they read. TAPE_OK, TAPE_ESYNC (and from then on this
+ * process acknowledges nothing that is to be synced: docs/durability.md), TAPE_ECLOSED,
+ * TAPE_EFORKED, TAPE_EINVAL, or as for reading. */
+TAPE_API int tape_queue_sync(tape_queue_t *queue);
 
 /* ---- appender ------------------------------------------------------------------------------- */
 
@@ -304,19 +329,27 @@ TAPE_API int tape_queue_info(tape_queue_t *queue, tape_queue_info_t *out);
 typedef struct tape_appender_options {
     uint32_t struct_size;
     uint32_t framing;
+    uint32_t durability;      /* TAPE_DURABILITY_..., 0: the queue's */
+    int32_t reserved;
+    int64_t sync_interval_ns; /* for INTERVAL, 1 ms to 1 h */
 } tape_appender_options_t;
 
 /* Makes an appender. Appenders of one queue share its file and lock; make as many as you like.
- * Errors: TAPE_EREADONLY, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM. */
+ * Errors: TAPE_EREADONLY, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL, TAPE_ENOMEM; with durability
+ * also TAPE_EIO, TAPE_EACCES (the directory cannot be opened, or no thread be made). */
 TAPE_API int tape_appender_open(tape_queue_t *queue, const tape_appender_options_t *options,
                                 tape_appender_t **out);
+/* TAPE_OK; TAPE_ESYNC when what it wrote in intervals may not be on disk (it is closed all the
+ * same). */
 TAPE_API int tape_appender_close(tape_appender_t *appender);
 
 /* Appends one message and returns its index. After that every tailer in every process sees it; it
- * survives the death of this process, not yet that of the machine.
- * Errors, after each of which the file is as if nothing had been tried: TAPE_ETOOBIG, TAPE_ENOSPC,
- * TAPE_ELOCKED, TAPE_EAPPENDLOCK, TAPE_ECYCLEFULL, TAPE_ECLOCK, TAPE_ETAKEN, TAPE_ECORRUPT,
- * TAPE_EIO, TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
+ * survives the death of this process, and that of the machine by the appender's durability.
+ * TAPE_ESYNC: with an index in tape_error_last() the message is there, and readers may have seen
+ * it, but it may not be on disk; without one nothing was written, because a sync had failed before.
+ * Other errors, after each of which the file is as if nothing had been tried: TAPE_ETOOBIG,
+ * TAPE_ENOSPC, TAPE_ELOCKED, TAPE_EAPPENDLOCK, TAPE_ECYCLEFULL, TAPE_ECLOCK, TAPE_ETAKEN,
+ * TAPE_ECORRUPT, TAPE_EIO, TAPE_EACCES, TAPE_ENOMEM, TAPE_ECLOSED, TAPE_EFORKED, TAPE_EINVAL. */
 TAPE_API int64_t tape_appender_write(tape_appender_t *appender, const void *data, size_t size);
 
 /* The same, if the message gets index `expect`, which is compared under the lock; otherwise
@@ -328,7 +361,9 @@ TAPE_API int64_t tape_appender_write_expect(tape_appender_t *appender, const voi
 /* The same, if that takes no waiting and no call of the operating system: nobody holds the lock,
  * the cycle goes on, and there is room in memory at hand. Otherwise TAPE_EAGAIN, with nothing in
  * the trail, and tape_appender_write() does it. To try again alone may be in vain: only write()
- * makes files and room (once for 256 KiB or less) and looks after them (once a second). */
+ * makes files and room (once for 256 KiB or less) and looks after them (once a second). It does
+ * not wait for the disk either: with TAPE_DURABILITY_EACH the next write or sync that returns makes
+ * the message durable. */
 TAPE_API int64_t tape_appender_try_write(tape_appender_t *appender, const void *data, size_t size);
 
 /* Bytes of the caller's or, read, of a mapped file. */
@@ -363,6 +398,9 @@ TAPE_API int64_t tape_appender_write_many(tape_appender_t *appender, const tape_
 TAPE_API int tape_appender_reserve(tape_appender_t *appender, size_t size, void **buffer);
 TAPE_API int64_t tape_appender_publish(tape_appender_t *appender, size_t size);
 TAPE_API int tape_appender_abandon(tape_appender_t *appender);
+
+/* Waits until all that this appender wrote is on disk; codes as of tape_queue_sync(). */
+TAPE_API int tape_appender_sync(tape_appender_t *appender);
 
 /* The index of the last message this appender wrote; TAPE_ENOINDEX before the first. */
 TAPE_API int64_t tape_appender_last_index(tape_appender_t *appender);

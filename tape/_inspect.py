@@ -59,7 +59,7 @@ def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
         source_id=q.source_id, block_size=i.block_size, index_count=row.index_count,
         index_spacing=row.index_spacing, buffered=False,
         delta_checkpoint_interval=_or_none(i.delta_checkpoint_interval),
-        codec=q.codec.name, durability="os", read_only=q.read_only, closed=q.closed,
+        codec=q.codec.name, durability=q.durability, read_only=q.read_only, closed=q.closed,
         first_index=q.first_index, last_index=q.last_index,
         messages=sum(f.count for f in files), tailers=q.tailers(), files=len(files),
         bytes=sum(f.bytes for f in files), bytes_on_disk=sum(f.bytes_on_disk for f in files),
@@ -72,4 +72,4 @@ def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
         listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,
         lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
         lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
-        clock_went_back=i.clock_went_back, files_lost=i.files_lost)
+        clock_went_back=i.clock_went_back, files_lost=i.files_lost, syncs=i.syncs)

@@ -50,9 +50,10 @@ class TailerLane:
 class AppenderLane:
     """The place of an appender's handle."""
 
-    __slots__ = ("_handle", "_watch")
+    __slots__ = ("_handle", "_waits", "_watch")
 
     _handle: Any
+    _waits: bool  # each write, for the disk
     _watch: bool  # the clock, after each write
 
     def _arm(self, *facts: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+from ._durability import fill
 from ._ffi import check, error_of, ffi, lib
 from ._framing import FRAMINGS, framing_of, is_raw
 from ._handle import Owner
@@ -36,17 +37,20 @@ class Appender(AppenderLane, Owner, Of[T]):
     Any thread may use it; writes are serialised in C. A failed write leaves no trace in the file.
 
     Attributes: ``queue``; ``codec``, of its messages; ``framing``: how their bytes stand in a
-    document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are.
+    document, ``"bytes"`` in the frame of Clojure's tape, ``"document"`` as they are;
+    ``durability``: when its messages are on disk.
     """
 
-    __slots__ = ("__weakref__", "_closed_by", "_encode", "_places", "codec", "framing", "queue")
+    __slots__ = ("__weakref__", "_closed_by", "_encode", "_places", "_told", "codec", "durability",
+                 "framing", "queue")
 
     KIND = "Appender"
 
     codec: Codec[T]
+    durability: str
     queue: Queue[Any]
 
-    def __init__(self, queue: Any = None, codec: Any = None) -> None:
+    def __init__(self, queue: Any = None, codec: Any = None, durability: str = "os") -> None:
         if not hasattr(queue, "_open_handle"):
             raise TypeError("an appender is made by queue.appender()")
         self._closed_by = None
@@ -59,6 +63,10 @@ class Appender(AppenderLane, Owner, Of[T]):
         options = ffi.new("tape_appender_options_t *")
         options.struct_size = ffi.sizeof("tape_appender_options_t")
         options.framing = FRAMINGS[self.framing]
+        fill(options, durability)
+        self.durability = durability
+        self._told = False  # that a sync failed
+        self._waits = durability == "each"  # a write: for the disk, always
         out = ffi.new("tape_appender_t **")
         handle = queue._open_handle()
         check(lib.tape_appender_open(handle, options, out))
@@ -70,7 +78,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         """Appends one message.
 
         When it returns, every tailer in every process sees the message, and it survives the death
-        of this process (not of the machine: ``durability="os"``).
+        of this process; with ``durability="each"`` that of the machine, too.
 
         Args:
             obj: what the codec can encode.
@@ -85,7 +93,8 @@ class Appender(AppenderLane, Owner, Of[T]):
             :class:`tape.LockTimeout`, :class:`tape.CycleFull`, :class:`tape.QueueClosed`,
             :class:`tape.Forked`, :class:`tape.CorruptQueue`, :class:`tape.Conflict` (somebody else
             wrote; ``.index`` is the one it would have had), :class:`tape.StateError` inside
-            :meth:`writing`, and the other ``WriteFailed``.
+            :meth:`writing`, the other ``WriteFailed``, and :class:`tape.SyncFailed`, the one error
+            after which the message may be there.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -145,7 +154,8 @@ class Appender(AppenderLane, Owner, Of[T]):
         Returns: their indexes; ``range(0)`` when there are none.
 
         Raises: as :meth:`write`. The error's ``written`` is the range of those that were written,
-            the first ones: empty, or some when the disk or the cycle became full on the way.
+            the first ones: empty, or some when the disk or the cycle became full on the way;
+            and those that may not be on disk, of :class:`tape.SyncFailed`.
 
         >>> import tape, tempfile
         >>> with tape.open(tempfile.mkdtemp()) as q:
@@ -168,7 +178,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         written = ffi.new("size_t *")
         first = int(lib.tape_appender_write_many(
             self._handle, ffi.from_buffer("tape_span_t[]", spans), len(sizes), written))
-        return self._wrote_many(first, written[0], len(sizes), 5)
+        return self._wrote_many(first, int(written[0]), len(sizes), 5)
 
     def writing(self, size: int) -> Place:
         """Makes one message where it will stand in the file, without a copy.
@@ -237,7 +247,7 @@ class Appender(AppenderLane, Owner, Of[T]):
     def _wrote_many(self, first: int, written: int, wanted: int, level: int = 4) -> range:
         """What is to be done after a batch, of which C wrote so many."""
         if first < 0:
-            self._fail_to_write(first)
+            self._fail_to_write(first, written)
         done = range(first, first + written)
         if written < wanted:
             raise self._error_of_rest(done)
@@ -263,13 +273,19 @@ class Appender(AppenderLane, Owner, Of[T]):
         """After some writes, and after each while it is going wrong. ``level``: of the caller."""
         self._watch = self.queue._warn_of_clock(level)
 
-    def _fail_to_write(self, code: int) -> NoReturn:
+    def _fail_to_write(self, code: int, written: int = 0) -> NoReturn:
         """What a signal handler raised while C waited for the lock comes out as it is; a clock that
         raised is the cause of C's word that it gave no time."""
         if code == lib.TAPE_ELOCKED and (interrupt := take_interrupt()) is not None:
             raise interrupt
         if code == lib.TAPE_EBUSY:
             raise being_made(self.queue.path)
+        if code == lib.TAPE_ESYNC and self._closed_by is None:
+            self._told = True
+            error = error_of(code)
+            if written and error.index is not None:
+                error.written = range(error.index - written + 1, error.index + 1)
+            raise error
         cause = self.queue._take_clock_failure() if code == lib.TAPE_ECLOCK else None
         if cause is None:
             self._fail(code)
@@ -292,18 +308,41 @@ class Appender(AppenderLane, Owner, Of[T]):
         known = not self.closed and lib.tape_appender_info(self._handle, facts) == 0
         last = int(facts.last_index) if known and facts.last_index >= 0 else None
         return AppenderInfo(queue=self.queue.path, codec=self.codec.name, framing=self.framing,
-                            last_index=last, durability="os", source_id=self.queue.source_id,
+                            last_index=last, durability=self.durability,
+                            source_id=self.queue.source_id,
                             cycle=None if last is None else last >> self.queue.roll_cycle.shift,
                             messages=int(facts.messages), bytes=int(facts.bytes),
                             closed=self.closed)
 
+    def sync(self) -> None:
+        """Waits until all that this appender wrote is on disk.
+
+        Raises: :class:`tape.SyncFailed`, :class:`tape.QueueClosed`, :class:`tape.Forked`,
+            :class:`tape.StorageError`.
+
+        >>> import tape, tempfile
+        >>> with tape.open(tempfile.mkdtemp()) as q:
+        ...     a = q.appender()
+        ...     indexes = [a.write(n) for n in range(1000)]
+        ...     a.sync()
+        """
+        code = lib.tape_appender_sync(self._handle)
+        if code < 0:
+            self._fail_to_write(code)
+
     def close(self) -> None:
         """Closes the appender; the queue stays open.
 
-        Raises: :class:`tape.StateError` in the block of :meth:`writing`.
+        Raises: :class:`tape.StateError` in the block of :meth:`writing`; :class:`tape.SyncFailed`
+            when what it wrote in intervals may not be on disk, unless it told that before; then it
+            is closed.
         """
         self._check_no_place()
-        self._mark_closed("Appender.close()")
+        handle = self._mark_closed("Appender.close()")
+        if handle is not None and self.durability != "os" and not self._told:
+            code = lib.tape_appender_sync(handle)
+            if code == lib.TAPE_ESYNC:
+                raise error_of(code)
 
     def _check_no_place(self) -> None:
         if self._places:
@@ -311,7 +350,8 @@ class Appender(AppenderLane, Owner, Of[T]):
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
-        return f"Appender({self.queue.path!r}, codec={self.codec.name}, {state})"
+        return (f"Appender({self.queue.path!r}, codec={self.codec.name}, "
+                f"durability={self.durability}, {state})")
 
 
 def being_made(path: str) -> StateError:

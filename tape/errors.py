@@ -24,8 +24,8 @@ __all__ = [
     "Empty", "EncodeError", "Error", "Forked", "Gap", "IndexNotFound", "InvalidArgument",
     "LockLost", "LockTimeout", "MessageTooLarge", "OutOfMemory", "QueueBusy", "QueueClosed",
     "QueueNotFound", "ReadFailed", "ReadOnlyQueue", "RollCycleMismatch", "StateError",
-    "StorageError", "TailerBusy", "UnsupportedFilesystem", "UnsupportedQueue", "WouldBlock",
-    "WriteFailed",
+    "StorageError", "SyncFailed", "TailerBusy", "UnsupportedFilesystem", "UnsupportedQueue",
+    "WouldBlock", "WriteFailed",
 ]
 
 
@@ -172,6 +172,18 @@ class StorageError(Error, OSError):
     """A system call failed for another reason than those with a class of their own."""
 
     code = "TAPE_EIO"
+
+
+class SyncFailed(Error, OSError):
+    """A sync failed: what was written since the last one may not be on disk.
+
+    With an ``index``, the message with that index is in the queue, and readers may have seen it,
+    but it is not acknowledged. Without one nothing was written, because a sync had failed before:
+    the operating system tells an error once, and a later success says nothing about what it
+    forgot. So it is, for all appenders of the process that sync, until the queue is closed.
+    """
+
+    code = "TAPE_ESYNC"
 
 
 class StateError(Error, RuntimeError):

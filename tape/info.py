@@ -89,7 +89,7 @@ class QueueInfo(_Info):
     """Facts about a queue; the ``lock_...`` counts are those of this Queue object, as are
     ``repairs`` (things that dead writers left), ``rolls``, ``clock_went_back`` (appends for which
     the clock showed an older cycle) and ``files_lost`` (how often somebody had deleted the file
-    that it was writing).
+    that it was writing); ``syncs`` are those of this process, each for all who waited.
 
     ``cycle`` is the one of the clock now; ``bytes`` the length of the ``files`` cycle files, mostly
     holes, and ``bytes_on_disk`` what they take; the replicated indexes are Java's, ``None`` when
@@ -135,6 +135,7 @@ class QueueInfo(_Info):
     rolls: int
     clock_went_back: int
     files_lost: int
+    syncs: int
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@ import os
 import warnings
 
 from . import codecs
+from ._durability import fill, warn_if_reduced
 from ._ffi import check, ffi, lib
 from ._framing import framing_of
 from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
@@ -119,8 +120,12 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         source_id: 0 to 2**31-1; a stored one wins, with a warning.
         block_size: bytes by which files are mapped and enlarged, by default 64 MiB as in Java;
             a message may have a quarter of it. Every process may choose its own.
-        durability: ``"os"``, the only one so far: a message is in the page cache when ``write``
+        durability: when a message is on disk. ``"os"``: it is in the page cache when ``write``
             returns, and survives the death of the process, not that of the machine.
+            ``"interval:200ms"`` (1ms to 60min): it is synced at least that often. ``"each"``: it
+            is on disk when ``write`` returns; threads that write at the same time share a sync.
+            Appenders may have another. :class:`tape.DurabilityReduced` is warned where the file
+            system cannot do it.
         lock_timeout: seconds to wait for a write lock whose holder lives; ``None``: for ever.
         stale_after: seconds for which a lock must stand still whose holder is not to be seen
             here, before it is broken; ``None``: never. A holder proven dead costs nothing.
@@ -151,8 +156,6 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     if codec is _FRESSIAN:
         codec = codecs.fressian  # loaded now, if it was not before
     framing = framing_of(codec)
-    if durability != "os":
-        raise InvalidArgument(f"durability={durability!r}", hint='"os" is the only one so far')
     watched = _tasks(on_acquired, on_released, read_only)
     options = ffi.new("tape_queue_options_t *")
     name = None if roll_cycle is None else RollCycle.parse(roll_cycle).name
@@ -164,6 +167,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     unpacker = UnpackerInC()
     handles = ffi.new_handle(clock_in_c), ffi.new_handle(unpacker)
     options.struct_size = ffi.sizeof("tape_queue_options_t")
+    fill(options, durability)
     options.flags = _flags(create, read_only, strict, unsafe_filesystem)
     options.flags |= 0 if epoch is None else lib.TAPE_EPOCH_GIVEN
     options.flags |= 0 if source_id is None else lib.TAPE_SOURCE_ID_GIVEN
@@ -198,12 +202,14 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         if not read_only:
             error.hint = "pass read_only=True, or open it as a user who may write there"
         raise
-    q = Queue(out[0], codec, clock_in_c, unpacker, handles)
+    q = Queue(out[0], codec, clock_in_c, unpacker, handles, durability)
     if new:
         _note.note(directory, codec, framing)
-    mismatch = q._info().mismatch
-    if mismatch:
-        _warn_of_mismatch(q, mismatch)
+    info = q._info()
+    if info.mismatch:
+        _warn_of_mismatch(q, info.mismatch)
+    if not read_only:
+        warn_if_reduced(q.path, durability, bool(info.in_memory))
     if watched:
         from .tasks import Watch
         q._watch = Watch(q, *watched)

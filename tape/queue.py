@@ -8,6 +8,7 @@ from _weakrefset import WeakSet
 
 from . import appender as _appender
 from . import tailer as _tailer
+from ._durability import Synced
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle, Owner
 from ._types import Of, T
@@ -46,13 +47,13 @@ def _handler(what: str | Callable[[_E], Any]) -> Callable[[_E], Any] | None:
     return None if what == "raise" else lambda error: None
 
 
-class Queue(Handle, Of[T]):
+class Queue(Synced, Handle, Of[T]):
     """An open queue; made by :func:`tape.open`.
 
     Any thread may use it. A context manager: leaving it closes it with its appenders and tailers.
 
     Attributes: ``path``, as given; ``codec``, of messages unless an appender or tailer has another;
-    ``roll_cycle``, ``epoch`` (milliseconds) and ``source_id``, as stored in the queue.
+    ``roll_cycle``, ``epoch`` (milliseconds) and ``source_id``, as stored; ``durability``, as asked.
 
     >>> import tape, tempfile
     >>> with tape.open(tempfile.mkdtemp() + "/orders") as q:
@@ -62,7 +63,8 @@ class Queue(Handle, Of[T]):
     """
 
     __slots__ = ("_children", "_clock", "_handles", "_memory", "_read_only", "_unpacker",
-                 "_warned_of_clock", "_watch", "codec", "epoch", "path", "roll_cycle", "source_id")
+                 "_warned_of_clock", "_watch", "codec", "durability", "epoch", "path", "roll_cycle",
+                 "source_id")
 
     KIND = "Queue"
 
@@ -73,7 +75,7 @@ class Queue(Handle, Of[T]):
     source_id: int
 
     def __init__(self, handle: Any = None, codec: Any = None, clock: ClockInC | None = None,
-                 unpacker: Any = None, handles: Any = None) -> None:
+                 unpacker: Any = None, handles: Any = None, durability: str = "os") -> None:
         if not isinstance(handle, ffi.CData):
             raise TypeError("a queue is made by tape.open()")
         self._closed_by = None
@@ -82,6 +84,7 @@ class Queue(Handle, Of[T]):
         self._handles = handles  # C holds no reference to them
         self._children: WeakSet[Owner] = WeakSet()
         self.codec = codec
+        self.durability = durability
         self._warned_of_clock = False
         info = self._info()
         self.path = text(info.path)
@@ -127,16 +130,20 @@ class Queue(Handle, Of[T]):
 
     if TYPE_CHECKING:
         @overload
-        def appender(self, *, codec: None = None) -> _appender.Appender[T]: ...
+        def appender(self, *, codec: None = None,
+                     durability: str | None = None) -> _appender.Appender[T]: ...
 
         @overload
-        def appender(self, *, codec: Codec[U]) -> _appender.Appender[U]: ...
+        def appender(self, *, codec: Codec[U],
+                     durability: str | None = None) -> _appender.Appender[U]: ...
 
-    def appender(self, *, codec: Codec[Any] | None = None) -> _appender.Appender:
+    def appender(self, *, codec: Codec[Any] | None = None,
+                 durability: str | None = None) -> _appender.Appender:
         """Makes an appender.
 
         Args:
             codec: for its messages; the queue's by default.
+            durability: as of :func:`tape.open`; the queue's by default.
 
         Raises: :class:`tape.ReadOnlyQueue`, :class:`tape.QueueClosed`, :class:`tape.Forked`.
 
@@ -145,7 +152,8 @@ class Queue(Handle, Of[T]):
         ...     q.appender(codec=tape.codecs.raw).write(b"bytes") == q.last_index
         True
         """
-        child = _appender.Appender(self, self.codec if codec is None else codec)
+        child = _appender.Appender(self, self.codec if codec is None else codec,
+                                   self.durability if durability is None else durability)
         self._children.add(child)
         return child
 
@@ -513,7 +521,7 @@ class Queue(Handle, Of[T]):
         :class:`tape.QueueClosed`.
 
         Raises: :class:`tape.StateError` while a message is being made by ``writing()``, in any
-            thread; then nothing was closed.
+            thread; then nothing was closed. :class:`tape.SyncFailed`; then all is closed.
         """
         for child in list(self._children):
             if isinstance(child, _appender.Appender):
@@ -539,4 +547,4 @@ class Queue(Handle, Of[T]):
     def __repr__(self) -> str:
         state = "closed" if self.closed else "read-only" if self.read_only else "open"
         return (f"Queue({self.path!r}, roll_cycle={self.roll_cycle.name}, "
-                f"codec={self.codec.name}, durability=os, {state})")
+                f"codec={self.codec.name}, durability={self.durability}, {state})")

@@ -116,6 +116,11 @@ static code_row_t code_row(tape_code_t code)
     case TAPE_EAGAIN:
         return (code_row_t){"TAPE_EAGAIN", "it would have to wait or to ask the operating system",
                             "write() does both"};
+    case TAPE_ESYNC:
+        return (code_row_t){"TAPE_ESYNC", "what was written may not be on disk",
+                            "copy the queue's directory, while memory still holds it all, to a "
+                            "disk that works, and open the copy; this queue acknowledges nothing "
+                            "more until it is closed"};
     case TAPE_EGAP:
         return (code_row_t){"TAPE_EGAP", "messages that were yet to be read are gone",
                             "read again to go on behind the gap; let nobody delete cycles that a "
@@ -189,15 +194,24 @@ int tape__error_of_errno(int system_errno)
     }
 }
 
-int tape__fail_errno(int system_errno, const char *file, const char *doing)
+static int fail_errno(int code, int system_errno, const char *file, const char *doing)
 {
     char reason[128];
     if (strerror_r(system_errno, reason, sizeof reason) != 0)
         snprintf(reason, sizeof reason, "errno %d", system_errno);
-    int code = tape__fail(tape__error_of_errno(system_errno), file, -1, "%s%s%s: %s",
-                          file ? file : "", file ? ": " : "", doing, reason);
+    tape__fail(code, file, -1, "%s%s%s: %s", file ? file : "", file ? ": " : "", doing, reason);
     last_failure.facts.system_errno = system_errno;
     return code;
+}
+
+int tape__fail_errno(int system_errno, const char *file, const char *doing)
+{
+    return fail_errno(tape__error_of_errno(system_errno), system_errno, file, doing);
+}
+
+int tape__fail_sync(int system_errno, const char *file)
+{
+    return fail_errno(TAPE_ESYNC, system_errno, file, "writing it to the disk (fdatasync)");
 }
 
 int tape__while(int code, const char *format, ...)

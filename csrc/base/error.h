@@ -15,6 +15,9 @@ int tape__fail(int code, const char *file, int64_t position, const char *format,
 /* As tape__fail(), with an errno whose text is added; ENOSPC, EACCES, ... choose the code. */
 int tape__fail_errno(int system_errno, const char *file, const char *doing);
 
+/* TAPE_ESYNC, with an errno. */
+int tape__fail_sync(int system_errno, const char *file);
+
 /* The code that an errno chooses. */
 int tape__error_of_errno(int system_errno);
 

@@ -13,6 +13,7 @@
 #define TAPE_GUARD_H
 
 #include "base/atomics.h"
+#include "base/bytes.h"
 
 typedef struct {
     uint32_t word;
@@ -29,7 +30,7 @@ static inline bool tape__guard_try(tape__guard_t *g) { return TAKE32(guard, &g->
 bool tape__guard_wait(tape__guard_t *g, int64_t timeout_ns);
 void tape__guard_wake(tape__guard_t *g);
 
-static inline void tape__guard_leave(tape__guard_t *g)
+static TAPE__INLINE void tape__guard_leave(tape__guard_t *g)
 {
     if (tape__guard_is_asymmetric) PUBLISH32(guard, &g->word, 0);
     else (void)TAKE32(guard, &g->word, 1, 0);

@@ -214,14 +214,6 @@ int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size)
     return 0;
 }
 
-int tape__file_sync(int fd)
-{
-    FAULT(TAPE__OP_SYNC);
-    int rc;
-    RETRY(rc, fdatasync(fd));
-    return rc == 0 ? 0 : -errno;
-}
-
 int tape__link(const char *from, const char *to)
 {
     FAULT(TAPE__OP_LINK);

@@ -42,7 +42,9 @@ typedef enum tape__op {
  * `forever`. nth 0 disarms. tape__fault_hits() counts the faults given since arming. */
 void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever);
 int tape__fault_hits(void);
-int tape__fault_due(tape__op_t op); /* for platform_wait.c: an errno, or 0 */
+int tape__fault_due(tape__op_t op); /* for the other platform files: an errno, or 0 */
+/* Called in place of the system's calls that sync, when not NULL. */
+extern int (*tape__disk_shim)(int fd);
 #endif
 
 /* The smallest block of a file system, and page. */
@@ -79,7 +81,14 @@ int tape__file_reserve(int fd, uint64_t offset, uint64_t size);
 int tape__free_space(int fd, uint64_t *out);
 int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size);
 int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size); /* 0: all */
+/* What was written to a file, also through mappings and by other processes, is on disk; of a
+ * directory: its names are. An error is told once, and what it concerns may be lost: a later 0 says
+ * nothing about it. */
 int tape__file_sync(int fd);
+int tape__directory_sync(int fd);
+int tape__file_duplicate(int fd); /* another descriptor of the same open file */
+/* Whether the file system has no disk, so that nothing on it survives the machine. */
+bool tape__filesystem_is_memory(int fd);
 int tape__link(const char *from, const char *to);
 int tape__unlink(const char *path);
 int tape__rename(const char *from, const char *to);

@@ -107,7 +107,7 @@ int tape__event_wait(int fd, int64_t timeout_ns)
     return rc < 0 ? -errno : rc;
 }
 
-int tape__thread_start(void *(*run)(void *), void *argument)
+int tape__thread_start(void *(*run)(void *), void *argument, const char *name)
 {
     pthread_t thread;
     pthread_attr_t attributes;
@@ -120,7 +120,7 @@ int tape__thread_start(void *(*run)(void *), void *argument)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0) pthread_setname_np(thread, "tape-wait");
+    if (rc == 0) pthread_setname_np(thread, name);
     pthread_attr_destroy(&attributes);
     return -rc;
 }

@@ -46,6 +46,6 @@ void tape__event_clear(int fd);
 int tape__event_wait(int fd, int64_t timeout_ns);
 
 /* A thread of our own, that hears no signals and that nobody joins. 0 or a negative errno. */
-int tape__thread_start(void *(*run)(void *), void *argument);
+int tape__thread_start(void *(*run)(void *), void *argument, const char *name);
 
 #endif

@@ -16,13 +16,14 @@ struct tape__process_entry {
     uint32_t in_place; /* a thread of ours holds the guard until its message is made */
     tape__held_name_t *names;
     tape__thefts_place_t thefts;
+    tape__companion_t *companion;
     tape__process_entry_t *next;
 };
 
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
 static tape__process_entry_t *registry;
-static void *services;
+static void *services, *syncer;
 uint64_t tape__process_generation_word;
 
 static void before_fork(void) { pthread_mutex_lock(&registry_lock); }
@@ -37,7 +38,7 @@ static void after_fork_in_child(void)
         e->side = (tape__side_t){-1, -1, false};
     }
     registry = NULL; /* the parent's entries: old handles may still point to them */
-    services = NULL; /* its threads stayed there */
+    services = syncer = NULL; /* their threads stayed there */
     (void)BUMP64(generation, &tape__process_generation_word, 1);
     pthread_mutex_unlock(&registry_lock);
 }
@@ -81,6 +82,7 @@ void tape__process_release(tape__process_entry_t *entry)
         }
     pthread_mutex_unlock(&registry_lock);
     if (!last) return;
+    if (entry->companion) entry->companion->let_go(entry->companion);
     tape__close_file(entry->side.fd);
     if (entry->thefts.mapped) tape__unmap((uint8_t *)entry->thefts.all, sizeof(tape__thefts_t));
     else tape__free(entry->thefts.all);
@@ -118,6 +120,13 @@ tape__side_t *tape__process_side(tape__process_entry_t *entry) { return &entry->
 tape__held_name_t **tape__process_names(tape__process_entry_t *entry) { return &entry->names; }
 
 tape__thefts_place_t *tape__process_thefts(tape__process_entry_t *entry) { return &entry->thefts; }
+
+tape__companion_t **tape__process_companion(tape__process_entry_t *entry)
+{
+    return &entry->companion;
+}
+
+void **tape__process_syncer(void) { return &syncer; }
 
 void **tape__process_services(void)
 {

@@ -76,6 +76,16 @@ typedef struct {
 } tape__side_t;
 tape__side_t *tape__process_side(tape__process_entry_t *entry);
 
+/* What another floor keeps with an entry, and how it is given back with the last handle. In a
+ * forked child that is a copy: its locks and threads are the parent's. Looked at with the lock. */
+typedef struct tape__companion tape__companion_t;
+struct tape__companion {
+    void (*let_go)(tape__companion_t *companion);
+};
+tape__companion_t **tape__process_companion(tape__process_entry_t *entry);
+/* The thread that syncs for all queues (write/durable_thread.c): a place, as the next one. */
+void **tape__process_syncer(void);
+
 /* The threads that sleep for tailers (wait/service.c): a place for what they share, which is NULL
  * again in a forked child, where they do not exist. Returns it locked. */
 void **tape__process_services(void);

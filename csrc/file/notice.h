@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/atomics.h"
+#include "base/bytes.h"
 
 enum { TAPE__NOTICE_ARMED = 1, TAPE__NOTICE_RING = 2 };
 
@@ -42,7 +43,7 @@ void tape__notice_wake(tape__notice_t *n);
 void tape__notice_stir(tape__notice_t *n);
 
 /* The writer's look, after publishing by CLAIM. */
-static inline void tape__notice_ring(tape__notice_t *n)
+static TAPE__INLINE void tape__notice_ring(tape__notice_t *n)
 {
     if (__builtin_expect(LOOK32(notice, n->word) & TAPE__NOTICE_ARMED, 0)) tape__notice_wake(n);
 }

@@ -7,6 +7,7 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "write/durable.h"
 
 const char *tape_version(void) { return "0.1.0"; }
 
@@ -58,7 +59,7 @@ int tape_queue_shutdown(tape_queue_t *q)
         tape__site_close(&q->site);
     }
     if (entry) tape__process_unguard(entry);
-    return rc;
+    return rc == TAPE_OK ? tape__durable_finish_queue(&q->site) : rc;
 }
 
 int tape_queue_close(tape_queue_t *q)
@@ -69,7 +70,7 @@ int tape_queue_close(tape_queue_t *q)
         return tape__fail(TAPE_EBUSY, q->site.path, -1,
                           "%d appenders or tailers of the queue are open", children);
     int rc = tape_queue_shutdown(q);
-    if (rc == TAPE_OK) tape__queue_destroy(&q->site);
+    if (rc != TAPE_EBUSY) tape__queue_destroy(&q->site);
     return rc;
 }
 
@@ -128,6 +129,8 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->delta_checkpoint_interval = q->site.settings.delta_checkpoint_interval;
     out->read_only = q->site.read_only;
     out->mismatch = q->mismatch;
+    out->durability = (int32_t)q->writer.durability;
+    out->sync_interval_ns = q->writer.sync_interval_ns;
     out->lock_acquired = PEEK64(counters, &q->writer.lock.acquired);
     out->lock_contended = PEEK64(counters, &q->writer.lock.contended);
     out->lock_broken = PEEK64(counters, &q->writer.lock.broken);
@@ -143,6 +146,7 @@ int tape_queue_info(tape_queue_t *q, tape_queue_info_t *out)
     out->highest_cycle = or_none(last);
     out->listing_mod_count = (int64_t)tape__listing_pulse(&q->site.listing);
     out->lock_holder_pid = holder_of(q);
+    tape__durable_show(&q->site, out);
     tape__queue_leave(q);
     return rc;
 }

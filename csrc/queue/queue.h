@@ -4,6 +4,7 @@
  *     queue_open.c       opening and creating
  *     queue_children.c   the doors to the two wings
  *     removal.c          old cycles taken out of it
+ *     sync.c             what is written is on disk
  *     census.c           first and last message, counting, facts of cycle files
  */
 #ifndef TAPE_QUEUE_H

@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/platform.h"
 #include "queue/queue.h"
+#include "write/durable.h"
 
 #define BLOCK_MAX (INT64_C(1) << 40)
 
@@ -28,7 +29,7 @@ static int check_options(const char *path, const tape_queue_options_t *given,
     if (o->source_id < 0) return tape__fail(TAPE_EINVAL, path, -1, "source_id is negative");
     if (o->lock_timeout_ns < -1 || o->stale_after_ns < 0)
         return tape__fail(TAPE_EINVAL, path, -1, "a negative time");
-    return TAPE_OK;
+    return tape__durable_check_options(o->durability, o->sync_interval_ns, path);
 }
 
 static int compare_settings(tape_queue_t *q, const tape_queue_options_t *o,
@@ -87,6 +88,9 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     }
     tape__writer_set_block_size(&q->writer, o.block_size, q->site.settings.roll_cycle);
     tape__listing_begin(&q->site.listing);
+    q->writer.durability = o.durability ? o.durability : TAPE_DURABILITY_OS;
+    q->writer.sync_interval_ns = o.sync_interval_ns;
+    q->writer.newest_at_opening = tape__listing_highest_word(&q->site.listing);
     if (!q->site.read_only) tape__writer_mend(&q->writer);
     *out = q;
     return TAPE_OK;

@@ -146,7 +146,7 @@ static tape__service_t *find_room(void **list)
 /* With the lock. */
 static int start(tape__service_t *s, void *(*run)(void *), bool *running)
 {
-    const int failed = *running ? 0 : tape__thread_start(run, s);
+    const int failed = *running ? 0 : tape__thread_start(run, s, "tape-wait");
     if (failed == 0) *running = true;
     return failed;
 }

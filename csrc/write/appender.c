@@ -37,9 +37,10 @@ int tape_appender_info(tape_appender_t *a, tape_appender_info_t *out)
 
 /* TAPE_OK and the index, or *step is another than READY and WRITTEN; or a code. Without a message
  * only the place for one of `length` bytes is made ready: *index is what it would get. */
-static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t length,
+static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t length,
                         int64_t *index, tape__step_t *step, bool *wants_page)
 {
+    tape__writer_t *w = a->writer;
     *step = TAPE__STEP_READY;
     if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE)
         return tape__fail(TAPE_EAPPENDLOCK, w->site->path, -1,
@@ -60,6 +61,7 @@ static int write_locked(tape__writer_t *w, const tape__message_t *m, uint64_t le
         if (rc != TAPE_OK || *step != TAPE__STEP_READY) return rc;
     }
     if (m) rc = tape__roll_check_expected(w, m, w->store.cycle, w->next.sequence);
+    if (rc == TAPE_OK && a->durable && !w->unsynced) rc = tape__durable_enter(a->durable, w);
     if (rc == TAPE_OK) rc = tape__put_prepare(w, tape__put_behind(w, length), wants_page);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(prepared);
@@ -119,6 +121,20 @@ static int await_clock(const tape__writer_t *w, int64_t *started)
     return TAPE_OK;
 }
 
+int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced)
+{
+    if (!a->durable) return first;
+    int rc = unsynced;
+    if (rc == TAPE_OK && a->durability == TAPE_DURABILITY_EACH)
+        rc = tape__durable_wait(a->durable, false);
+    if (rc == TAPE_OK) return first;
+    if (rc != TAPE_ESYNC) rc = tape__fail(TAPE_ESYNC, a->writer->site->path, -1,
+                                          "%s: the file cannot be synced: %s",
+                                          a->writer->site->path, tape_strerror(rc));
+    tape__error_index(last);
+    return tape__while(rc, "the message with index 0x%" PRIx64 " is in the queue", last);
+}
+
 void tape__appender_let_go(tape_appender_t *a)
 {
     tape__writer_t *w = a->writer;
@@ -133,7 +149,7 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
     tape__writer_t *w = a->writer;
     tape__step_t step;
     const uint64_t length = job->in_place ? job->length : job->m.frame_size + job->m.size;
-    int rc = write_locked(w, job->in_place ? NULL : &job->m, length, &job->index, &step,
+    int rc = write_locked(a, job->in_place ? NULL : &job->m, length, &job->index, &step,
                           &job->wants_page);
     const bool waits = rc == TAPE_OK && step == TAPE__STEP_WAIT;
     *again = false;
@@ -145,6 +161,7 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
         job->done = 1;
         if (job->count > 1) write_more(a, job);
         tape__appender_count(a, job->index + (int64_t)job->done - 1, job->done, job->size);
+        if (a->durable) job->unsynced = tape__durable_note_in_hand(a->durable, w);
     }
     SYNC_POINT(before_release);
     if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
@@ -237,23 +254,49 @@ static int64_t write_slowly(tape_appender_t *a, const void *data, size_t size, i
     tape__appender_frame(a, data, size, &job.m);
     job.m.expect = expect;
     int rc = tape__appender_work(a, &job, locked);
-    return rc < 0 ? rc : job.index;
+    return rc < 0 ? rc : tape__appender_acknowledge(a, job.index, job.index, job.unsynced);
 }
 
-/* As tape__appender_check(), without a call where all is well. */
-static TAPE__INLINE int check_quickly(const tape_appender_t *a, const void *data, size_t size)
+/* With the lock held: as the lane, for a message that is to be synced. */
+static int write_and_note(tape_appender_t *a, const void *data, size_t size, int64_t expect,
+                          int64_t *index)
 {
-    if (a && (data || size == 0) && tape__site_is_usable(a->writer->site) &&
-        size <= a->writer->body_max - TAPE__FRAME_MAX)
-        return TAPE_OK;
-    return tape__appender_check(a, data, size);
+    tape__writer_t *w = a->writer;
+    const tape__body_t b = tape__appender_body(a, data, size);
+    if (!w->unsynced || write_at_hand(a, &b, size, expect, index) != TAPE_OK) return TAPE_EAGAIN;
+    tape__durable_note(a->durable, w->unsynced);
+    SYNC_POINT(before_release);
+    (void)tape__write_lock_release(&w->lock);
+    return TAPE_OK;
+}
+
+static int64_t write_durably(tape_appender_t *a, const void *data, size_t size, int64_t expect)
+{
+    int64_t index;
+    int rc = tape__durable_check(a->durable);
+    if (rc != TAPE_OK) return rc;
+    const bool locked = tape__write_lock_try(&a->writer->lock);
+    if (locked) SYNC_POINT(lock_taken);
+    if (locked && tape__roll_is_current(a->writer) &&
+        write_and_note(a, data, size, expect, &index) == TAPE_OK)
+        return tape__appender_acknowledge(a, index, index, TAPE_OK);
+    return write_slowly(a, data, size, expect, locked);
+}
+
+/* Whether nothing is to be checked, and nothing to be synced. */
+static TAPE__INLINE bool is_for_the_lane(const tape_appender_t *a, const void *data, size_t size)
+{
+    return a && (data || size == 0) && tape__site_is_usable(a->writer->site) && size < a->lane_end;
 }
 
 static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, size_t size,
                                           int64_t expect)
 {
-    int rc = check_quickly(a, data, size);
-    if (rc != TAPE_OK) return rc;
+    if (!is_for_the_lane(a, data, size)) {
+        int rc = tape__appender_check(a, data, size);
+        if (rc != TAPE_OK) return rc;
+        if (a->durable) return write_durably(a, data, size, expect);
+    }
     int64_t index;
     bool locked;
     const tape__body_t b = tape__appender_body(a, data, size);
@@ -302,10 +345,29 @@ static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size,
     return catch_up_at_hand(a->writer) ? write_at_hand(a, b, size, -1, index) : TAPE_EAGAIN;
 }
 
+static int64_t try_durably(tape_appender_t *a, const void *data, size_t size)
+{
+    int64_t index = TAPE_EAGAIN;
+    int rc = tape__durable_check(a->durable);
+    if (rc != TAPE_OK) return rc;
+    if (!tape__write_lock_try(&a->writer->lock)) return TAPE_EAGAIN;
+    rc = tape__roll_goes_on(a->writer);
+    if (rc == 1 && catch_up_at_hand(a->writer) &&
+        write_and_note(a, data, size, -1, &index) == TAPE_OK)
+        return index;
+    SYNC_POINT(before_release);
+    (void)tape__write_lock_release(&a->writer->lock);
+    return rc < 0 ? rc : TAPE_EAGAIN;
+}
+
 int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t size)
 {
-    int rc = check_quickly(a, data, size);
-    if (rc != TAPE_OK) return rc;
+    int rc = TAPE_OK;
+    if (!is_for_the_lane(a, data, size)) {
+        rc = tape__appender_check(a, data, size);
+        if (rc != TAPE_OK) return rc;
+        if (a->durable) return try_durably(a, data, size);
+    }
     int64_t index = 0;
     bool locked;
     const tape__body_t b = tape__appender_body(a, data, size);

@@ -11,6 +11,7 @@
 #define TAPE_APPENDER_H
 
 #include "format/wire.h"
+#include "write/durable.h"
 #include "write/lane.h"
 
 /* A message on its way in place: the lock is held. */
@@ -28,7 +29,11 @@ typedef struct {
 struct tape_appender {
     tape__child_t child;
     tape__writer_t *writer;
+    size_t lane_end;        /* smaller messages go by the lane of write(); 0: none does */
     uint32_t framing;
+    uint32_t durability;
+    int64_t sync_interval_ns;
+    tape__durable_t *durable; /* NULL: nobody syncs */
     int64_t last_index; /* TAPE_ENOINDEX before the first */
     int64_t messages, bytes;
     tape__place_t place;
@@ -54,6 +59,7 @@ typedef struct {
     int64_t index;            /* of the first */
     int64_t started_ns;       /* waiting for the clock */
     int robbed;
+    int unsynced;             /* TAPE_OK, or why nobody will sync what was written */
 } tape__job_t;
 
 /* Does it, by all rules; `locked` when the caller holds the lock. TAPE_OK or a code. */
@@ -61,13 +67,16 @@ int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked);
 
 /* Whether a message of that size can be appended at all. TAPE_OK or a code. */
 int tape__appender_check(const tape_appender_t *a, const void *data, size_t size);
-static inline void tape__appender_count(tape_appender_t *a, int64_t index, size_t messages,
+static TAPE__INLINE void tape__appender_count(tape_appender_t *a, int64_t index, size_t messages,
                                         size_t size)
 {
     PUBLISH64(last_index, (uint64_t *)&a->last_index, (uint64_t)index);
     COUNT64(counters, &a->messages, (int64_t)messages);
     COUNT64(counters, &a->bytes, (int64_t)size);
 }
+/* What a call gives that wrote up to `last`: `first`, which it also waits for where each message is
+ * to be on disk; or TAPE_ESYNC. `unsynced`: as of the job. */
+int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced);
 /* The place is given up, and the lock is not in place any more; it is still held. */
 void tape__appender_let_go(tape_appender_t *a);
 /* TAPE_EBUSY while a message is being made in place. */

@@ -21,11 +21,13 @@ int64_t tape_appender_write_many(tape_appender_t *a, const tape_span_t *spans, s
                           "number");
     *written = 0;
     int rc = check_all(a, spans, count);
+    if (rc == TAPE_OK && a->durable) rc = tape__durable_check(a->durable);
     if (rc != TAPE_OK) return rc;
     tape__job_t job = {.spans = spans, .count = count, .size = spans[0].size};
     tape__appender_frame(a, spans[0].data, spans[0].size, &job.m);
     rc = tape__appender_work(a, &job, tape__write_lock_try(&a->writer->lock));
     if (rc != TAPE_OK) return rc;
     *written = job.done;
-    return job.index;
+    return tape__appender_acknowledge(a, job.index, job.index + (int64_t)job.done - 1,
+                                      job.unsynced);
 }

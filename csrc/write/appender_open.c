@@ -16,6 +16,22 @@ static int writable(const tape__site_t *site)
     return TAPE_OK;
 }
 
+/* What it wants, or the queue does. */
+static int set_durability(tape_appender_t *a, const tape_appender_options_t *o)
+{
+    const tape__writer_t *w = a->writer;
+    a->durability = o->durability ? o->durability : w->durability;
+    a->sync_interval_ns = o->durability ? o->sync_interval_ns : w->sync_interval_ns;
+    a->lane_end = 0;
+    if (a->durability != TAPE_DURABILITY_OS) {
+        int rc = tape__durable_of(w, &a->durable);
+        if (rc != TAPE_OK || a->durability != TAPE_DURABILITY_INTERVAL) return rc;
+        return tape__durable_every(a->durable, a->sync_interval_ns);
+    }
+    a->lane_end = w->body_max - TAPE__FRAME_MAX + 1;
+    return TAPE_OK;
+}
+
 int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *options,
                         tape_appender_t **out)
 {
@@ -24,6 +40,8 @@ int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *option
     int rc = tape__options_copy(&o, sizeof o, options, site->path);
     if (rc == TAPE_OK && o.framing > TAPE_FRAMING_DOCUMENT)
         rc = tape__fail(TAPE_EINVAL, site->path, -1, "%u is no framing", o.framing);
+    if (rc == TAPE_OK)
+        rc = tape__durable_check_options(o.durability, o.sync_interval_ns, site->path);
     if (rc == TAPE_OK) rc = tape__site_enter(site);
     if (rc != TAPE_OK) return rc;
     rc = writable(site);
@@ -31,11 +49,16 @@ int tape__appender_make(tape__writer_t *w, const tape_appender_options_t *option
     if (a) {
         a->writer = w;
         a->framing = o.framing;
+        rc = set_durability(a, &o);
+    }
+    if (rc != TAPE_OK) {
+        tape__free(a);
+    } else if (a) {
         a->child.shut = tape__appender_shut;
         a->last_index = TAPE_ENOINDEX;
         tape__site_add_child(site, &a->child);
         *out = a;
-    } else if (rc == TAPE_OK) {
+    } else {
         rc = tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
     }
     tape__site_leave(site);
@@ -47,7 +70,8 @@ int tape_appender_close(tape_appender_t *a)
     if (!a) return TAPE_OK;
     if (a->place.held && tape_appender_abandon(a) == TAPE_EFORKED && a->place.staged)
         tape__free(a->place.buffer); /* a copy of the parent's, who has the lock */
+    int rc = a->durable ? tape__durable_finish(a->durable) : TAPE_OK;
     tape__site_remove_child(a->writer->site, &a->child);
     tape__free(a);
-    return TAPE_OK;
+    return rc;
 }

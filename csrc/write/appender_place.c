@@ -52,6 +52,7 @@ int tape_appender_reserve(tape_appender_t *a, size_t size, void **buffer)
         return tape__fail(TAPE_EINVAL, NULL, -1, "no appender, or no place for the buffer");
     *buffer = NULL;
     int rc = tape__appender_check(a, "", size);
+    if (rc == TAPE_OK && a->durable) rc = tape__durable_check(a->durable);
     if (rc != TAPE_OK) return rc;
     if (a->place.held)
         return tape__fail(TAPE_ESTATE, a->writer->site->path, -1,
@@ -107,15 +108,17 @@ static int64_t publish_in_file(tape_appender_t *a, size_t size)
     const int64_t index =
         tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
     int64_t rc = index;
+    int unsynced = TAPE_OK;
     if (cut(a, size) &&
         tape__put_publish(w, p->header, p->length, tape__put_behind(w, p->length))) {
         tape__put_lead(w, position, p->wants_page);
         tape__appender_count(a, index, 1, size);
+        if (a->durable) unsynced = tape__durable_note_in_hand(a->durable, w);
     } else {
         rc = tape__put_taken(w);
     }
     release(a);
-    return rc;
+    return rc < 0 ? rc : tape__appender_acknowledge(a, index, index, unsynced);
 }
 
 /* The lock is held: the work goes on as if it had just been taken. */
@@ -127,7 +130,7 @@ static int64_t publish_staged(tape_appender_t *a, size_t size)
     tape__appender_let_go(a);
     int rc = tape__appender_work(a, &job, true);
     tape__free(memory);
-    return rc < 0 ? rc : job.index;
+    return rc < 0 ? rc : tape__appender_acknowledge(a, job.index, job.index, job.unsynced);
 }
 
 int64_t tape_appender_publish(tape_appender_t *a, size_t size)

@@ -11,6 +11,7 @@
 #define TAPE_PAIR_WRITE_H
 
 #include "base/atomics.h"
+#include "base/bytes.h"
 #include "file/cycle_store.h"
 
 /* order[write_position]: the message at `position` is the last; nothing when there is a later one

@@ -13,6 +13,7 @@
 #define TAPE_WRITE_LOCK_H
 
 #include "base/atomics.h"
+#include "base/bytes.h"
 #include "base/process.h"
 #include "base/sync_point.h"
 #include "file/notice.h"
@@ -65,7 +66,7 @@ static inline bool tape__write_lock_try(tape__write_lock_t *lock)
 void tape__write_lock_was_lost(tape__write_lock_t *lock);
 /* Then wakes those who wait for messages. False when somebody broke the lock meanwhile: what we
  * know of the file must be looked at again (see `doubt`). */
-static inline bool tape__write_lock_release(tape__write_lock_t *lock)
+static TAPE__INLINE bool tape__write_lock_release(tape__write_lock_t *lock)
 {
     /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
      * broke the lock, the word is not ours to change. */

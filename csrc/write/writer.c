@@ -2,6 +2,7 @@
 #include "write/writer.h"
 
 #include "base/bytes.h"
+#include "write/durable.h"
 
 #define BLOCK_DEFAULT (INT64_C(64) << 20)
 #define BLOCK_LEAST (INT64_C(64) << 10)   /* files of smaller ones have no overlap of their own */
@@ -20,6 +21,7 @@ void tape__writer_leave_cycle(tape__writer_t *w)
     if (!w->open) return;
     w->lock.pulse = w->site->listing.mod_count;
     w->trusted_to_ms = 0;
+    tape__durable_leave(w);
     tape__window_close(&w->window);
     tape__cycle_store_close(&w->store);
     w->open = false;

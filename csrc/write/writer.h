@@ -10,6 +10,10 @@
 #include "file/site.h"
 #include "write/write_lock.h"
 
+/* What is to be synced, and by whom (durable.h). */
+typedef struct tape__durable tape__durable_t;
+typedef struct tape__unsynced tape__unsynced_t;
+
 typedef struct {
     tape__site_t *site;
     tape__write_lock_t lock;
@@ -17,6 +21,9 @@ typedef struct {
     int64_t block_size;
     uint64_t body_max;      /* the largest body that this gives (format.md 11) */
     int64_t repairs, rolls, clock_went_back, files_lost;
+    uint32_t durability;    /* TAPE_DURABILITY_..., of appenders that have none of their own */
+    int64_t sync_interval_ns;
+    int64_t newest_at_opening; /* the cycle */
 
     /* The cycle in hand. */
     bool open;
@@ -36,6 +43,8 @@ typedef struct {
     uint64_t newer_seen;    /* listing.modCount when no newer cycle had messages */
     bool tidied;            /* temporary files of dead writers were removed */
     bool doubtful;          /* what we know may be wrong: look at the file again */
+    tape__unsynced_t *unsynced; /* it is one of those that are synced; NULL: nobody wanted that */
+    tape__durable_t *durable;   /* where that is */
 } tape__writer_t;
 
 /* Nothing is open yet. */

@@ -2,13 +2,13 @@
 #include "fast.h"
 
 /* The index, None when it shall not wait and would have to, or what Appender._fail_to_write()
- * raises. The GIL is kept while C need not wait. */
+ * raises. The GIL is kept while C need not wait; for the disk it may always have to. */
 static PyObject *write_bytes(appender_t *a, const void *data, size_t size, bool may_wait)
 {
     PyObject *keep = Py_NewRef(a->handle); /* somebody may close it meanwhile */
     tape_appender_t *appender = a->appender;
     int64_t index;
-    index = fast_c->try_write(appender, data, size);
+    index = may_wait && a->waits ? TAPE_EAGAIN : fast_c->try_write(appender, data, size);
     if (index == TAPE_EAGAIN && may_wait) {
         Py_BEGIN_ALLOW_THREADS
         index = fast_c->write(appender, data, size);
@@ -134,6 +134,7 @@ static PyGetSetDef properties[] = {
 
 static PyMemberDef members[] = {
     {"_watch", T_BOOL, offsetof(appender_t, watch), 0, NULL},
+    {"_waits", T_BOOL, offsetof(appender_t, waits), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -86,7 +86,7 @@ typedef struct {
     void *fressian;
     fressian_lane_buffer_t buffer;
     uint8_t kind;
-    bool armed, watch;
+    bool armed, watch, waits;
     bool buffer_busy; /* a codec's Python code runs in encode(), and may write itself */
 } appender_t;
 

@@ -38,7 +38,7 @@ static void sizes(tape_queue_t *q, uint32_t framing, int64_t *ms)
     static const size_t some[] = {0,   1,   3,   4,     5,     253,   254,
                                   255, 256, 300, 65533, 65534, 65535, 66000};
     enum { N = sizeof some / sizeof *some };
-    tape_appender_options_t o = {sizeof o, framing};
+    tape_appender_options_t o = {.struct_size = sizeof o, .framing = framing};
     tape_appender_t *a, *other;
     tape_tailer_t *t;
     tape_excerpt_t e;

@@ -57,7 +57,7 @@ static void batches_are_contiguous(uint32_t framing)
     const char *directory = t_directory();
     t_writer_t w = t_open_writer(directory, &o);
     tape_appender_t *a;
-    tape_appender_options_t ao = {sizeof ao, framing};
+    tape_appender_options_t ao = {.struct_size = sizeof ao, .framing = framing};
     CHECK_OK(tape_appender_open(w.queue, &ao, &a));
     for (int round = 0; round < ROUNDS; round++) {
         size_t count = 1 + (size_t)rand() % (round % 4 == 0 ? 5 : 900), written = 77;

@@ -57,9 +57,18 @@ static void write_number(tape_appender_t *a, int number)
     }
 }
 
+static int at_once(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+/* Each message is synced, so that it also dies around that. */
 static void writer_to_be_killed(const char *directory)
 {
     tape_queue_options_t o = t_options("TEST_DAILY", &shared->ms);
+    o.durability = TAPE_DURABILITY_EACH;
+    tape__disk_shim = at_once;
     tape__sync_point_hook = kill_here;
     t_writer_t w = t_open_writer(directory, &o);
     for (int n = 0; n < MESSAGES; n++) {

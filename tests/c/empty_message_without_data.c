@@ -6,7 +6,7 @@ int main(void)
 {
     for (uint32_t framing = 0; framing < 2; framing++) {
         tape_queue_options_t o = t_options(NULL, NULL);
-        tape_appender_options_t ao = {sizeof ao, framing};
+        tape_appender_options_t ao = {.struct_size = sizeof ao, .framing = framing};
         tape_queue_t *q;
         tape_appender_t *a;
         tape_tailer_t *t;

@@ -38,7 +38,7 @@ static void boundaries(uint32_t framing, size_t largest)
     const char *directory = t_directory();
     int64_t ms = 86400000;
     tape_queue_options_t o = t_options("FAST_DAILY", &ms);
-    tape_appender_options_t ao = {sizeof ao, framing};
+    tape_appender_options_t ao = {.struct_size = sizeof ao, .framing = framing};
     tape_tailer_options_t to = {.struct_size = sizeof to, .window_size = 65536};
     tape_queue_t *q;
     tape_appender_t *a;

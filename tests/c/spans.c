@@ -17,7 +17,7 @@ static size_t size_of(int n) { return n % 97 == 96 ? sizeof large : (size_t)(n %
 static void fill(tape_queue_t *q, int64_t *ms)
 {
     tape_appender_t *framed, *plain;
-    tape_appender_options_t o = {sizeof o, TAPE_FRAMING_DOCUMENT};
+    tape_appender_options_t o = {.struct_size = sizeof o, .framing = TAPE_FRAMING_DOCUMENT};
     CHECK_OK(tape_appender_open(q, NULL, &framed));
     CHECK_OK(tape_appender_open(q, &o, &plain));
     for (int n = 0; n < MESSAGES; n++) {

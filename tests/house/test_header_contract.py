@@ -79,4 +79,5 @@ def test_the_public_names_are_these() -> None:
         DiskFull DurabilityReduced Empty EncodeError Error Forked Gap IndexNotFound
         InvalidArgument LockLost LockTimeout MessageTooLarge OutOfMemory QueueBusy QueueClosed
         QueueNotFound ReadFailed ReadOnlyQueue RollCycleMismatch StateError StorageError
-        TailerBusy UnsupportedFilesystem UnsupportedQueue WouldBlock WriteFailed""".split())
+        SyncFailed TailerBusy UnsupportedFilesystem UnsupportedQueue WouldBlock
+        WriteFailed""".split())

@@ -216,7 +216,7 @@ def unused_fields(root: Path) -> Iterator[str]:
 
 #: Words of the house's own language: they are verbs of no module, as those of C's library are.
 LANGUAGE = {"atomics", "bytes", "error", "platform", "platform_process", "platform_wait",
-            "platform_check"}
+            "platform_check", "platform_sync"}
 #: What a file's names begin with beside its own: a part of it, or what it is about.
 SUBJECTS = {"directory_listing": "listing", "header_word": "word", "mapping": "window",
             "tailer_places": "places", "tailer_names": "name", "pair_write": "pair",

@@ -26,7 +26,7 @@ from tape.codecs import fressian, json, raw
     (lambda q: copy.deepcopy(q.tailer()), TypeError, "open the queue again"),
     (lambda q: pickle.dumps(q), TypeError, "open the queue again"),
     (lambda q: pickle.dumps(q.appender()), TypeError, "open the queue again"),
-    (lambda q: tape.open(q.path, durability="each"), tape.InvalidArgument, "os"),
+    (lambda q: tape.open(q.path, durability="disk"), tape.InvalidArgument, "each"),
     (lambda q: tape.open(q.path, clock=lambda: 5), tape.InvalidArgument, "now_ms"),
     (lambda q: tape.open(q.path, source_id=-1), tape.InvalidArgument, "source_id=-1"),
     (lambda q: tape.open(q.path, epoch=1 << 60), tape.InvalidArgument, "epoch=1152"),

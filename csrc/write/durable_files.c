@@ -1,0 +1,116 @@
+/* durable_files.c - the files that were written to and are to be synced; see durable.h. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "write/durable.h"
+
+/* With the lock. */
+static tape__unsynced_t *find(const tape__durable_t *d, const tape__file_t *file)
+{
+    tape__unsynced_t *f = d->files;
+    while (f && !(f->device == file->device && f->inode == file->inode)) f = f->next;
+    return f;
+}
+
+/* The descriptor is of the same open file as the writer's: the kernel tells an error once for
+ * both. */
+static tape__unsynced_t *make(const tape__file_t *file, int *rc)
+{
+    tape__unsynced_t *f = tape__alloc(sizeof *f);
+    if (!f) {
+        *rc = tape__fail(TAPE_ENOMEM, file->path, -1, "out of memory");
+        return NULL;
+    }
+    f->fd = tape__file_duplicate(file->fd);
+    if (f->fd < 0) {
+        *rc = tape__fail_errno(-f->fd, file->path, "duplicating its descriptor, to sync it");
+        tape__free(f);
+        return NULL;
+    }
+    f->device = file->device;
+    f->inode = file->inode;
+    snprintf(f->path, sizeof f->path, "%s", file->path);
+    return f;
+}
+
+/* With the lock: that of the file, with one more who has it in hand; NULL: *rc is a code. */
+static tape__unsynced_t *take(tape__durable_t *d, const tape__file_t *file, int *rc)
+{
+    tape__unsynced_t *f = find(d, file);
+    *rc = TAPE_OK;
+    if (!f && (f = make(file, rc)) != NULL) {
+        f->next = d->files;
+        d->files = f;
+    }
+    if (f) f->users++;
+    return f;
+}
+
+int tape__durable_enter(tape__durable_t *d, tape__writer_t *w)
+{
+    int rc;
+    pthread_mutex_lock(&d->lock);
+    w->unsynced = take(d, &w->store.file, &rc);
+    pthread_mutex_unlock(&d->lock);
+    w->durable = d;
+    return rc;
+}
+
+int tape__durable_keep(tape__durable_t *d, const tape__file_t *file)
+{
+    int rc = TAPE_OK;
+    pthread_mutex_lock(&d->lock);
+    tape__unsynced_t *before = d->kept, *f = find(d, file);
+    if (!f || f != before) {
+        f = take(d, file, &rc);
+        if (f) d->kept = f;
+        if (f && before) before->users--;
+        tape__durable_drop_synced(d);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+void tape__durable_leave(tape__writer_t *w)
+{
+    tape__durable_t *d = w->durable;
+    if (!w->unsynced) return;
+    if (d->generation == tape__process_generation()) {
+        pthread_mutex_lock(&d->lock);
+        w->unsynced->users--;
+        tape__durable_drop_synced(d);
+        pthread_mutex_unlock(&d->lock);
+    }
+    w->unsynced = NULL;
+}
+
+/* Not while somebody syncs, who goes through the list without the lock; he does it then. */
+void tape__durable_drop_synced(tape__durable_t *d)
+{
+    for (tape__unsynced_t **at = &d->files, *f; !d->leading && (f = *at) != NULL;) {
+        if (f->users > 0 || PEEK32(unsynced, &f->dirty) != 0) {
+            at = &f->next;
+            continue;
+        }
+        *at = f->next;
+        tape__close_file(f->fd);
+        tape__free(f);
+    }
+}
+
+void tape__durable_mark(tape__unsynced_t *file, tape__durable_t *d)
+{
+    (void)CLAIM32(unsynced, &file->dirty, 0, 1);
+    tape__durable_is_due(d);
+}
+
+int tape__durable_note_in_hand(tape__durable_t *d, tape__writer_t *w)
+{
+    if (!w->open)
+        return tape__fail(TAPE_ESYNC, w->site->path, -1,
+                          "%s: the file that was made could not be opened, to sync it",
+                          w->site->path);
+    int rc = w->unsynced ? TAPE_OK : tape__durable_enter(d, w);
+    if (rc == TAPE_OK) tape__durable_note(d, w->unsynced);
+    return rc;
+}
