@@ -52,10 +52,16 @@ def environment(python: str, where: Path, *packages: str) -> Path:
     return interpreter
 
 
+def _places(version: str) -> list[str]:
+    """Where a version of Python may be: what pyenv has, whichever of them is chosen, or the path."""
+    kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    return [str(kept[-1])] if kept else [f"python{version}"]
+
+
 def pythons(wanted: list[str]) -> dict[str, str]:
     """The interpreters, by version."""
     found: dict[str, str] = {}
-    for name in wanted or [f"python{version}" for version in VERSIONS]:
+    for name in wanted or [at for version in VERSIONS for at in _places(version)]:
         asked = subprocess.run([name, "-c", "import sys; print('%d.%d%s' % (*sys.version_info[:2], "
                                 "sys.abiflags))"], capture_output=True, text=True, check=False) \
             if shutil.which(name) else None

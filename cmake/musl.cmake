@@ -1,0 +1,15 @@
+# Toolchain: -DCMAKE_TOOLCHAIN_FILE=cmake/musl.cmake. Another C library on the same machine; the
+# kernel's headers, which Debian's musl-gcc does not find, are linked into a folder of the build.
+set(CMAKE_C_COMPILER musl-gcc)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(kernel ${CMAKE_BINARY_DIR}/kernel-headers)
+file(MAKE_DIRECTORY ${kernel})
+foreach(pair linux:linux asm-generic:asm-generic ${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-gnu/asm:asm)
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 from)
+  list(GET pair 1 to)
+  if(NOT EXISTS ${kernel}/${to})
+    file(CREATE_LINK /usr/include/${from} ${kernel}/${to} SYMBOLIC)
+  endif()
+endforeach()
+set(CMAKE_C_FLAGS_INIT "-isystem ${kernel}")
