@@ -92,20 +92,33 @@ static bool write_another(tape_appender_t *a, const tape_span_t *span, tape__lan
 static void write_more(tape_appender_t *a, tape__job_t *job)
 {
     tape__writer_t *w = a->writer;
-    bool unled = false;
-    uint64_t position = 0;
+    uint64_t unled = 0; /* the place of the last one, when nothing leads to it yet */
+    tape__rail_t rail = tape__lane_enter(w);
     for (; job->done < job->count && w->open && !w->doubtful; job->done++) {
         const tape_span_t *span = &job->spans[job->done];
         const tape__body_t b = tape__appender_body(a, span->data, span->size);
+        const uint64_t position = rail.position;
+        const tape__lane_t lane = tape__lane_put(w, &rail, &b, -1);
         bool wants_page = false;
-        position = w->next.position;
-        const tape__lane_t lane = tape__lane_put(w, &b, -1);
-        if (lane != TAPE__LANE_WRITTEN && !write_another(a, span, lane, &wants_page)) break;
         job->size += span->size;
-        unled = !tape__excerpt_index_wants(&w->store, w->next.sequence - 1);
-        if (!unled) tape__put_lead(w, position, wants_page);
+        if (lane == TAPE__LANE_WRITTEN &&
+            !tape__excerpt_index_wants(&w->store, rail.sequence - 1)) {
+            unled = position;
+            continue;
+        }
+        tape__lane_leave(w, &rail);
+        if (lane != TAPE__LANE_WRITTEN && !write_another(a, span, lane, &wants_page)) {
+            job->size -= span->size;
+            break;
+        }
+        unled = 0;
+        tape__put_lead(w, position, wants_page);
+        rail = tape__lane_enter(w);
     }
-    if (unled) tape__put_lead(w, position, false);
+    if (unled) {
+        tape__lane_leave(w, &rail);
+        tape__put_lead(w, unled, false);
+    }
 }
 
 /* Lets the clock move on: the cycle was ended although our clock is still in it (9.7). */
@@ -220,11 +233,13 @@ static TAPE__INLINE int write_at_hand(tape_appender_t *a, const tape__body_t *b,
     tape__writer_t *w = a->writer;
     const uint64_t position = w->next.position;
     if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE) return TAPE_EAGAIN;
-    const tape__lane_t lane = tape__lane_put(w, b, expect);
+    tape__rail_t rail = tape__lane_enter(w);
+    const tape__lane_t lane = tape__lane_put(w, &rail, b, expect);
     if (lane != TAPE__LANE_WRITTEN) {
         if (lane == TAPE__LANE_ROBBED) w->doubtful = true;
         return TAPE_EAGAIN;
     }
+    tape__lane_leave(w, &rail);
     *index = w->index_base + w->next.sequence - 1;
     tape__put_lead(w, position, false);
     tape__appender_count(a, *index, 1, size);

@@ -36,36 +36,60 @@ static TAPE__INLINE void tape__lane_fill(uint8_t *header, uint32_t length, const
     tape__copy(body + b->frame_size, b->data, b->size);
 }
 
-/* The next message, if it gets index `expect` (-1: any): its place, number and length become those
- * of the writer. What leads to it is left to the caller. */
-static TAPE__INLINE tape__lane_t tape__lane_put(tape__writer_t *w, const tape__body_t *b,
-                                                int64_t expect)
+/* Where the lane stands: what it needs of the writer, for the compiler to keep at hand. */
+typedef struct {
+    uint8_t *file;      /* where byte 0 of the file would be mapped */
+    uint64_t position;  /* of the next message */
+    uint64_t room;      /* the word behind it must stand here or before */
+    int64_t sequence;
+    const uint64_t *lock;
+    uint64_t own;
+} tape__rail_t;
+
+/* What is ready lies in the window, from the writer's place on. Without room: not for the lane. */
+static TAPE__INLINE tape__rail_t tape__lane_enter(const tape__writer_t *w)
 {
     const uint64_t position = w->next.position;
-    const int64_t sequence = w->next.sequence;
+    const bool fits = w->store.aligned && position % 4 == 0 && w->ready_to >= 8;
+    return (tape__rail_t){w->window.base - w->window.start, position, fits ? w->ready_to - 8 : 0,
+                          w->next.sequence, w->lock.word, w->lock.own};
+}
+
+static TAPE__INLINE void tape__lane_leave(tape__writer_t *w, const tape__rail_t *r)
+{
+    w->next.position = r->position;
+    w->next.sequence = r->sequence;
+}
+
+/* The next message, if it gets index `expect` (-1: any). What leads to it is left to the caller. */
+static TAPE__INLINE tape__lane_t tape__lane_put(const tape__writer_t *w, tape__rail_t *r,
+                                                const tape__body_t *b, int64_t expect)
+{
     const uint32_t length = (uint32_t)(b->frame_size + b->size);
-    const uint64_t behind = tape__word_next(position, length, true);
-    /* What is ready lies in the window, from the writer's place on. */
-    if (!w->store.aligned || position % 4 != 0 || behind + 8 > w->ready_to ||
-        sequence >= w->max_messages)
-        return TAPE__LANE_LEFT;
-    uint8_t *header = __builtin_assume_aligned(tape__window_at(&w->window, position), 4);
-    if (tape__excerpt_observe(header + (behind - position), true) != 0 ||
-        (expect >= 0 && expect != w->index_base + sequence) ||
-        (tape__excerpt_index_wants(&w->store, sequence) &&
-         !tape__index_write_is_at_hand(&w->store, sequence)))
+    const uint64_t behind = tape__word_next(r->position, length, true);
+    if (behind > r->room) return TAPE__LANE_LEFT;
+    uint8_t *header = __builtin_assume_aligned(r->file + r->position, 4);
+    if (tape__excerpt_observe(r->file + behind, true) != 0 || r->sequence >= w->max_messages ||
+        (expect >= 0 && expect != w->index_base + r->sequence) ||
+        (tape__excerpt_index_wants(&w->store, r->sequence) &&
+         !tape__index_write_is_at_hand(&w->store, r->sequence)))
         return TAPE__LANE_LEFT;
     /* For those to come: what was faulted in long ago is in no cache any more. It never faults. */
-    __builtin_prefetch(header + (behind - position) + TAPE__LANE_AHEAD, 1);
+    __builtin_prefetch(r->file + behind + TAPE__LANE_AHEAD, 1);
     SYNC_POINT(prepared);
     if (!tape__excerpt_reserve(header, length)) return TAPE__LANE_LEFT; /* others wrote since */
-    if (!tape__write_lock_is_ours(&w->lock)) { /* as in tape__put_reserve() */
+    if (OBSERVE64(write_lock, r->lock) != r->own) { /* as in tape__put_reserve() */
         tape__excerpt_abandon(header, length);
         return TAPE__LANE_ROBBED;
     }
     SYNC_POINT(header_reserved);
     tape__lane_fill(header, length, b);
-    return tape__put_publish(w, header, length, behind) ? TAPE__LANE_WRITTEN : TAPE__LANE_ROBBED;
+    SYNC_POINT(body_written);
+    if (!tape__excerpt_publish(header, length, 0)) return TAPE__LANE_ROBBED;
+    SYNC_POINT(published);
+    r->position = behind;
+    r->sequence++;
+    return TAPE__LANE_WRITTEN;
 }
 
 #endif
