@@ -53,7 +53,7 @@ def environment(python: str, where: Path, *packages: str) -> Path:
 
 
 def _places(version: str) -> list[str]:
-    """Where a version of Python may be: what pyenv has, whichever of them is chosen, or the path."""
+    """Where a version of Python may be: what pyenv has, whichever is chosen, or the path."""
     kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
     return [str(kept[-1])] if kept else [f"python{version}"]
 

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.slow
 
 def found(*command: str) -> set[tuple[str, int]]:
     """File and line of each error that a checker reports."""
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300,
+                         check=False)
     lines = re.findall(r"(\w+\.py):(\d+)(?::\d+)?(?:: error| - error)", ran.stdout)
     assert lines, ran.stdout + ran.stderr
     return {(name, int(line)) for name, line in lines}
