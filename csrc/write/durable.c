@@ -74,35 +74,30 @@ static int sync_ancestors(const tape__durable_t *d)
     return rc;
 }
 
-/* A file first: a name that leads to nothing would be moved aside. Then what leads there: its name,
- * and the listing words, by which Java finds it. */
-static int sync_file(tape__durable_t *d, const tape__unsynced_t *f, const char **path)
-{
-    *path = f->path;
-    int rc = tape__file_sync(f->fd);
-    if (rc == 0) SYNC_POINT(file_synced);
-    if (rc < 0 || f->named) return rc;
-    *path = d->path;
-    rc = tape__directory_sync(d->directory);
-    if (rc == 0 && !d->ancestors_synced) rc = sync_ancestors(d);
-    if (rc < 0) return rc;
-    SYNC_POINT(name_synced);
-    *path = d->table_path;
-    return tape__file_sync(d->table);
-}
-
-/* Without the lock: nobody else takes files out meanwhile. 0 or a negative errno, of *path. */
-static int sync_chosen(tape__durable_t *d, tape__unsynced_t *files, bool all, const char **path)
+/* Files first: a name that leads to nothing would be moved aside. Then what leads to those that are
+ * new here: their names, and the listing words, by which Java finds them. Without the lock: nobody
+ * else takes files out meanwhile. 0 or a negative errno, of *path. */
+static int sync_chosen(const tape__durable_t *d, const tape__unsynced_t *files, bool all,
+                       const char **path)
 {
     int rc = 0;
-    for (tape__unsynced_t *f = files; f && rc == 0; f = f->next)
-        if (f->chosen) rc = sync_file(d, f, path);
-    if (rc < 0 || !all) return rc;
-    *path = d->path;
-    if (!d->ancestors_synced) rc = tape__directory_sync(d->directory);
-    if (rc == 0 && !d->ancestors_synced) rc = sync_ancestors(d);
+    bool nameless = all && !d->ancestors_synced;
+    for (const tape__unsynced_t *f = files; f && rc == 0; f = f->next) {
+        if (!f->chosen) continue;
+        *path = f->path;
+        nameless = nameless || !f->named;
+        rc = tape__file_sync(f->fd);
+        if (rc == 0) SYNC_POINT(file_synced);
+    }
+    if (rc == 0 && nameless) {
+        *path = d->path;
+        rc = tape__directory_sync(d->directory);
+        if (rc == 0 && !d->ancestors_synced) rc = sync_ancestors(d);
+        if (rc == 0) SYNC_POINT(name_synced);
+    }
+    if (rc < 0 || !(nameless || all)) return rc;
     *path = d->table_path;
-    return rc < 0 ? rc : tape__file_sync(d->table);
+    return tape__file_sync(d->table);
 }
 
 /* order[unsynced]: what is noted from here on is for the next sync. */
@@ -255,7 +250,7 @@ static int make(const tape__site_t *site, tape__companion_t **out)
     snprintf(d->path, sizeof d->path, "%s", site->path);
     snprintf(d->table_path, sizeof d->table_path, "%s", site->table.file.path);
     d->generation = tape__process_generation();
-    d->synced_below = TAPE__NO_CYCLE;
+    d->entered = d->synced_below = TAPE__NO_CYCLE;
     d->companion.let_go = let_go;
     d->run = run;
     *out = &d->companion;

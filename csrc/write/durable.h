@@ -53,6 +53,7 @@ struct tape__durable {
     char failed_file[TAPE__PATH_SIZE];
     tape__unsynced_t *files;
     tape__unsynced_t *kept;   /* one of them, for sync() */
+    int64_t entered;          /* with the guard: the newest cycle that was entered */
     int64_t synced_below;     /* cycles below this were synced by sync() */
 
     int directory, table;     /* descriptors */

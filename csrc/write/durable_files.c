@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "write/durable.h"
 
+enum { OLDER_MAX = 64 };
+
 /* With the lock. */
 static tape__unsynced_t *find(const tape__durable_t *d, const tape__file_t *file)
 {
@@ -46,9 +48,48 @@ static tape__unsynced_t *take(tape__durable_t *d, const tape__file_t *file, int 
     return f;
 }
 
+/* The file of a cycle that is over is synced with the next sync. */
+static int note_older(tape__durable_t *d, const tape__listing_t *l, int64_t cycle)
+{
+    char path[TAPE__PATH_SIZE];
+    tape__file_t file;
+    if (!tape__listing_path(l, cycle, path, sizeof path)) return TAPE_OK;
+    int rc = tape__mapping_open(&file, path, false);
+    if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
+    if (rc != TAPE_OK) return rc;
+    pthread_mutex_lock(&d->lock);
+    tape__unsynced_t *f = take(d, &file, &rc);
+    if (f) (void)CLAIM32(unsynced, &f->dirty, 0, 1);
+    if (f) f->users--;
+    pthread_mutex_unlock(&d->lock);
+    tape__mapping_close(&file);
+    return rc;
+}
+
+/* Readers come to a message through the cycles before it: a hole there, or an END_OF_DATA that was
+ * not synced, would keep them from it. So these are synced with it, whoever wrote them: those since
+ * the cycle that was entered last, and OLDER_MAX of them at first, as others were written back long
+ * ago. */
+static int note_all_older(tape__durable_t *d, tape__writer_t *w)
+{
+    tape__neighbours_t *keep = NULL;
+    int64_t at = w->store.cycle;
+    int rc = TAPE_OK;
+    if (d->entered != TAPE__NO_CYCLE && at <= d->entered) return TAPE_OK;
+    for (int n = 0; n < OLDER_MAX && rc == TAPE_OK; n++) {
+        rc = tape__listing_below(&w->site->listing, at - 1, &keep, &at);
+        if (rc != TAPE_OK || at == TAPE__NO_CYCLE || at < d->entered) break;
+        rc = note_older(d, &w->site->listing, at);
+    }
+    tape__free(keep);
+    if (rc == TAPE_OK) d->entered = w->store.cycle;
+    return rc;
+}
+
 int tape__durable_enter(tape__durable_t *d, tape__writer_t *w)
 {
-    int rc;
+    int rc = note_all_older(d, w);
+    if (rc != TAPE_OK) return rc;
     pthread_mutex_lock(&d->lock);
     w->unsynced = take(d, &w->store.file, &rc);
     pthread_mutex_unlock(&d->lock);
