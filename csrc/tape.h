@@ -625,7 +625,7 @@ TAPE_API int tape_waiter_wait(tape_waiter_t *waiter, int64_t timeout_ns);
  * more: then it is readable no longer, until something comes. A descriptor or a code. */
 TAPE_API int tape_tailer_fd(tape_tailer_t *tailer);
 
-/* ---- checking ------------------------------------------------------------------------------- */
+/* ---- checking and mending ------------------------------------------------------------------- */
 
 /* How much a finding matters. */
 #define TAPE_NOTE 1       /* told; nothing need be done */
@@ -648,6 +648,9 @@ typedef int (*tape_finding_fn)(void *user, const tape_finding_t *finding);
 /* Told now and then how many bytes of the queue's files were looked at. Not 0 ends the work. */
 typedef int (*tape_progress_fn)(void *user, const char *file, int64_t done, int64_t total);
 
+/* Flags of tape_check_options_t. */
+#define TAPE_IN_PLACE 1 /* mend the queue itself; what is replaced stays beside it, renamed */
+
 typedef struct tape_check_options {
     uint32_t struct_size;
     uint32_t flags;
@@ -659,10 +662,19 @@ typedef struct tape_check_options {
 
 typedef struct tape_check_report {
     int64_t files;         /* cycle files, and the table store */
-    int64_t messages;      /* that were met */
+    int64_t messages;      /* that were met; of tape_repair(): those in the result */
     int64_t damage;        /* findings, by level */
     int64_t unfinished;
     int64_t notes;
+    /* Of tape_repair() alone: */
+    int64_t lost;          /* messages that are known to be gone */
+    int64_t lost_bytes;    /* that belonged to no message that could be had */
+    int64_t recovered;     /* messages whose header word or length was put right */
+    int64_t placeholders;  /* empty messages where lost ones were, so that indexes stay */
+    int64_t mended_files;
+    int64_t dropped_files; /* that held bytes, and no message could be had of them */
+    int32_t renumbered;    /* 1: some messages may have got other indexes */
+    int32_t nothing;       /* 1: nothing could be had */
 } tape_check_report_t;
 
 /* Checks the queue at `path` by reading its files, never by mapping them: the table store, each
@@ -673,6 +685,16 @@ typedef struct tape_check_report {
  * TAPE_EUNSUPPORTED, TAPE_EINVAL, TAPE_ENOMEM, TAPE_EIO, TAPE_EACCES. `report` may be NULL. */
 TAPE_API int tape_verify(const char *path, const tape_check_options_t *options,
                          tape_check_report_t *report);
+
+/* Writes a mended copy of the queue at `path` into the new directory `into`; with TAPE_IN_PLACE
+ * `into` is NULL, and files are replaced one by one, each at once and whole. Messages keep their
+ * indexes where it is known how many are lost, by empty messages in their place. It tells, as
+ * findings, what it mends. Java and tape read and write the result.
+ * TAPE_OK, with what became of it in `report`; 1 when a callback ended it (a copy is then
+ * incomplete, a queue in place whole); TAPE_EBUSY (in place, and a process has the queue open),
+ * TAPE_EINVAL (`into` exists), TAPE_ENOSPC, or as of tape_verify(). */
+TAPE_API int tape_repair(const char *path, const char *into,
+                         const tape_check_options_t *options, tape_check_report_t *report);
 
 /* [cdef end] */
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ._protocols import Clock
     from .aio import merge
-    from .checking import Finding, Report, verify
+    from .checking import Finding, Report, repair, verify
     from .codecs import Codec
     from .deletion import delete
     from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
@@ -49,13 +49,14 @@ __version__ = _text(_lib.tape_version())
 __all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Finding",
            "Keep", "Lag", "Location", "NOTHING", "MetadataEntry", "Queue", "QueueInfo",
            "QueueStats", "Report", "RollCycle", "Tailer", "TailerInfo", "TailerStats", "Verdict",
-           "codecs", "delete", "merge", "open", "replay", "verify",
+           "codecs", "delete", "merge", "open", "repair",
+           "replay", "verify",
            *_errors]
 
 # What is not needed for reading and writing is imported when it is asked for.
 _LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge": "aio",
           "replay": "replaying",
-          **dict.fromkeys(("Finding", "Report", "verify"), "checking"),
+          **dict.fromkeys(("Finding", "Report", "repair", "verify"), "checking"),
           **dict.fromkeys(("ALL", "Keep", "Verdict"), "retention"),
           **dict.fromkeys(("QueueStats", "TailerStats"), "stats"),
           **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",

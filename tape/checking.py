@@ -1,4 +1,4 @@
-"""Checking a queue's files: what ``tape verify`` does, as calls."""
+"""Checking and mending a queue's files: what ``tape verify`` and ``tape repair`` do, as calls."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from ._ffi import check, ffi, lib, text
-from .errors import InvalidArgument
+from ._ffi import check, error_of, ffi, lib, text
+from .errors import InvalidArgument, QueueBusy
 
-__all__ = ["Finding", "Report", "verify"]
+__all__ = ["Finding", "Report", "repair", "verify"]
 
 Progress = Callable[[str, int, int], object]
 
@@ -53,9 +53,24 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a check found: ``files`` that were looked at, ``messages`` that were met, and how many
-    findings there are of each level. Of one kind in one file the first hundred are in
-    ``findings``; all are counted."""
+    """What a check found, and what became of a repair.
+
+    Attributes:
+        path: of the queue, or of the mended one.
+        findings: of one kind in one file the first hundred; all are counted.
+        files: that were looked at.
+        messages: that were met; after a repair, those in the result.
+        damage, unfinished, notes: how many findings there are of each level.
+        outcome: ``"checked"``; of a repair ``"clean"``: nothing was wrong; ``"lossless"``: all
+            messages are there, with their indexes; ``"lossy"``; ``"nothing"``: nothing could be
+            had.
+        lost: messages that are known to be gone.
+        lost_bytes: that belonged to nothing that could be had.
+        recovered: messages whose header word or length was put right.
+        placeholders: empty messages where lost ones were, so that indexes stay.
+        mended_files, dropped_files: changed, and left out as nothing could be had of them.
+        renumbered: whether messages may have got other indexes.
+    """
 
     path: str
     findings: tuple[Finding, ...]
@@ -64,6 +79,14 @@ class Report:
     damage: int
     unfinished: int
     notes: int
+    outcome: str = "checked"
+    lost: int = 0
+    lost_bytes: int = 0
+    recovered: int = 0
+    placeholders: int = 0
+    mended_files: int = 0
+    dropped_files: int = 0
+    renumbered: bool = False
 
     @property
     def ok(self) -> bool:
@@ -172,6 +195,71 @@ def _verify(path: str | os.PathLike[str], progress: Progress | None) -> Report:
     heard.take(lib.tape_verify(encoded(path), heard.options(), report))
     return Report(os.fsdecode(path), tuple(heard.findings), report.files, report.messages,
                   report.damage, report.unfinished, report.notes)
+
+
+# ---- mending ----
+
+def repair(path: str | os.PathLike[str], into: str | os.PathLike[str] | None = None, *,
+           in_place: bool = False, progress: Progress | None = None) -> Report:
+    """Writes a mended copy of a queue: Java and tape read it, and write on in it.
+
+    What is sound stays as it is. Header words, lengths, indexes, write positions, ends of cycles,
+    the listing and the table store are put right; where messages are lost, empty ones stand in
+    their place, so that all others keep their indexes and named tailers their positions.
+
+    Args:
+        path: the queue's directory.
+        into: the directory of the copy, which must not exist; by default ``path`` + ``.repaired``.
+        in_place: mend the queue itself. A file that is replaced stays beside the new one, with
+            ``.damaged`` at the end of its name; each is replaced at once and whole, so a repair
+            that died is just begun again. Nobody may have the queue open.
+        progress: as for :func:`tape.verify`.
+
+    Returns: a :class:`Report` whose ``findings`` are what was wrong and what was done, and whose
+        ``outcome`` says what became of it.
+
+    Raises: :class:`tape.QueueBusy` when it is to be mended in place and a process has it open,
+        :class:`tape.InvalidArgument` when ``into`` exists, :class:`tape.UnsupportedQueue` for files
+        of Chronicle Queue 4, :class:`tape.QueueNotFound`, :class:`tape.DiskFull`,
+        :class:`tape.StorageError`, :class:`tape.AccessDenied`.
+
+    >>> import tape, tempfile
+    >>> path = tempfile.mkdtemp()
+    >>> with tape.open(path) as q:
+    ...     i = q.appender().write("hello")
+    >>> report = tape.repair(path)
+    >>> report.outcome, report.messages, report.path == path + ".repaired"
+    ('clean', 1, True)
+    """
+    source = os.fspath(path)
+    if in_place and into is not None:
+        raise InvalidArgument("in_place and into", hint="choose one of them")
+    target = None if in_place else encoded(_beside(source) if into is None else into)
+    heard = Heard(progress)
+    report = ffi.new("tape_check_report_t *")
+    code = lib.tape_repair(encoded(source), ffi.NULL if target is None else target,
+                           heard.options(lib.TAPE_IN_PLACE if in_place else 0), report)
+    if code == lib.TAPE_EBUSY:
+        busy = error_of(code)
+        raise QueueBusy(busy.message, file=busy.file, hint="close it there first, or mend a copy")
+    heard.take(code)
+    return Report(os.fsdecode(source if target is None else target), tuple(heard.findings),
+                  report.files, report.messages, report.damage, report.unfinished, report.notes,
+                  _outcome(report), report.lost, report.lost_bytes, report.recovered,
+                  report.placeholders, report.mended_files, report.dropped_files,
+                  bool(report.renumbered))
+
+
+def _beside(path: str | bytes) -> bytes:
+    return os.fsencode(path).rstrip(b"/") + b".repaired"
+
+
+def _outcome(report: Any) -> str:
+    if report.nothing:
+        return "nothing"
+    if report.lost or report.renumbered or report.dropped_files:
+        return "lossy"
+    return "lossless" if report.damage or report.unfinished or report.mended_files else "clean"
 
 
 # ---- compressed cycles ----

@@ -1,4 +1,5 @@
-/* platform_check.h - what checking asks of the system beside platform.h: where a file has bytes.
+/* platform_check.h - what checking and mending ask of the system beside platform.h: where a file
+ * has bytes, and who uses a directory.
  */
 #ifndef TAPE_PLATFORM_CHECK_H
 #define TAPE_PLATFORM_CHECK_H
@@ -8,5 +9,9 @@
 /* The next stretch at or behind `from` that is no hole: [*begin, *end). 1, or 0 when only a hole is
  * left. Where the file system does not know, the whole rest of the file is one stretch. */
 int tape__file_next_data(int fd, uint64_t from, uint64_t size, uint64_t *begin, uint64_t *end);
+
+/* A process that has a file of the directory (an absolute path) mapped; 0 none, as far as this user
+ * may see. */
+int64_t tape__directory_user(const char *path);
 
 #endif

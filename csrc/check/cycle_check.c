@@ -202,7 +202,15 @@ static bool header_is_sound(tape__cycle_walk_t *w)
         tape__file_bytes_refresh(&w->look.in);
         rc = tape__cycle_look_header(&w->look);
     }
-    if (rc == TAPE_OK) return true;
+    uint32_t size;
+    if (rc == TAPE_OK) {
+        const uint64_t at =
+            tape__cycle_look_compare(&w->look, w->facts->roll_cycle, true, NULL, &size);
+        if (at != 0)
+            tape__findings_add(w->f, TAPE__FOUND_HEADER, TAPE_DAMAGE, (int64_t)at, -1,
+                               "a header that no writer makes, though it can be read");
+        return true;
+    }
     if (rc == TAPE__NOT_READY) {
         tell_half_made(w->f, w->facts);
     } else if (rc == TAPE_EUNSUPPORTED) {

@@ -7,6 +7,7 @@
 #include "base/platform.h"
 #include "file/excerpt_index.h"
 #include "format/wire.h"
+#include "write/cycle_build.h"
 
 int tape__cycle_look_open(tape__cycle_look_t *l, const char *path, bool writable)
 {
@@ -30,6 +31,37 @@ int tape__cycle_look_header(tape__cycle_look_t *l)
         return tape__fail(TAPE_ECORRUPT, l->store.file.path, 0,
                           "a header of %u bytes reaches beyond the file's end", length);
     return tape__cycle_store_parse(&l->store, tape__file_bytes_at(&l->in, 4, length), length);
+}
+
+static void keep(uint8_t *bytes, const uint8_t *old, uint64_t at, size_t size)
+{
+    memcpy(bytes + at, old + at, size);
+}
+
+uint64_t tape__cycle_look_compare(tape__cycle_look_t *l, const tape_roll_cycle_t *roll_cycle,
+                                  bool readable, uint8_t *out, uint32_t *size)
+{
+    uint8_t own[TAPE__CYCLE_LOOK_HEADER];
+    uint8_t *bytes = out ? out : own;
+    tape__cycle_places_t p;
+    tape_roll_cycle_t r = *roll_cycle;
+    memset(bytes, 0, TAPE__CYCLE_LOOK_HEADER);
+    if (readable) {
+        r.index_count = (int32_t)l->store.index_count;
+        r.index_spacing = (int32_t)l->store.index_spacing;
+    }
+    *size = 0;
+    if (!tape__cycle_build_header(bytes, TAPE__CYCLE_LOOK_HEADER, &r, &p)) return 0;
+    const uint8_t *old = tape__file_bytes_at(&l->in, 0, TAPE__CYCLE_LOOK_HEADER);
+    const uint32_t word = tape__get_u32(bytes);
+    if (word != tape__get_u32(old) && readable) return 0; /* of another release */
+    keep(bytes, old, p.pair, TAPE__PAIR_SIZE);
+    keep(bytes, old, p.index2index, 8);
+    keep(bytes, old, p.last_index, 8);
+    *size = TAPE__WORD_SIZE + tape__word_length(word);
+    for (uint32_t n = 0; n < *size; n++)
+        if (bytes[n] != old[n]) return n ? n : 1;
+    return 0;
 }
 
 const char *tape__cycle_look_array(tape__cycle_look_t *l, tape__index_array_t *a, const char *name,

@@ -18,12 +18,26 @@ static void read_words(tape__cycle_walk_t *w)
         if (w->behind[n % TAPE__CYCLE_WALK_BEHIND] == position) w->position_sequence = n;
 }
 
+static void check_padding(tape__cycle_walk_t *w, uint64_t end, uint64_t next)
+{
+    if (next == end) return;
+    const uint8_t *p = tape__file_bytes_at(&w->look.in, end, (size_t)(next - end));
+    for (uint64_t i = 0; i < next - end; i++)
+        if (p[i]) {
+            tape__findings_add(w->f, TAPE__FOUND_PADDING, TAPE_DAMAGE, (int64_t)(end + i), -1,
+                               "the padding behind the document at 0x%" PRIx64 " is not 0", w->at);
+            return;
+        }
+}
+
 bool tape__cycle_walk_begin(tape__cycle_walk_t *w)
 {
     w->position_sequence = -1;
     w->page_number = -1;
     read_words(w);
     w->last_index = w->words.last_index;
+    check_padding(w, TAPE__WORD_SIZE + tape__word_length(tape__file_bytes_u32(&w->look.in, 0)),
+                  w->look.store.first_document);
     w->at = w->look.store.first_document;
     w->tail = w->look.in.size;
     if (w->look.store.index_count != w->facts->roll_cycle->index_count ||
@@ -61,18 +75,6 @@ static void broken(tape__cycle_walk_t *w, uint64_t at, const char *what, uint64_
 static int64_t index_here(const tape__cycle_walk_t *w)
 {
     return tape__index(w->facts->roll_cycle, w->facts->cycle, w->count);
-}
-
-static void check_padding(tape__cycle_walk_t *w, uint64_t end, uint64_t next)
-{
-    if (next == end) return;
-    const uint8_t *p = tape__file_bytes_at(&w->look.in, end, (size_t)(next - end));
-    for (uint64_t i = 0; i < next - end; i++)
-        if (p[i]) {
-            tape__findings_add(w->f, TAPE__FOUND_PADDING, TAPE_DAMAGE, (int64_t)(end + i), -1,
-                               "the padding behind the document at 0x%" PRIx64 " is not 0", w->at);
-            return;
-        }
 }
 
 /* A frame says how long the body is; Java leaves ones that say much more when a program failed in

@@ -89,3 +89,22 @@ uint64_t tape__file_bytes_nonzero(tape__file_bytes_t *b, uint64_t from, uint64_t
     }
     return to;
 }
+
+uint64_t tape__file_bytes_last(tape__file_bytes_t *b)
+{
+    uint64_t last = 0, from = 0, begin, end;
+    while (from < b->size && tape__file_next_data(b->fd, from, b->size, &begin, &end) == 1) {
+        while (begin < end) {
+            size_t n = (size_t)tape__min_u64(end - begin, 64 * 1024);
+            const uint8_t *p = tape__file_bytes_at(b, begin, n);
+            for (size_t i = n; i > 0; i--)
+                if (p[i - 1]) {
+                    last = begin + i - 1;
+                    break;
+                }
+            begin += n;
+        }
+        from = end;
+    }
+    return last;
+}

@@ -31,6 +31,8 @@ void tape__file_bytes_refresh(tape__file_bytes_t *b);
 const uint8_t *tape__file_bytes_at(tape__file_bytes_t *b, uint64_t at, size_t size);
 uint32_t tape__file_bytes_u32(tape__file_bytes_t *b, uint64_t at);
 uint64_t tape__file_bytes_u64(tape__file_bytes_t *b, uint64_t at);
+/* The last byte that is not 0; 0 when there is none. */
+uint64_t tape__file_bytes_last(tape__file_bytes_t *b);
 /* The first byte in [from, to) that is not 0, holes passed over; `to` when there is none. */
 uint64_t tape__file_bytes_nonzero(tape__file_bytes_t *b, uint64_t from, uint64_t to);
 

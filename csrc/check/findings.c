@@ -112,8 +112,8 @@ void tape__findings_progress(tape__findings_t *f, int64_t bytes)
 {
     f->done += bytes;
     if (!f->options.progress || f->stopped) return;
-    if (f->done - f->told < TELL_STEP && f->done < f->total) return;
-    f->told = f->done;
+    if (f->told && f->done - f->told < TELL_STEP && f->done < f->total) return;
+    f->told = f->done ? f->done : 1;
     f->stopped = f->options.progress(f->options.progress_user, f->file, f->done,
                                      f->total < f->done ? f->done : f->total) != 0;
 }

@@ -26,7 +26,7 @@ size_t tape__table_build_entry(uint8_t *body, size_t capacity, uint64_t origin, 
     return o.overflow ? 0 : o.at;
 }
 
-static size_t put_header(uint8_t *file, size_t capacity, const tape__settings_t *s)
+size_t tape__table_build_header(uint8_t *file, size_t capacity, const tape__settings_t *s)
 {
     tape__wire_out_t o = {file + 4, capacity - 4, 0, 4, false};
     tape__wire_put_event(&o, "header");
@@ -77,7 +77,7 @@ static void fill_table(uint8_t *file, size_t capacity, const tape__settings_t *s
         {"chronicle.lastAcknowledgedIndexReplicated", (uint64_t)-1},
         {"chronicle.lastIndexMSynced", (uint64_t)-1},
     };
-    size_t at = put_header(file, capacity, settings);
+    size_t at = tape__table_build_header(file, capacity, settings);
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         uint64_t cell;
         size_t length = tape__table_build_entry(file + at + 4, capacity - at - 4, at + 4,

@@ -72,6 +72,8 @@ void tape__table_lock_release(tape__file_t *file);
 
 /* Reads the settings; `word` is the complete header word at 0. TAPE_OK or a code. */
 int tape__table_header_read(tape__table_store_t *table, uint32_t word);
+/* Puts a header of these settings; returns where the first entry stands. */
+size_t tape__table_build_header(uint8_t *file, size_t capacity, const tape__settings_t *settings);
 /* One entry's body, at file offset `origin`; returns its length, 0 when it does not fit. */
 size_t tape__table_build_entry(uint8_t *body, size_t capacity, uint64_t origin, const char *key,
                                uint64_t value, uint64_t *cell);

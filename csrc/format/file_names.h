@@ -10,9 +10,12 @@
 #define TAPE__CYCLE_SUFFIX ".cq4"
 /* A half-made cycle file out of the way, as Java names it: <name>-<ms>.discard */
 #define TAPE__DISCARD_SUFFIX ".discard"
+/* What `tape repair` replaced, beside what it put there: <name>-<ms>.damaged */
+#define TAPE__DAMAGED_SUFFIX ".damaged"
 /* What is being made is linked under its own name when it is whole. */
 #define TAPE__TEMPORARY_PREFIX ".tape-"
 #define TAPE__TEMPORARY_CYCLE_PREFIX TAPE__TEMPORARY_PREFIX "cycle-"
 #define TAPE__TEMPORARY_SUFFIX ".tmp"
+#define TAPE__TEMPORARY_REPAIR TAPE__TEMPORARY_PREFIX "repair" TAPE__TEMPORARY_SUFFIX
 
 #endif

@@ -21,12 +21,8 @@
 
 enum { HEADER_ROOM = 1024, CACHE_LINE = 64, PADDING_MAX = 4 };
 
-/* Where the bound words of the new file are. */
-typedef struct {
-    uint64_t pair, index2index, last_index, end;
-} places_t;
-
-static bool put_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *r, places_t *p)
+bool tape__cycle_build_header(uint8_t *file, size_t capacity, const tape_roll_cycle_t *r,
+                              tape__cycle_places_t *p)
 {
     tape__wire_out_t o = {file + 4, capacity - 4, 0, 4, false};
     tape__wire_put_event(&o, "header");
@@ -60,8 +56,8 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
 {
     const tape_roll_cycle_t *r = n->roll_cycle;
     const int shift = tape__pair_shift(r->index_count, r->index_spacing);
-    places_t p;
-    if (!put_header(file, capacity, r, &p)) return false;
+    tape__cycle_places_t p;
+    if (!tape__cycle_build_header(file, capacity, r, &p)) return false;
     uint64_t outer_at = p.end, at = p.end;
     uint64_t outer = tape__index_write_put(file, capacity, &at, "index2index", r->index_count);
     uint64_t page_at = at;

@@ -27,6 +27,7 @@ COMMANDS = {
     "gc": "remove old cycle files, each with its reason",
     "park": "let a tailer that is gone hold no files",
     "verify": "check the files of a queue, and say what is wrong",
+    "repair": "write a mended copy of a damaged queue",
     "compress": "make old cycle files smaller; tailers still read them",
     "thaw": "bring compressed cycle files back",
     "copy": "a range or a whole queue into another",

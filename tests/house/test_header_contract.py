@@ -74,7 +74,8 @@ def test_the_public_names_are_these() -> None:
     assert sorted(tape.__all__) == sorted("""
         Appender AppenderInfo Clock Codec CycleFile Entry Lag Location MetadataEntry Queue
         QueueInfo RollCycle Tailer TailerInfo codecs delete merge open AccessDenied
-        ALL NOTHING CodecMismatch Keep QueueStats TailerStats Verdict replay Finding Report verify
+        ALL NOTHING CodecMismatch Keep QueueStats TailerStats Verdict replay Finding Report repair
+        verify
         AppendsDisabled ClockError ClockWentBack Conflict CorruptQueue CycleFull DecodeError
         DiskFull DurabilityReduced Empty EncodeError Error Forked Gap IndexNotFound
         InvalidArgument LockLost LockTimeout MessageTooLarge OutOfMemory QueueBusy QueueClosed

@@ -1,0 +1,36 @@
+/* repair.h - what the files of repair have in common. */
+#ifndef TAPE_REPAIR_H
+#define TAPE_REPAIR_H
+
+#include "check/queue_look.h"
+
+/* A cycle of the result. */
+typedef struct {
+    int64_t cycle, count;
+} tape__mended_cycle_t;
+
+typedef struct {
+    tape__findings_t *f;
+    tape__queue_look_t q;          /* the queue as found */
+    char into[TAPE__PATH_SIZE];    /* the directory of the result; the queue's own in place */
+    bool in_place;
+    tape__mended_cycle_t *cycles;  /* of the result, ascending */
+    size_t count;
+} tape__repair_t;
+
+/* ---- repair_copy.c ---- */
+
+/* Copies a file, its holes staying holes, and syncs it. TAPE_OK or a code. */
+int tape__repair_copy(tape__repair_t *r, const char *from, const char *to);
+/* Brings `made`, a file in the directory of the queue, in the place of `path`, which stays beside
+ * it under another name. */
+int tape__repair_replace(tape__repair_t *r, const char *made, const char *path);
+int tape__repair_sync_directory(const char *path);
+
+/* ---- repair_table.c ---- */
+
+/* Writes the table store of the result: settings, counters and names as far as they can be had,
+ * locks free, listing and positions by what there is. */
+int tape__repair_table(tape__repair_t *r);
+
+#endif
