@@ -83,14 +83,10 @@ static void check_frame(tape__cycle_walk_t *w, uint32_t length)
 {
     const uint64_t framed = tape__cycle_look_framed(&w->look, w->at + 4);
     if (framed == 0 || framed == length) return;
-    const bool longer = length > framed;
-    const uint64_t apart = longer ? length - framed : framed - length;
-    if (apart >= 4) return;
-    if (longer) {
-        const uint8_t *rest = tape__file_bytes_at(&w->look.in, w->at + 4 + framed, (size_t)apart);
-        for (uint64_t i = 0; i < apart; i++)
-            if (rest[i]) return; /* something else follows in the document */
-    }
+    const uint64_t end = w->at + 4 + length;
+    if (framed > length && framed - length >= 4) return;
+    if (framed < length && tape__file_bytes_nonzero(&w->look.in, w->at + 4 + framed, end) < end)
+        return; /* something else follows in the document */
     tape__findings_add(w->f, TAPE__FOUND_FRAME, TAPE_DAMAGE, (int64_t)w->at, index_here(w),
                        "a document of %u bytes around a frame of %" PRIu64, length, framed);
 }

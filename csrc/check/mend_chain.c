@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "check/mend.h"
+#include "file/excerpt_index.h"
 
 enum { STEPS_FOR_A_HOLE = 20 * 1000 * 1000, BITS = 32 };
 
@@ -290,13 +291,41 @@ static void take(tape__mend_t *m, const tape__steps_t *w)
     m->at = w->at;
 }
 
+/* A document that was one before the file was cut in it: nothing is behind. */
+static bool is_cut(tape__mend_t *m, uint64_t at)
+{
+    const uint32_t word = tape__file_bytes_u32(&m->look.in, at), length = tape__word_length(word);
+    if (!tape__word_is_document(word) || at + TAPE__WORD_SIZE + length <= m->look.in.size)
+        return false;
+    if (is_message(word)) return tape__cycle_look_framed(&m->look, at + 4) == length;
+    return tape__cycle_look_kind(&m->look, at, length) != 0 &&
+           length <= tape__excerpt_index_bound(m->look.store.index_count);
+}
+
+/* The last message has taken in the end, and what is behind it. */
+static bool shorten_last(tape__mend_t *m, uint64_t at)
+{
+    const uint64_t framed = tape__cycle_look_framed(&m->look, at + 4);
+    const uint32_t word = tape__file_bytes_u32(&m->look.in, at);
+    if (framed == 0 || !is_message(word) || framed >= word) return false;
+    const uint64_t next = tape__cycle_look_next(&m->look, at, (uint32_t)framed);
+    const uint64_t end = at + TAPE__WORD_SIZE + word;
+    const uint32_t behind = tape__file_bytes_u32(&m->look.in, next);
+    if (behind != TAPE__END_OF_DATA &&
+        tape__file_bytes_nonzero(&m->look.in, at + 4 + framed, end) < end)
+        return false;
+    tape__mend_hole_restore(m, at, (uint32_t)framed);
+    return true;
+}
+
 static void mend_tail(tape__mend_t *m)
 {
     for (int attempt = 0; m->failure == 0; attempt++) {
         m->steps = STEPS_FOR_A_HOLE;
         tape__steps_t w = tape__mend_step_to(m, m->at, UINT64_MAX, INT64_MAX - 1);
         m->steps = STEPS_FOR_A_HOLE;
-        if (!tape__mend_step_is_end(m, w.at) && attempt < 64) {
+        if (w.before && attempt < 64 && shorten_last(m, w.before)) continue;
+        if (!tape__mend_step_is_end(m, w.at) && !is_cut(m, w.at) && attempt < 64) {
             if (!is_all(m, &w) && (bit_of_tail(m, w.at) || by_frame(m, w.at, m->look.in.size)))
                 continue;
             if (w.before && by_frame(m, w.before, m->look.in.size)) continue;

@@ -150,7 +150,7 @@ def hurt(some: random.Random, kind: str, whole: bytes) -> tuple[bytes, int, int]
 def test_every_intact_message_comes_through(kind: str, queue: Path, tmp_path: Path) -> None:
     """With its index; where the header and the whole index are gone, without. Nothing else comes
     out but empty messages, and the hurt one itself."""
-    seed = random.randrange(1 << 32)
+    seed = random.randrange(1 << 32) if SCALE else 2026
     print("seed", seed)
     some, old, file = random.Random(seed), messages(queue), cycle_file(queue)
     whole = file.read_bytes()

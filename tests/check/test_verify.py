@@ -126,7 +126,7 @@ def checked_bytes(path: Path) -> Iterator[tuple[Path, int]]:
 
 def test_every_flipped_bit_is_found(queue: Path) -> None:
     """In all bytes that are checked; a sample of them, all with TAPE_TEST_SCALE=1."""
-    seed = random.randrange(1 << 32)
+    seed = random.randrange(1 << 32) if SCALE else 2026
     print("seed", seed)
     places = [(file, at, bit) for file, at in sorted(set(checked_bytes(queue))) for bit in range(8)]
     chosen = places if SCALE else random.Random(seed).sample(places, 250)

@@ -21,7 +21,8 @@ def digest(directory: Path) -> dict[str, str]:
 
 
 def _content(path: Path) -> str:
-    """Size and a hash of the data parts; holes are not read."""
+    """Size and a hash of the pages that are not zeros; holes are not read. What the kernel calls a
+    hole may change when somebody reads it."""
     size, hashed = path.stat().st_size, hashlib.sha256()
     with path.open("rb") as file:
         at = 0
@@ -33,8 +34,9 @@ def _content(path: Path) -> str:
             end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
             while at < end:
                 block = os.pread(file.fileno(), min(1 << 20, end - at), at)
-                if block.strip(b"\0"):
-                    hashed.update(b"%d:" % at + block)
+                for page in range(0, len(block), 4096):
+                    if (data := block[page:page + 4096]).strip(b"\0"):
+                        hashed.update(b"%d:" % (at + page) + data)
                 at += len(block)
     return f"{size} {hashed.hexdigest()}"
 
