@@ -71,11 +71,19 @@ typedef struct {
     void (*release)(tape_tailer_t *t); /* the tailer goes */
 } tape__watch_hooks_t;
 
+/* Messages of which nobody told. A writer of tape rings a moment after it has published, so what
+ * was found without a ring is a foreign writer's only if none came until somebody waits again. */
+typedef struct {
+    int64_t last_ns;       /* when one was found last; 0: never */
+    int64_t found_ns;      /* one that may be, and the notice word then; 0: none */
+    uint32_t word;
+} tape__foreign_t;
+
 /* For tape_tailer_wait(). */
 #define TAPE__POLL_INTERVAL INT64_C(50000000) /* unless another is wished */
 typedef struct {
     int64_t poll_ns;       /* the longest pause between looks for what nobody tells of */
-    int64_t foreign_ns;    /* when a message was found last of which nobody had told; 0: never */
+    tape__foreign_t foreign;
     uint64_t pulse;        /* of the listing, at the last look */
     int64_t looked_ns;     /* at all that can have changed */
     uint32_t waiting;      /* somebody is in tape_tailer_wait(); order[waiting] */

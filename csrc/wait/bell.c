@@ -14,7 +14,7 @@
  * look. */
 static int64_t next_look(const tape__site_bell_t *bell, int64_t now)
 {
-    int64_t pause = tape__look_pause(bell->poll_ns, bell->foreign_ns, now);
+    int64_t pause = tape__look_pause(bell->poll_ns, bell->foreign.last_ns, now);
     return (now / pause + 1) * pause;
 }
 
@@ -44,7 +44,7 @@ int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *w)
 {
     int64_t now = tape__monotonic_ns(), due;
     pthread_mutex_lock(&bell->lock);
-    (void)tape__notice_arm(bell->notice);
+    tape__look_judge(&bell->foreign, tape__notice_arm(bell->notice));
     SYNC_POINT(bell_armed);
     int rc = tape__look(w->tailer, now);
     if (rc == 0) link_in(bell, w, now);
@@ -85,7 +85,8 @@ static int64_t visit(tape__site_bell_t *bell, int64_t now, tape__futex_t *out)
     const bool rung = word != bell->seen;
     if (bell->armed && (rung || now >= bell->due_ns)) {
         word = tape__notice_arm(bell->notice); /* first, then the look */
-        if (look_at_all(bell, rung, now) && !rung) bell->foreign_ns = now;
+        tape__look_judge(&bell->foreign, word);
+        if (look_at_all(bell, rung, now) && !rung) tape__look_found(&bell->foreign, word, now);
         bell->due_ns = next_look(bell, now);
     }
     int64_t due = bell->due_ns;

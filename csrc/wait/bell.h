@@ -62,7 +62,7 @@ struct tape__site_bell {
     int64_t poll_ns;           /* the shortest of the armed ones */
     int64_t due_ns;            /* when it looks next, whatever the word says */
     int64_t idle_ns;           /* since when nobody is armed */
-    int64_t foreign_ns;
+    tape__foreign_t foreign;
 };
 
 /* bell.c: that of the queue, made when first asked for and joined to a service. NULL: a trail. */

@@ -67,6 +67,19 @@ int tape__look_quickly(tape_tailer_t *t, int64_t now)
     return tape__look(t, now);
 }
 
+void tape__look_found(tape__foreign_t *f, uint32_t word, int64_t now)
+{
+    f->found_ns = now;
+    f->word = word;
+}
+
+void tape__look_judge(tape__foreign_t *f, uint32_t word)
+{
+    const bool rung = ((f->word ^ word) & ~(uint32_t)TAPE__NOTICE_ARMED) != 0;
+    if (f->found_ns != 0 && !rung) f->last_ns = f->found_ns;
+    f->found_ns = 0;
+}
+
 int64_t tape__look_pause(int64_t poll_ns, int64_t foreign_ns, int64_t now)
 {
     int64_t pause = foreign_ns == 0 ? poll_ns : (now - foreign_ns) / 16;

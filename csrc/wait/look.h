@@ -14,6 +14,11 @@ int tape__look(tape_tailer_t *t, int64_t now);
 /* The same by two loads, as long as nothing has changed since the last look. */
 int tape__look_quickly(tape_tailer_t *t, int64_t now);
 
+/* A message was found although the armed word was not rung. */
+void tape__look_found(tape__foreign_t *f, uint32_t word, int64_t now);
+/* Somebody waits again, and has armed the word: was it a foreign writer's? */
+void tape__look_judge(tape__foreign_t *f, uint32_t word);
+
 /* How long to sleep before looking again for what nobody tells of. A message of a foreign writer is
  * found at most a sixteenth later than it was waited for, within a tenth of a millisecond and the
  * tailer's poll interval. */

@@ -44,10 +44,12 @@ static int sleep_for_it(tape_tailer_t *t, tape__notice_t *notice, int64_t until)
         SYNC_POINT(wait_armed);
         if (!PLANTED_BUG) rc = look_again(t, now);
         if (!PLANTED_BUG) SYNC_POINT(wait_looked_again);
-        if (rc == TAPE_WAIT_READY && !woken && armed == before) t->wait.foreign_ns = now;
+        tape__look_judge(&t->wait.foreign, armed);
+        if (rc == TAPE_WAIT_READY && !woken && armed == before)
+            tape__look_found(&t->wait.foreign, armed, now);
         if (rc != 0) return rc;
         if (now >= until) return TAPE_WAIT_TIMED_OUT;
-        int64_t pause = tape__look_pause(t->wait.poll_ns, t->wait.foreign_ns, now);
+        int64_t pause = tape__look_pause(t->wait.poll_ns, t->wait.foreign.last_ns, now);
         if (pause > until - now) pause = until - now;
         rc = tape__futex_wait(notice->word, armed, pause);
         SYNC_POINT(wait_slept);

@@ -80,7 +80,29 @@ static void a_message_that_nobody_tells_of_is_found(void)
         CHECK_EQ(t_wait(child), 0);
         CHECK_EQ(tape_tailer_next(t, &e), 1);
     }
-    CHECK(t->wait.foreign_ns > 0);
+    CHECK(t->wait.foreign.last_ns > 0);
+    CHECK_OK(tape_tailer_close(t));
+    t_close_writer(w);
+}
+
+/* Between a writer's publishing and its ring a look may find the message: then no foreign writer is
+ * looked for more often. */
+static void a_ring_that_comes_after_the_look_is_one(void)
+{
+    const char *directory = t_directory();
+    tape_queue_options_t o = t_options("FAST_DAILY", NULL);
+    t_writer_t w = t_open_writer(directory, &o);
+    tape_tailer_t *t = t_open_tailer(w.queue, 20 * MS);
+    tape_excerpt_t e;
+    for (int rung = 1; rung >= 0; rung--) {
+        pid_t child = later(directory, o, write_silently);
+        CHECK(wait_ms(t, 5000, TAPE_WAIT_READY) < 2000);
+        CHECK_EQ(t_wait(child), 0);
+        if (rung) tape__notice_ring(tape__site_notice(t->site));
+        CHECK_EQ(tape_tailer_next(t, &e), 1);
+        CHECK_EQ(tape_tailer_wait(t, 1 * MS), TAPE_WAIT_TIMED_OUT);
+        CHECK_EQ(t->wait.foreign.last_ns > 0, !rung);
+    }
     CHECK_OK(tape_tailer_close(t));
     t_close_writer(w);
 }
@@ -242,6 +264,7 @@ int main(void)
 {
     a_message_wakes();
     a_message_that_nobody_tells_of_is_found();
+    a_ring_that_comes_after_the_look_is_one();
     a_roll_wakes();
     a_queue_that_is_deleted_ends_it();
     closing_wakes(false, true);
