@@ -112,6 +112,14 @@ int tape__site_children(tape__site_t *site)
     return count;
 }
 
+void tape__site_let_go(tape__site_t *site)
+{
+    pthread_mutex_lock(&site->children_lock);
+    for (tape__child_t *c = site->children; c; c = c->next)
+        if (c->let_go) c->let_go(c);
+    pthread_mutex_unlock(&site->children_lock);
+}
+
 void tape__site_release(tape__site_t *site)
 {
     bool locked = lock_children(site);

@@ -29,6 +29,9 @@ struct tape__child {
     /* Gives back what the child has open; later calls on it give TAPE_ECLOSED. TAPE_OK, or
      * TAPE_EBUSY while another thread is inside. NULL: nothing to give back. */
     int (*shut)(tape__child_t *child);
+    /* Lets go of a file that was deleted and that it needs no more, unless it is in use just now.
+     * NULL: it has none. */
+    void (*let_go)(tape__child_t *child);
 };
 
 /* What wait/ hangs on a site, and how a site that is shut gets rid of it. */
@@ -94,6 +97,8 @@ void tape__site_add_child(tape__site_t *site, tape__child_t *child);
 /* May destroy the site: do not use it afterwards. */
 void tape__site_remove_child(tape__site_t *site, tape__child_t *child);
 int tape__site_children(tape__site_t *site); /* how many are open */
+/* Each lets go of deleted files, whose blocks the disk then gets back. From inside a call. */
+void tape__site_let_go(tape__site_t *site);
 /* The handle is gone: destroys the site now, or with its last child. */
 void tape__site_release(tape__site_t *site);
 

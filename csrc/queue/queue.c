@@ -109,6 +109,8 @@ int tape_queue_refresh(tape_queue_t *q)
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     rc = tape__listing_refresh(&q->site.listing);
+    if (!q->site.read_only) tape__writer_let_go(&q->writer);
+    tape__site_let_go(&q->site);
     tape__queue_leave(q);
     return rc;
 }

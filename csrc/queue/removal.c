@@ -64,6 +64,7 @@ int tape_queue_remove_cycle(tape_queue_t *q, int64_t cycle)
     int rc = tape__queue_enter(q);
     if (rc != TAPE_OK) return rc;
     rc = remove_under_lock(q, cycle);
+    if (rc == TAPE_OK) tape__site_let_go(&q->site);
     tape__queue_leave(q);
     return rc;
 }

@@ -34,6 +34,24 @@ static int shut(tape__child_t *child)
     return TAPE_OK;
 }
 
+/* At the end of a deleted file the tailer goes on to the next one, as its next read would: one that
+ * stands still would keep the blocks. Not where it is to give, or to take back, what is there. */
+static void let_go(tape__child_t *child)
+{
+    tape_tailer_t *t = (tape_tailer_t *)child;
+    if (!TAKE32(busy, &t->busy, 0, 1)) return;
+    if (!t->shut && t->open && !t->backward && !t->delivered &&
+        t->last_call.gave == TAPE__GAVE_NOTHING && tape__tailer_is_deleted(t) == 1) {
+        if (t->watch) t->hooks->disturb(t);
+        t->quick = false;
+        tape__mapping_leave_packed(true); /* it may need what our caller's callers hold */
+        if (tape__tailer_find(t) == TAPE_EGAP) t->gap.untold = true; /* by the next read */
+        tape__mapping_leave_packed(false);
+        t->last_call.gave = TAPE__GAVE_NOTHING;
+    }
+    tape__tailer_leave(t);
+}
+
 static int check_options(const tape__site_t *site, const tape_tailer_options_t *given,
                          tape_tailer_options_t *o, bool *bounded)
 {
@@ -64,6 +82,7 @@ int tape__tailer_make(tape__site_t *site, const tape_tailer_options_t *options, 
         t->site = site;
         tape__tailer_be_nameless(t);
         t->child.shut = shut;
+        t->child.let_go = let_go;
         t->window_size = (uint64_t)o.window_size;
         t->bounded = bounded;
         t->documents = (o.flags & TAPE_TAILER_DOCUMENTS) != 0;

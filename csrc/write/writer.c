@@ -27,6 +27,17 @@ void tape__writer_leave_cycle(tape__writer_t *w)
     w->open = false;
 }
 
+/* With the guard nobody writes, and nobody who waits for the lock looks at the file in hand. */
+void tape__writer_let_go(tape__writer_t *w)
+{
+    if (!w->lock.guard || !tape__guard_try(w->lock.guard)) return;
+    if (w->open && tape__mapping_has_its_name(&w->store.file) == 0) {
+        COUNT64(counters, &w->files_lost, 1);
+        tape__writer_leave_cycle(w);
+    }
+    tape__guard_leave(w->lock.guard);
+}
+
 void tape__writer_close(tape__writer_t *w)
 {
     tape__writer_leave_cycle(w);

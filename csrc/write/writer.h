@@ -51,6 +51,8 @@ typedef struct {
 void tape__writer_begin(tape__writer_t *w, tape__site_t *site);
 /* Lets go of the cycle in hand, if there is one. */
 void tape__writer_leave_cycle(tape__writer_t *w);
+/* Lets go of a cycle file that somebody deleted, unless a thread is writing just now. */
+void tape__writer_let_go(tape__writer_t *w);
 /* Lets go of all; who waits for the lock gets TAPE_ECLOSED. */
 void tape__writer_close(tape__writer_t *w);
 
