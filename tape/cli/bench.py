@@ -24,7 +24,9 @@ Examples:
   tape bench /mnt/data --size 1024 --json"""
 
 MEANS = {"os": "in the page cache when write() returns: survives the death of the process, not "
-               "that of the machine"}
+               "that of the machine",
+         "each": "on disk when write() returns",
+         "interval": "synced at least that often"}
 WIDTH = 24  # of the longest bar
 
 
@@ -71,7 +73,7 @@ def command(run: Any, /, directory: str, size: int, messages: int, durability: s
         click.echo(json.dumps({"durability": durability, "size": size, "filesystem":
                                facts.filesystem, "results": [asdict(r) for r in results]}))
         return 0
-    click.echo(f"durability: {durability} ({MEANS.get(durability, 'as asked')})")
+    click.echo(f"durability: {durability} ({MEANS.get(durability.split(':')[0], 'as asked')})")
     click.echo(f"messages: {number(messages)} of {size} bytes, codec raw, "
                f"{clean(facts.filesystem or 'unknown file system')}, one thread")
     show(results)
