@@ -321,3 +321,18 @@ def test_opening_is_an_async_context_manager(tmp_path: Path, loop: Any) -> None:
                 raise KeyError
         assert q.closed
     run(loop, work())
+
+
+@pytest.mark.filterwarnings("ignore::tape.DurabilityReduced")
+def test_puts_that_await_the_disk_share_a_sync(tmp_path: Path, loop: Any) -> None:
+    """With ``durability="each"`` the loop itself writes nothing, and many puts need few syncs."""
+    async def work() -> None:
+        with tape.open(tmp_path / "q", durability="each") as q:
+            async with q.appender().sink() as put:
+                first = await put("first")
+                before = q.info().syncs
+                indexes = await asyncio.gather(*[put(n) for n in range(300)])
+                assert indexes == list(range(first + 1, first + 301))
+                assert 1 <= q.info().syncs - before <= 30
+            assert list(q.tailer()) == ["first", *range(300)]
+    run(loop, work())
