@@ -26,9 +26,11 @@ def _files(pattern: str) -> list[str]:
 SOURCES = _files("*/*.c")
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
-# Beside the library the extension has a clock in Python, and the functions that tape._fast calls.
+# Beside the library the extension has a clock in Python, the functions that tape._fast calls, and a
+# count that Python's writers look at.
 BESIDE = """
 const void *tape_fast_table(void);
+int64_t tape_clock_went_back(tape_queue_t *queue);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
 extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
@@ -40,6 +42,12 @@ SOURCE = """
 #include "table.h"
 static const tape_fast_table_t fast_table = TAPE_FAST_TABLE;
 static const void *tape_fast_table(void) { return &fast_table; }
+/* As tape_queue_info() tells it, without a look at the directory: writers ask again and again. */
+#include "queue/queue.h"
+static int64_t tape_clock_went_back(tape_queue_t *queue)
+{
+    return queue ? PEEK64(counters, &queue->writer.clock_went_back) : 0;
+}
 """
 
 STUB_HEAD = '''\

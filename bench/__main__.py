@@ -158,7 +158,7 @@ class Run:
         for n, version in enumerate(self.java):
             pairs["java" if n == 0 else f"java.{version}"] = (building.java_command(version), [],
                                                               True)
-        found = latency.measure(pairs, self.directory, 1 if self.quick else 5,
+        found = latency.measure(pairs, self.directory, 1 if self.quick else 3,
                                 500 if self.quick else 20_000)
         self.found["latency"] = found
         self.found["medians"] |= {f"latency.{name}": v["p50"] for name, v in found.items()}

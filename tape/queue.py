@@ -105,8 +105,7 @@ class Queue(Synced, Handle, Of[T]):
         message: a clock of the user's is looked after closely, as it may stand or jump."""
         if self._warned_of_clock:
             return False
-        info = ffi.new("tape_queue_info_t *")
-        if lib.tape_queue_info(self._handle, info) == 0 and info.clock_went_back > 0:
+        if lib.tape_clock_went_back(self._handle) > 0:
             self._warned_of_clock = True
             from warnings import warn
 
