@@ -148,7 +148,7 @@ def _progress(user: Any, file: Any, done: int, total: int) -> int:
     return 0
 
 
-def encoded(path: str | os.PathLike[str]) -> bytes:
+def encoded(path: str | bytes | os.PathLike[str]) -> bytes:
     """A path as C takes it."""
     name = os.fsencode(path)
     if b"\0" in name:
