@@ -38,7 +38,7 @@ def library() -> Any:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         try:
-            from backports import zstd  # type: ignore
+            from backports import zstd  # type: ignore[no-redef,unused-ignore]
         except ImportError:
             raise ImportError("zstd needs Python 3.14, or: pip install 'tape[zstd]'",
                               name="backports.zstd") from None
