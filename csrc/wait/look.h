@@ -7,7 +7,7 @@
 
 /* Everything is looked at that often: whether files were deleted, and the directory where the
  * listing words do not tell. What they tell is looked at each time. */
-#define TAPE__LOOK_EVERY_NS INT64_C(1000000000)
+#define TAPE__LOOK_EVERY_NS INT64_C(2000000000)
 
 /* 1 when the next read would give something, 0, or a code. The tailer passes nothing by it. */
 int tape__look(tape_tailer_t *t, int64_t now);
