@@ -90,7 +90,7 @@ def test_the_figures_shown_are_those_of_the_last_run(page: Path, table: object) 
 def test_the_long_description_has_no_link_into_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """On an index page: README's links into the project lead to the repository."""
     text = (ROOT / "README.md").read_text()
-    assert len(text.split()) < 700
+    assert len(text.split()) < 900  # one screen, and the figures
     setup = (ROOT / "setup.py").read_text()
     code = setup[setup.index("def readme()"):setup.index("\n\n\nif sysconfig")]
     space: dict[str, object] = {}
