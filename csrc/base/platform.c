@@ -1,5 +1,5 @@
 /* platform.c - Linux: files, mappings, locks, time; see platform.h. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* SEEK_HOLE, fallocate */
 #include "base/platform.h"
 
 #include <dirent.h>
@@ -21,6 +21,9 @@
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 #ifndef F_OFD_SETLK
 #define F_OFD_GETLK 36
@@ -180,6 +183,7 @@ int tape__file_reserve(int fd, uint64_t offset, uint64_t size)
 int tape__free_space(int fd, uint64_t *out)
 {
     struct statvfs st;
+    FAULT(TAPE__OP_ASK_SPACE);
     if (fstatvfs(fd, &st) != 0) return -errno;
     *out = (uint64_t)st.f_bavail * st.f_frsize;
     return 0;
@@ -248,16 +252,19 @@ int tape__mkdir(const char *path)
 
 int tape__rmdir(const char *path)
 {
+    FAULT(TAPE__OP_RMDIR);
     return rmdir(path) == 0 ? 0 : -errno;
 }
 
 int tape__current_directory(char *out, size_t size)
 {
+    FAULT(TAPE__OP_ASK_PLACE);
     return getcwd(out, size) ? 0 : -errno;
 }
 
 int tape__can_write(const char *path)
 {
+    FAULT(TAPE__OP_ASK_RIGHTS);
     return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
 }
 
@@ -286,6 +293,27 @@ int tape__list_directory(const char *path, int (*each)(void *user, const char *n
     }
     closedir(dir);
     return rc;
+}
+
+int tape__reading_allocates(int fd)
+{
+    enum { TMPFS = 0x01021994, OVERLAY = 0x794C7630, RAMFS = 0x858458F6 };
+    struct statfs st;
+    FAULT(TAPE__OP_STAT);
+    int rc;
+    RETRY(rc, fstatfs(fd, &st));
+    if (rc < 0) return -errno;
+    const uint32_t kind = (uint32_t)st.f_type;
+    return kind == TMPFS || kind == OVERLAY || kind == (uint32_t)RAMFS;
+}
+
+int tape__data_end(int fd, uint64_t from, uint64_t *end)
+{
+    FAULT(TAPE__OP_SEEK);
+    off_t at = lseek(fd, (off_t)from, SEEK_HOLE); /* all else is by pread: no offset is disturbed */
+    if (at < 0) return -errno;
+    *end = (uint64_t)at;
+    return 0;
 }
 
 /* statfs magic numbers of file systems on which two hosts (or a host and a server) may see other
@@ -337,6 +365,14 @@ int tape__populate(uint8_t *base, size_t size)
     return rc == 0 ? 0 : -errno;
 }
 
+int tape__present(uint8_t *base, size_t size)
+{
+    FAULT(TAPE__OP_PRESENT);
+    int rc;
+    RETRY(rc, madvise(base, size, MADV_POPULATE_READ));
+    return rc == 0 ? 0 : -errno;
+}
+
 size_t tape__page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE); /* no system call */
@@ -367,12 +403,14 @@ int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive)
 
 int tape__unlock_range(int fd, uint64_t start, uint64_t length)
 {
+    FAULT(TAPE__OP_UNLOCK);
     struct flock lock;
     return range_lock(fd, F_OFD_SETLK, F_UNLCK, start, length, &lock);
 }
 
 int tape__range_is_locked(int fd, uint64_t start, uint64_t length)
 {
+    FAULT(TAPE__OP_ASK_LOCK);
     struct flock lock;
     int rc = range_lock(fd, F_OFD_GETLK, F_WRLCK, start, length, &lock);
     return rc != 0 ? rc : lock.l_type != F_UNLCK;

@@ -6,8 +6,8 @@
  *
  * Fault shim: in a build with TAPE_FAULTS the wrappers of the operations in tape__op_t can be made
  * to fail; a test arms "the Nth call of this operation, with that errno, once or for ever". Those
- * that no operation names cannot: giving back (closing, unlocking, unmapping), and asking for free
- * space, rights, the current directory, locks of others, processes and clocks.
+ * that no operation names cannot: closing, unmapping, and what is told of processes and clocks,
+ * where "unknown" is an answer.
  */
 #ifndef TAPE_PLATFORM_H
 #define TAPE_PLATFORM_H
@@ -34,6 +34,14 @@ typedef enum tape__op {
     TAPE__OP_SYNC,
     TAPE__OP_MALLOC,
     TAPE__OP_WAIT,
+    TAPE__OP_PRESENT,
+    TAPE__OP_SEEK,
+    TAPE__OP_UNLOCK,
+    TAPE__OP_ASK_LOCK,
+    TAPE__OP_ASK_SPACE,
+    TAPE__OP_ASK_RIGHTS,
+    TAPE__OP_ASK_PLACE,
+    TAPE__OP_RMDIR,
     TAPE__OP_COUNT
 } tape__op_t;
 
@@ -100,6 +108,12 @@ int tape__can_write(const char *path); /* 0, or -EACCES, -EROFS, ... */
 /* Calls `each` with every name in the directory that is not one itself, until it returns non-zero
  * (then that is returned). */
 int tape__list_directory(const char *path, int (*each)(void *user, const char *name), void *user);
+/* Whether a page that is read in a hole of the file takes memory or room, as on tmpfs: then reading
+ * one without room is a signal. 1, 0, or a negative errno. */
+int tape__reading_allocates(int fd);
+/* The end of the data from `from` on, a hole or the end of the file; `from` itself when that is in
+ * a hole. */
+int tape__data_end(int fd, uint64_t from, uint64_t *end);
 /* *name: NULL when processes of one host share its pages, else the name of the file system. */
 int tape__unshared_filesystem(const char *path, const char **name);
 
@@ -108,6 +122,8 @@ int tape__map(int fd, uint64_t offset, size_t size, bool writable, uint8_t **out
 void tape__unmap(uint8_t *base, size_t size);
 /* Brings pages in for writing; -EINVAL where the kernel cannot. */
 int tape__populate(uint8_t *base, size_t size);
+/* The same for reading. */
+int tape__present(uint8_t *base, size_t size);
 size_t tape__page_size(void);
 
 /* ---- locks on byte ranges: of open file descriptions; they meet Java's fcntl locks (5.3) ---- */

@@ -35,6 +35,8 @@ static int begin(tape__cycle_store_t *s, int64_t cycle, int opened)
     s->cycle = cycle;
     if (opened != TAPE_OK) return opened;
     int rc = read_header(s);
+    if (rc == TAPE_OK && s->file.writable) /* in a copy whose zeros were made holes */
+        rc = tape__mapping_reserve(&s->file, &s->head, 0, s->first_document);
     if (rc != TAPE_OK) tape__cycle_store_close(s);
     return rc;
 }

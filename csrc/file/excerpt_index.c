@@ -37,7 +37,7 @@ static int open_array(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
         !tape__wire_array(&in, &array) || array.capacity != (uint64_t)s->index_count)
         return TAPE__BEYOND_END;
     *first = array.position;
-    return TAPE_OK;
+    return tape__mapping_make_readable(&s->file, w, position, 4 + length);
 }
 
 /* The windows `outer` and `page` are moved only here, so what was found in them stays found. */

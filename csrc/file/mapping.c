@@ -13,7 +13,10 @@ enum {
     WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
     PART_GRAIN = 4096,        /* and parts of one at multiples of this */
     PACKED_WINDOW = 256 * 1024, /* of what must be decompressed first: about what is needed */
-    ENLARGE_TRIES = 10000     /* of a millisecond: others hold the lock for a few system calls */
+    ENLARGE_TRIES = 10000,    /* of a millisecond: others hold the lock for a few system calls */
+    READ_AHEAD = 64 * 1024,   /* brought in behind the data, where holes cost */
+    LOOK_MAX = 8,
+    SPARE_SPACE = 256 * 1024
 };
 
 /* What has the name of a file and is none is passed over. */
@@ -74,6 +77,7 @@ int tape__mapping_open(tape__file_t *file, const char *path, bool writable)
     if (fd < 0) return tape__fail_errno(-fd, path, "opening");
     file->fd = fd;
     file->writable = writable;
+    file->holes_cost = -1;
     tape__stat_t st;
     int rc = tape__stat_fd(fd, &st);
     if (rc < 0) {
@@ -132,12 +136,66 @@ int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
     return rc;
 }
 
-int tape__mapping_reserve(tape__file_t *file, uint64_t at, uint64_t size)
+/* ---- holes ---- */
+
+typedef int bring_in_t(uint8_t *base, size_t size);
+
+/* The pages of [at, at + size) in `w`; 0, or a negative errno. */
+static int bring_in(bring_in_t *how, const tape__window_t *w, uint64_t at, uint64_t size)
 {
-    int rc = tape__file_reserve(file->fd, at, size);
-    if (rc == 0 || rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EINVAL) return TAPE_OK;
-    return tape__fail_errno(-rc, file->path, "reserving blocks in a hole");
+    const uint64_t page = tape__page_size(), from = tape__align_down(at, page);
+    const uint64_t to = tape__min_u64(tape__align_up(at + size, page), w->start + w->size);
+    return to > from ? how(tape__window_at(w, from), (size_t)(to - from)) : 0;
 }
+
+/* What the kernel says instead of a signal. */
+static bool is_without_room(int rc) { return rc == -EFAULT || rc == -ENOMEM || rc == -ENOSPC; }
+
+/* An old kernel cannot bring pages in: then by what it says of the free space. */
+static int ask_for_space(const tape__file_t *file, uint64_t size)
+{
+    uint64_t space;
+    int rc = tape__free_space(file->fd, &space);
+    if (rc == 0 && space < size + SPARE_SPACE) rc = -ENOSPC;
+    return rc;
+}
+
+int tape__mapping_reserve(tape__file_t *file, const tape__window_t *w, uint64_t at, uint64_t size)
+{
+    /* Whole pages: of one that is written to all blocks are wanted, and they may be smaller. */
+    const uint64_t page = tape__page_size(), from = tape__align_down(at, page);
+    int rc = tape__file_reserve(file->fd, from, tape__align_up(at + size, page) - from);
+    if (rc == -EOPNOTSUPP) {
+        rc = bring_in(tape__populate, w, at, size);
+        if (rc == -EINVAL || rc == -ENOSYS) rc = ask_for_space(file, size);
+        if (is_without_room(rc)) rc = -ENOSPC;
+    }
+    return rc < 0 ? tape__fail_errno(-rc, file->path, "reserving blocks in a hole") : TAPE_OK;
+}
+
+/* 1, 0 or a code. */
+static int holes_cost(tape__file_t *file)
+{
+    if (file->holes_cost >= 0) return file->holes_cost;
+    int rc = tape__reading_allocates(file->fd);
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the kind of file system");
+    file->holes_cost = (int8_t)rc;
+    return rc;
+}
+
+int tape__mapping_make_readable(tape__file_t *file, const tape__window_t *w, uint64_t at,
+                                uint64_t size)
+{
+    int rc = holes_cost(file);
+    if (rc <= 0) return rc;
+    if (file->writable) return tape__mapping_reserve(file, w, at, size);
+    rc = bring_in(tape__present, w, at, size);
+    if (rc == -EINVAL || rc == -ENOSYS) rc = ask_for_space(file, size);
+    if (is_without_room(rc)) return TAPE__BEYOND_END;
+    return rc < 0 ? tape__fail_errno(-rc, file->path, "bringing in pages to read") : TAPE_OK;
+}
+
+/* ---- windows ---- */
 
 void tape__window_close(tape__window_t *w)
 {
@@ -166,11 +224,43 @@ static int map_packed(const tape__file_t *file, uint64_t start, uint64_t size, u
     return rc < 0 ? tape__fail_errno(-rc, file->path, "mapping what it holds") : TAPE_OK;
 }
 
-static int map(const tape__file_t *file, uint64_t start, uint64_t size, uint8_t **out)
+static int map(const tape__file_t *file, uint64_t start, uint64_t end, tape__window_t *out)
 {
-    if (file->unpacker.call) return map_packed(file, start, size, out);
-    int rc = tape__map(file->fd, start, (size_t)size, file->writable, out);
-    return rc < 0 ? tape__fail_errno(-rc, file->path, "mapping") : TAPE_OK;
+    const uint64_t size = end - start;
+    uint8_t *base;
+    int rc;
+    if (file->unpacker.call) {
+        rc = map_packed(file, start, size, &base);
+    } else {
+        rc = tape__map(file->fd, start, (size_t)size, file->writable, &base);
+        if (rc < 0) rc = tape__fail_errno(-rc, file->path, "mapping");
+    }
+    if (rc == TAPE_OK) *out = (tape__window_t){base, start, size, false};
+    return rc;
+}
+
+/* A window on [start, end), of which [position, position + need) must be readable, where reading a
+ * hole takes room: one that ends with the data, and some pages behind that are brought in here.
+ * With no room for them it ends before; and a header word in a hole counts as free, like one behind
+ * the end of the file. */
+static int map_without_holes(tape__file_t *file, uint64_t start, uint64_t position, uint64_t need,
+                             uint64_t end, tape__window_t *out)
+{
+    uint64_t data;
+    int rc = tape__data_end(file->fd, position, &data);
+    if (rc == -EINVAL) return map(file, start, end, out); /* nothing is told of holes */
+    if (rc < 0) return tape__fail_errno(-rc, file->path, "looking for holes");
+    if (data >= end) return map(file, start, end, out);
+    const uint64_t wanted = tape__max_u64(data, position + need);
+    rc = map(file, start, tape__min_u64(end, wanted + READ_AHEAD), out);
+    if (rc != TAPE_OK) return rc;
+    rc = bring_in(tape__present, out, data, out->start + out->size - data);
+    if (rc == 0) return TAPE_OK;
+    tape__window_close(out);
+    if (rc == -EINVAL || rc == -ENOSYS) return map(file, start, end, out);
+    if (!is_without_room(rc)) return tape__fail_errno(-rc, file->path, "bringing in pages to read");
+    if (data <= position) return TAPE__BEYOND_END;
+    return map(file, start, wanted, out); /* the hole is within the document: an index page's */
 }
 
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,
@@ -189,13 +279,15 @@ int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, 
     if (file->unpacker.call) prefer = tape__min_u64(prefer, PACKED_WINDOW);
     uint64_t start = tape__align_down(position, WINDOW_GRAIN);
     if (tape__add_overflows(start, prefer, &wanted)) wanted = end;
-    uint64_t size = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit) - start;
-    uint8_t *base;
-    rc = map(file, start, size, &base);
+    const uint64_t to = tape__min_u64(tape__max_u64(tape__align_up(end, page), wanted), limit);
+    tape__window_t moved = {0};
+    rc = holes_cost(file);
+    if (rc < 0) return rc;
+    /* A writer that needs more than a look at a word has reserved it. */
+    if (rc == 0 || (file->writable && need > LOOK_MAX)) rc = map(file, start, to, &moved);
+    else rc = map_without_holes(file, start, position, need, to, &moved);
     if (rc != TAPE_OK) return rc;
     tape__window_close(w);
-    w->base = base;
-    w->start = start;
-    w->size = size;
+    *w = moved;
     return TAPE_OK;
 }

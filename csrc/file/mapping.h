@@ -31,6 +31,7 @@ typedef struct {
     uint64_t size; /* as last seen; a file may be longer by now */
     tape__unpacker_t unpacker; /* of a compressed one, whose size is that of what it holds */
     uint64_t inode, device;
+    int8_t holes_cost; /* whether reading in a hole takes room: 1, 0; -1: not yet asked */
     char path[TAPE__PATH_SIZE];
 } tape__file_t;
 
@@ -61,9 +62,15 @@ int tape__mapping_has_its_name(const tape__file_t *file);
  * otherwise. TAPE_OK or a code. */
 int tape__mapping_enlarge(tape__file_t *file, uint64_t size);
 
-/* Reserves the blocks of a range that may be a hole, before it is written to: a full disk is an
- * error here, and a signal at the first touch. Where blocks cannot be reserved, TAPE_OK. */
-int tape__mapping_reserve(tape__file_t *file, uint64_t at, uint64_t size);
+/* Reserves the blocks of a range of `w` that may be a hole, before it is written to: a full disk is
+ * an error here, and a signal at the first touch. On file systems that reserve nothing the pages are
+ * brought in for writing, by a call that gives an error. */
+int tape__mapping_reserve(tape__file_t *file, const tape__window_t *w, uint64_t at, uint64_t size);
+
+/* Before a range of `w` is read that may be a hole: TAPE_OK, or TAPE__BEYOND_END where reading a
+ * hole takes room and there is none; for a writer, who needs the room anyway, TAPE_ENOSPC. */
+int tape__mapping_make_readable(tape__file_t *file, const tape__window_t *w, uint64_t at,
+                                uint64_t size);
 
 /* Slow half of tape__window_cover(): moves the window. */
 int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, uint64_t need,

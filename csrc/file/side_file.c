@@ -80,7 +80,11 @@ static uint8_t *map_page(const char *directory, uint64_t offset)
     int rc = tape__file_reserve(fd, offset, TAPE__SIDE_PAGE) == -ENOSPC ? -ENOSPC : 0;
     if (rc == 0) rc = tape__map(fd, offset, TAPE__SIDE_PAGE, true, &page);
     tape__close_file(fd);
-    return rc < 0 ? NULL : page;
+    if (rc < 0) return NULL;
+    rc = tape__populate(page, TAPE__SIDE_PAGE); /* where no blocks can be reserved */
+    if (rc != -EFAULT && rc != -ENOMEM) return page;
+    tape__unmap(page, TAPE__SIDE_PAGE);
+    return NULL;
 }
 
 uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page)

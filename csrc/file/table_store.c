@@ -201,6 +201,13 @@ static int enlarge(tape__table_store_t *t)
     return tape__window_cover(&t->window, &t->file, 0, TAPE__TABLE_SIZE, TAPE__TABLE_SIZE);
 }
 
+/* The words that are changed in place, in a copy whose zeros were made holes. */
+static int reserve_entries(tape__table_store_t *t)
+{
+    const uint64_t end = tape__max_u64(search(t, "").end, t->first_entry);
+    return tape__mapping_reserve(&t->file, &t->window, 0, end);
+}
+
 int tape__table_store_open(tape__table_store_t *table, const char *directory, bool writable)
 {
     char path[sizeof table->file.path];
@@ -213,6 +220,7 @@ int tape__table_store_open(tape__table_store_t *table, const char *directory, bo
     if (rc == TAPE_OK) rc = tape__table_header_read(table, word);
     if (rc == TAPE_OK) rc = check_entries(table);
     if (rc == TAPE_OK) rc = enlarge(table);
+    if (rc == TAPE_OK && writable) rc = reserve_entries(table);
     if (rc != TAPE_OK) tape__table_store_close(table);
     return rc;
 }
@@ -275,7 +283,8 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
             return NULL;
         }
         /* Java leaves most of the file a hole. */
-        if (tape__mapping_reserve(&t->file, s.end, TAPE__WORD_SIZE + length + ZERO_BEHIND) < 0)
+        if (tape__mapping_reserve(&t->file, &t->window, s.end,
+                                  TAPE__WORD_SIZE + length + ZERO_BEHIND) < 0)
             return NULL;
         memcpy(tape__window_at(&t->window, s.end + 4), body, length);
         /* The next word may hold what a process left that died over a longer entry. */

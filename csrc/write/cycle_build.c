@@ -78,28 +78,46 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     return true;
 }
 
+/* Where the blocks are reserved, through a mapping: only what is not zero is touched. */
+static int write_mapped(int fd, uint64_t used, const tape__new_file_t *n, bool *fits)
+{
+    uint8_t *file = NULL;
+    int rc = tape__map(fd, 0, (size_t)used, true, &file);
+    if (rc == 0) *fits = fill(file, (size_t)used, n);
+    tape__unmap(file, (size_t)used);
+    return rc;
+}
+
+/* Where none can be, by calls: a full disk is an error then, and a signal in a mapping. */
+static int write_by_calls(int fd, uint64_t used, const tape__new_file_t *n, bool *fits)
+{
+    uint8_t *image = tape__alloc((size_t)used);
+    if (!image) return -ENOMEM;
+    *fits = fill(image, (size_t)used, n);
+    int rc = tape__file_write(fd, 0, image, (size_t)used);
+    tape__free(image);
+    return rc;
+}
+
 int tape__cycle_build(const tape__new_file_t *n)
 {
     /* header, two arrays and the message, with room for paddings */
     uint64_t used = HEADER_ROOM + 2 * tape__excerpt_index_bound(n->roll_cycle->index_count) +
                     n->frame_size + n->size + TAPE__WORD_SIZE + TAPE__END_ROOM + PADDING_MAX;
     used = tape__align_up(used, tape__page_size());
-    uint8_t *file = NULL;
     const char *doing = "creating a cycle file";
+    bool fits = false;
     int fd = tape__open_file(n->path, TAPE__CREATE_NEW);
     if (fd < 0) return tape__fail_errno(-fd, n->path, doing);
     int rc = tape__file_truncate(fd, tape__max_u64(n->file_size, used));
     if (rc == 0) {
         doing = "reserving the first blocks of a cycle file";
         rc = tape__file_reserve(fd, 0, used);
-        if (rc == -EOPNOTSUPP) rc = 0;
     }
-    if (rc == 0) {
-        doing = "mapping a new cycle file";
-        rc = tape__map(fd, 0, (size_t)used, true, &file);
+    if (rc == 0 || rc == -EOPNOTSUPP) {
+        doing = "writing a new cycle file";
+        rc = (rc == 0 ? write_mapped : write_by_calls)(fd, used, n, &fits);
     }
-    bool fits = rc == 0 && fill(file, (size_t)used, n);
-    tape__unmap(file, (size_t)used);
     tape__close_file(fd);
     if (rc == 0 && fits) return TAPE_OK;
     tape__unlink(n->path);

@@ -227,15 +227,6 @@ int tape__cycle_end_find_to_seal(tape__cycle_store_t *s, tape__window_t *w, tape
     return rc < 0 ? rc : TAPE_OK;
 }
 
-/* A hole, where Java left one, on a full disk: an error here, and not a signal at the first touch.
- * Where blocks cannot be reserved it is touched all the same. */
-static int reserve_mark(tape__cycle_store_t *s, uint64_t at)
-{
-    int rc = tape__file_reserve(s->file.fd, at, TAPE__END_ROOM);
-    if (rc == -EOPNOTSUPP) rc = 0;
-    return rc < 0 ? tape__fail_errno(-rc, s->file.path, "making room for the end mark") : TAPE_OK;
-}
-
 /* A file that was cut within a header word: nobody reads the rest of that word as long as the file
  * ends there. It is 0 before there is room for the mark, because in a longer file it would be a
  * document. */
@@ -256,9 +247,10 @@ int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
     if (rc == TAPE_OK) rc = clear_torn_word(s, &w, end->position);
     if (rc != TAPE_OK) return rc;
     rc = tape__mapping_enlarge(&s->file, end->position + TAPE__END_ROOM); /* it may be cut */
-    if (rc == TAPE_OK) rc = reserve_mark(s, end->position);
     if (rc == TAPE_OK)
         rc = tape__window_cover(&w, &s->file, end->position, TAPE__END_ROOM, TAPE__WALK_WINDOW);
+    if (rc == TAPE_OK) /* a hole, where Java left one */
+        rc = tape__mapping_reserve(&s->file, &w, end->position, TAPE__END_ROOM);
     if (rc == TAPE__BEYOND_END)
         rc = tape__cycle_store_bad(s, end->position, "no room for the end mark");
     if (rc == TAPE_OK) {

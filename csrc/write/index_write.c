@@ -28,9 +28,11 @@ static int reserve(tape__cycle_store_t *s, int64_t page, uint64_t first)
 {
     uint64_t outer;
     if (s->page_reserved == page + 1) return TAPE_OK;
-    int rc = tape__mapping_reserve(&s->file, first - 8, 8 + (uint64_t)s->index_count * 8);
+    int rc = tape__mapping_reserve(&s->file, &s->page, first - 8,
+                                   8 + (uint64_t)s->index_count * 8);
     if (rc == TAPE_OK && tape__excerpt_index_open_outer(s, &outer) == TAPE_OK)
-        rc = tape__mapping_reserve(&s->file, outer - 8, 8 + (uint64_t)s->index_count * 8);
+        rc = tape__mapping_reserve(&s->file, &s->outer, outer - 8,
+                                   8 + (uint64_t)s->index_count * 8);
     if (rc == TAPE_OK) s->page_reserved = page + 1;
     return rc;
 }
@@ -122,7 +124,8 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
     uint64_t outer;
     int rc = tape__excerpt_index_open_outer(s, &outer);
     if (rc == TAPE_OK)
-        rc = tape__mapping_reserve(&s->file, outer - 8, 8 + (uint64_t)s->index_count * 8);
+        rc = tape__mapping_reserve(&s->file, &s->outer, outer - 8,
+                                   8 + (uint64_t)s->index_count * 8);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
     const uint64_t at = *position;
     const uint32_t length = tape__index_write_page_length(s, at);
