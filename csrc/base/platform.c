@@ -72,11 +72,20 @@ int tape__fault_due(tape__op_t op)
 #define FAULT(op) ((void)0)
 #endif
 
-/* A signal ends a call that waits, on some file systems any call: then once more. */
-#define RETRY(rc, call)                                                                            \
+/* A signal ends a call that waits, on some file systems any call: then once more. A fault of EINTR
+ * that is to last for ever comes out. */
+#ifdef TAPE_FAULTS
+#define RETRY(op, rc, call)                                                                        \
+    do {                                                                                           \
+        errno = tape__fault_due(op);                                                               \
+        rc = errno ? -1 : (call);                                                                  \
+    } while (rc < 0 && errno == EINTR && !armed.forever)
+#else
+#define RETRY(op, rc, call)                                                                        \
     do {                                                                                           \
         rc = (call);                                                                               \
     } while (rc < 0 && errno == EINTR)
+#endif
 
 /* ---- memory ---- */
 
@@ -99,13 +108,12 @@ uint64_t tape__alloc_count(void) { return PEEK64(allocations, &allocations); }
 
 int tape__open_file(const char *path, int flags)
 {
-    FAULT(TAPE__OP_OPEN);
     /* O_NONBLOCK: a pipe or a terminal under a file's name must not make us wait or be ours. */
     int how = O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     how |= (flags & (TAPE__RDWR | TAPE__CREATE_NEW)) ? O_RDWR : O_RDONLY;
     if (flags & TAPE__CREATE_NEW) how |= O_CREAT | O_EXCL;
     int fd;
-    RETRY(fd, open(path, how, 0666));
+    RETRY(TAPE__OP_OPEN, fd, open(path, how, 0666));
     return fd < 0 ? -errno : fd;
 }
 
@@ -128,10 +136,9 @@ static void fill_stat(const struct stat *st, tape__stat_t *out)
 
 int tape__stat_fd(int fd, tape__stat_t *out)
 {
-    FAULT(TAPE__OP_STAT);
     struct stat st;
     int rc;
-    RETRY(rc, fstat(fd, &st));
+    RETRY(TAPE__OP_STAT, rc, fstat(fd, &st));
     if (rc < 0) return -errno;
     fill_stat(&st, out);
     return 0;
@@ -139,10 +146,9 @@ int tape__stat_fd(int fd, tape__stat_t *out)
 
 int tape__stat_path(const char *path, tape__stat_t *out)
 {
-    FAULT(TAPE__OP_STAT);
     struct stat st;
     int rc;
-    RETRY(rc, stat(path, &st));
+    RETRY(TAPE__OP_STAT, rc, stat(path, &st));
     if (rc < 0) return -errno;
     fill_stat(&st, out);
     return 0;
@@ -158,19 +164,17 @@ static bool beyond_limit(uint64_t end)
 
 int tape__file_truncate(int fd, uint64_t size)
 {
-    FAULT(TAPE__OP_TRUNCATE);
     if (beyond_limit(size)) return -EFBIG;
     int rc;
-    RETRY(rc, ftruncate(fd, (off_t)size));
+    RETRY(TAPE__OP_TRUNCATE, rc, ftruncate(fd, (off_t)size));
     return rc == 0 ? 0 : -errno;
 }
 
 static int reserve(int fd, uint64_t offset, uint64_t size)
 {
-    FAULT(TAPE__OP_ALLOCATE);
     if (beyond_limit(offset + size)) return -EFBIG;
     int rc;
-    RETRY(rc, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size));
+    RETRY(TAPE__OP_ALLOCATE, rc, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size));
     return rc == 0 ? 0 : -errno;
 }
 
@@ -191,11 +195,11 @@ int tape__free_space(int fd, uint64_t *out)
 
 int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size)
 {
-    FAULT(TAPE__OP_READ);
     size_t done = 0;
     while (done < size) {
-        ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) continue;
+        ssize_t n;
+        RETRY(TAPE__OP_READ, n,
+              pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done)));
         if (n < 0) return -errno;
         if (n == 0) break;
         done += (size_t)n;
@@ -205,12 +209,11 @@ int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size)
 
 int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size)
 {
-    FAULT(TAPE__OP_WRITE);
     if (beyond_limit(offset + size)) return -EFBIG;
     for (size_t done = 0; done < size;) {
-        ssize_t n =
-            pwrite(fd, (const char *)buffer + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) continue;
+        ssize_t n;
+        RETRY(TAPE__OP_WRITE, n,
+              pwrite(fd, (const char *)buffer + done, size - done, (off_t)(offset + done)));
         if (n < 0) return -errno;
         if (n == 0) return -ENOSPC;
         done += (size_t)n;
@@ -220,33 +223,29 @@ int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size)
 
 int tape__link(const char *from, const char *to)
 {
-    FAULT(TAPE__OP_LINK);
     int rc;
-    RETRY(rc, link(from, to));
+    RETRY(TAPE__OP_LINK, rc, link(from, to));
     return rc == 0 ? 0 : -errno;
 }
 
 int tape__unlink(const char *path)
 {
-    FAULT(TAPE__OP_UNLINK);
     int rc;
-    RETRY(rc, unlink(path));
+    RETRY(TAPE__OP_UNLINK, rc, unlink(path));
     return rc == 0 ? 0 : -errno;
 }
 
 int tape__rename(const char *from, const char *to)
 {
-    FAULT(TAPE__OP_RENAME);
     int rc;
-    RETRY(rc, rename(from, to));
+    RETRY(TAPE__OP_RENAME, rc, rename(from, to));
     return rc == 0 ? 0 : -errno;
 }
 
 int tape__mkdir(const char *path)
 {
-    FAULT(TAPE__OP_MKDIR);
     int rc;
-    RETRY(rc, mkdir(path, 0777));
+    RETRY(TAPE__OP_MKDIR, rc, mkdir(path, 0777));
     return rc == 0 ? 0 : -errno;
 }
 
@@ -299,9 +298,8 @@ int tape__reading_allocates(int fd)
 {
     enum { TMPFS = 0x01021994, OVERLAY = 0x794C7630, RAMFS = 0x858458F6 };
     struct statfs st;
-    FAULT(TAPE__OP_STAT);
     int rc;
-    RETRY(rc, fstatfs(fd, &st));
+    RETRY(TAPE__OP_STAT, rc, fstatfs(fd, &st));
     if (rc < 0) return -errno;
     const uint32_t kind = (uint32_t)st.f_type;
     return kind == TMPFS || kind == OVERLAY || kind == (uint32_t)RAMFS;
@@ -331,9 +329,8 @@ int tape__unshared_filesystem(const char *path, const char **name)
     };
     struct statfs st;
     *name = NULL;
-    FAULT(TAPE__OP_STAT);
     int rc;
-    RETRY(rc, statfs(path, &st));
+    RETRY(TAPE__OP_STAT, rc, statfs(path, &st));
     if (rc < 0) return errno == ENOSYS ? 0 : -errno;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if ((uint32_t)st.f_type == rows[i].magic) *name = rows[i].name;
@@ -359,17 +356,15 @@ void tape__unmap(uint8_t *base, size_t size)
 
 int tape__populate(uint8_t *base, size_t size)
 {
-    FAULT(TAPE__OP_POPULATE);
     int rc;
-    RETRY(rc, madvise(base, size, MADV_POPULATE_WRITE));
+    RETRY(TAPE__OP_POPULATE, rc, madvise(base, size, MADV_POPULATE_WRITE));
     return rc == 0 ? 0 : -errno;
 }
 
 int tape__present(uint8_t *base, size_t size)
 {
-    FAULT(TAPE__OP_PRESENT);
     int rc;
-    RETRY(rc, madvise(base, size, MADV_POPULATE_READ));
+    RETRY(TAPE__OP_PRESENT, rc, madvise(base, size, MADV_POPULATE_READ));
     return rc == 0 ? 0 : -errno;
 }
 
@@ -380,39 +375,39 @@ size_t tape__page_size(void)
 
 /* ---- locks ---- */
 
-static int range_lock(int fd, int command, short type, uint64_t start, uint64_t length,
-                      struct flock *lock)
+/* Of `op`; TAPE__OP_COUNT never fails. */
+static int range_lock(tape__op_t op, int fd, int command, short type, uint64_t start,
+                      uint64_t length, struct flock *lock)
 {
+    (void)op; /* without the shim */
     memset(lock, 0, sizeof *lock);
     lock->l_type = type;
     lock->l_whence = SEEK_SET;
     lock->l_start = (off_t)start;
     lock->l_len = (off_t)length;
     int rc;
-    RETRY(rc, fcntl(fd, command, lock));
+    RETRY(op, rc, fcntl(fd, command, lock));
     if (rc == 0) return 0;
     return errno == EACCES ? -EAGAIN : -errno;
 }
 
 int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive)
 {
-    FAULT(TAPE__OP_LOCK);
     struct flock lock;
-    return range_lock(fd, F_OFD_SETLK, exclusive ? F_WRLCK : F_RDLCK, start, length, &lock);
+    return range_lock(TAPE__OP_LOCK, fd, F_OFD_SETLK, exclusive ? F_WRLCK : F_RDLCK, start, length,
+                      &lock);
 }
 
 int tape__unlock_range(int fd, uint64_t start, uint64_t length)
 {
-    FAULT(TAPE__OP_UNLOCK);
     struct flock lock;
-    return range_lock(fd, F_OFD_SETLK, F_UNLCK, start, length, &lock);
+    return range_lock(TAPE__OP_COUNT, fd, F_OFD_SETLK, F_UNLCK, start, length, &lock);
 }
 
 int tape__range_is_locked(int fd, uint64_t start, uint64_t length)
 {
-    FAULT(TAPE__OP_ASK_LOCK);
     struct flock lock;
-    int rc = range_lock(fd, F_OFD_GETLK, F_WRLCK, start, length, &lock);
+    int rc = range_lock(TAPE__OP_ASK_LOCK, fd, F_OFD_GETLK, F_WRLCK, start, length, &lock);
     return rc != 0 ? rc : lock.l_type != F_UNLCK;
 }
 

@@ -6,8 +6,8 @@
  *
  * Fault shim: in a build with TAPE_FAULTS the wrappers of the operations in tape__op_t can be made
  * to fail; a test arms "the Nth call of this operation, with that errno, once or for ever". Those
- * that no operation names cannot: closing, unmapping, and what is told of processes and clocks,
- * where "unknown" is an answer.
+ * that no operation names cannot: closing, unlocking, unmapping, and what is told of processes and
+ * clocks, where "unknown" is an answer.
  */
 #ifndef TAPE_PLATFORM_H
 #define TAPE_PLATFORM_H
@@ -36,7 +36,6 @@ typedef enum tape__op {
     TAPE__OP_WAIT,
     TAPE__OP_PRESENT,
     TAPE__OP_SEEK,
-    TAPE__OP_UNLOCK,
     TAPE__OP_ASK_LOCK,
     TAPE__OP_ASK_SPACE,
     TAPE__OP_ASK_RIGHTS,

@@ -52,6 +52,7 @@ int tape__mapping_open_packed(tape__file_t *file, const char *path, tape__unpack
     int rc = tape__mapping_open(file, path, false);
     if (rc != TAPE_OK) return rc;
     file->unpacker = unpacker;
+    file->holes_cost = 0; /* what is unpacked has none */
     int fd = unpack(file, 0, 0);
     if (fd >= 0) {
         int failed = tape__stat_fd(fd, &st);

@@ -63,8 +63,8 @@ int tape__mapping_has_its_name(const tape__file_t *file);
 int tape__mapping_enlarge(tape__file_t *file, uint64_t size);
 
 /* Reserves the blocks of a range of `w` that may be a hole, before it is written to: a full disk is
- * an error here, and a signal at the first touch. On file systems that reserve nothing the pages are
- * brought in for writing, by a call that gives an error. */
+ * an error here, and a signal at the first touch. On file systems that reserve nothing the pages
+ * are brought in for writing, by a call that gives an error. */
 int tape__mapping_reserve(tape__file_t *file, const tape__window_t *w, uint64_t at, uint64_t size);
 
 /* Before a range of `w` is read that may be a hole: TAPE_OK, or TAPE__BEYOND_END where reading a

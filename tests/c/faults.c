@@ -10,9 +10,10 @@
 
 enum { MESSAGES = 40, SIZE = 8000 };
 
-static const char *const names[TAPE__OP_COUNT] = {"open", "stat", "truncate", "allocate", "map",
-                                                  "populate", "read", "link", "unlink", "rename",
-                                                  "mkdir", "list", "lock", "sync", "malloc"};
+static const char *const names[TAPE__OP_COUNT] = {
+    "open", "stat", "truncate", "allocate", "map", "populate", "read", "write", "link", "unlink",
+    "rename", "mkdir", "list", "lock", "sync", "malloc", "wait", "present", "seek", "ask lock",
+    "ask space", "ask rights", "ask place", "rmdir"};
 static const char *directory, *what;
 static int nth;
 static bool acknowledged[2 * MESSAGES + 2];

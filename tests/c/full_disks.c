@@ -1,8 +1,8 @@
 /* Description: real file systems that fill up under a queue (ext4, ext2, tmpfs, overlay; needs root
  * and mkfs): three writers that roll each second and open named tailers, and two readers, until all
  * is full, with room again, and full again. No signal, no error but TAPE_ENOSPC, and what was
- * acknowledged is there once, in order. The same with the zeros of all files made holes, as in files
- * that Java made: looking for messages everywhere, appending and adding names on a full disk. */
+ * acknowledged is there once, in order. The same with the zeros of all files made holes, as in
+ * files that Java made: looking for messages everywhere, appending and adding names on a full disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -256,7 +256,8 @@ static bool mount_it(const char *directory)
         return system(command) == 0;
     }
     snprintf(command, sizeof command, "truncate -s 12M %s/image && mkfs.%s -q -F -m 0 %s/image "
-             "2>/dev/null && mount -o loop %s/image %s", directory, kind, directory, directory, top);
+             "2>/dev/null && mount -o loop %s/image %s", directory, kind, directory, directory,
+             top);
     return system(command) == 0;
 }
 
