@@ -1,6 +1,6 @@
 /* Description: a table of calls; below each of them every system call fails, at each place, once
- * and for ever, with each errno. The code fits the errno and the facts name it, or the call does as if
- * nothing was; when the system works again the same handle does too, no message is passed over, and
+ * and for ever, with each errno. The code fits the errno and the facts name it, or the call does as
+ * if nothing was; when the system works again the same handle does too, no message is passed over, and
  * what was acknowledged is there once. Prints the faults given by call and by errno. */
 #include <errno.h>
 #include <signal.h>
@@ -57,6 +57,7 @@ static bool fits(int64_t code)
     if (facts.system_errno != system_errno) return false;
     switch (system_errno) {
     case ENOSPC:
+    case EFBIG:
     case EDQUOT: return code == TAPE_ENOSPC;
     case ENOMEM: return code == TAPE_ENOMEM;
     case EACCES: return code == TAPE_EACCES || code == TAPE_EREADONLY;

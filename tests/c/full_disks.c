@@ -2,7 +2,7 @@
  * and mkfs): three writers that roll each second and open named tailers, and two readers, until all
  * is full, with room again, and full again. No signal, no error but TAPE_ENOSPC, and what was
  * acknowledged is there once, in order. The same with the zeros of all files made holes, as in
- * files that Java made: looking for messages everywhere, appending and adding names on a full disk. */
+ * files that Java made: looking for messages everywhere, appending, adding names on a full disk. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
