@@ -18,7 +18,7 @@ from typing import Any
 from . import _zstd
 from .errors import CorruptQueue, DiskFull, Error
 
-__all__ = ["MOST_BYTES", "Unpacked", "chunks"]
+__all__ = ["MOST_BYTES", "Unpacked", "chunks", "pieces"]
 
 #: On disk, in the folder for temporary files, for each open queue.
 MOST_BYTES = 512 << 20
@@ -73,6 +73,33 @@ def chunks(path: str | bytes, descriptor: int) -> Iterator[bytes]:
         yield from (_zstd_chunks if packed else _gzip_chunks)(descriptor)
     except bad as error:
         raise _damaged(name, error) from error
+
+
+def _frame(zstd: Any, path: str, descriptor: int, table: _zstd.Table, number: int) -> bytes:
+    """What one frame holds."""
+    begin, end = table.offsets[number:number + 2]
+    length = table.ends[number + 1] - table.ends[number]
+    try:
+        data: bytes = zstd.decompress(os.pread(descriptor, end - begin, begin))
+        if len(data) != length:
+            raise EOFError(f"frame {number} holds {len(data)} bytes, not {length}")
+    except (EOFError, zstd.ZstdError) as error:
+        raise _damaged(path, error) from error
+    return data
+
+
+def pieces(path: str, descriptor: int) -> Iterator[bytes]:
+    """As :func:`chunks`, but by the table of frames where there is one, as tailers read.
+
+    Raises: :class:`tape.CorruptQueue`, for the table, too, and ImportError.
+    """
+    table = _zstd.table(descriptor, path) if path.endswith(_zstd.SUFFIX) else None
+    if table is None:
+        yield from chunks(path, descriptor)
+        return
+    zstd = _zstd.library()
+    for number in range(len(table.offsets) - 1):
+        yield _frame(zstd, path, descriptor, table, number)
 
 
 def _nameless(size: int) -> int:
@@ -143,15 +170,7 @@ class _Framed:
             frame += 1
 
     def _frame(self, number: int) -> bytes:
-        begin, end = self.table.offsets[number:number + 2]
-        length = self.table.ends[number + 1] - self.table.ends[number]
-        try:
-            data: bytes = self.zstd.decompress(os.pread(self.source, end - begin, begin))
-            if len(data) != length:
-                raise EOFError(f"frame {number} holds {len(data)} bytes, not {length}")
-        except (EOFError, self.zstd.ZstdError) as error:
-            raise _damaged(self.path, error) from error
-        return data
+        return _frame(self.zstd, self.path, self.source, self.table, number)
 
     def close(self) -> None:
         os.close(self.source)

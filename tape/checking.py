@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import shutil
 import tempfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 from ._ffi import check, error_of, ffi, lib, text
-from .errors import InvalidArgument, QueueBusy
+from ._unpacking import pieces
+from .errors import CorruptQueue, InvalidArgument, QueueBusy
 
 __all__ = ["Finding", "Report", "repair", "verify"]
 
@@ -19,6 +20,7 @@ Progress = Callable[[str, int, int], object]
 
 LEVELS = {lib.TAPE_NOTE: "note", lib.TAPE_UNFINISHED: "unfinished", lib.TAPE_DAMAGE: "damage"}
 CHUNK = 1 << 20
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 SPARE = 64 << 20  # bytes of the temporary directory that stay free
 
 
@@ -279,16 +281,19 @@ def _one(path: str, level: str, words: str, remedy: str) -> Report:
 
 
 def _verify_compressed(path: str, progress: Progress | None) -> Report:
-    """Unpacks a ``.gz`` into a queue of its own, and checks that."""
+    """Unpacks a cycle as readers do into a queue of its own, and checks that."""
     with tempfile.TemporaryDirectory(prefix="tape-verify-") as folder:
-        plain = os.path.join(folder, os.path.basename(path).removesuffix(".gz"))
+        plain = os.path.join(folder, os.path.splitext(os.path.basename(path))[0])
         try:
             if not _unpack(path, plain, progress):
-                return _one(path, "note", "compressed, and too large for the temporary directory: "
-                                          "not looked into", "set TMPDIR to a larger one")
+                return _too_large(path)
         except FileNotFoundError:
             return Report(path, (), 0, 0, 0, 0, 0)  # it was thawed or removed meanwhile
-        except (EOFError, OSError, zlib.error) as error:
+        except ImportError as error:
+            return _one(path, "note", "compressed with zstd, and not looked into", str(error))
+        except (CorruptQueue, OSError) as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                return _too_large(path)
             return _one(path, "damage", f"it cannot be decompressed: {error}",
                         "what it held is lost, unless its original is elsewhere")
         table = os.path.join(os.path.dirname(path), "metadata.cq4t")
@@ -302,12 +307,16 @@ def _verify_compressed(path: str, progress: Progress | None) -> Report:
                   levels.count("unfinished"), levels.count("note"))
 
 
+def _too_large(path: str) -> Report:
+    return _one(path, "note", "compressed, and too large for the temporary directory: not looked "
+                              "into", "set TMPDIR to a larger one")
+
+
 def _unpack(path: str, plain: str, progress: Progress | None) -> bool:
     """Decompresses, zeros becoming holes. False: there is no room for it."""
-    import gzip
-    done = 0
-    with gzip.open(path) as source, open(plain, "wb") as target:
-        while chunk := source.read(CHUNK):
+    done = told = 0
+    with open(path, "rb") as source, open(plain, "wb") as target:
+        for chunk in pieces(path, source.fileno()):
             if chunk.strip(b"\0"):
                 if shutil.disk_usage(os.path.dirname(plain)).free < SPARE + len(chunk):
                     return False
@@ -315,7 +324,8 @@ def _unpack(path: str, plain: str, progress: Progress | None) -> bool:
             else:
                 target.seek(len(chunk), os.SEEK_CUR)
             done += len(chunk)
-            if progress is not None and done % (64 * CHUNK) == 0:
+            if progress is not None and done - told >= 64 * CHUNK:
                 progress(path, done, done)
+                told = done
         target.truncate(done)
     return True

@@ -20,8 +20,9 @@ void tape__cycle_look_close(tape__cycle_look_t *l);
 int tape__cycle_look_header(tape__cycle_look_t *l);
 
 /* The header as a writer of today makes it, by what this one says: the offset of the first byte
- * that is another one though the length is the same, words that change left out; 0: none. With `out`,
- * room for TAPE__CYCLE_LOOK_HEADER bytes, the header is put there, with these words as they are.
+ * that is another one though the length is the same, words that change left out; 0: none. With
+ * `out`, room for TAPE__CYCLE_LOOK_HEADER bytes, the header is put there, with these words as they
+ * are.
  * Before a header that could be read, the counts of `roll_cycle` stand for its own. */
 enum { TAPE__CYCLE_LOOK_HEADER = 1024 };
 uint64_t tape__cycle_look_compare(tape__cycle_look_t *l, const tape_roll_cycle_t *roll_cycle,

@@ -59,7 +59,7 @@ static void tell_name(tape__queue_look_t *q, const char *name)
     if (tape__roll_cycle_suffix(name))
         tape__findings_add(q->f, TAPE__FOUND_FOREIGN_NAME, TAPE_DAMAGE, -1, -1,
                            "not the name of a cycle of this queue");
-    else if (ends_in(name, TAPE__CYCLE_SUFFIX ".gz"))
+    else if (ends_in(name, TAPE__CYCLE_SUFFIX ".gz") || ends_in(name, TAPE__CYCLE_SUFFIX ".zst"))
         tape__findings_add(q->f, TAPE__FOUND_COMPRESSED, TAPE_NOTE, -1, -1,
                            "a compressed cycle, which is not looked into");
     else if (strstr(name, TAPE__CYCLE_SUFFIX "-") || ends_in(name, ".precreated") ||

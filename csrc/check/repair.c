@@ -161,9 +161,10 @@ static int copy_compressed(void *user, const char *name)
 {
     tape__repair_t *r = user;
     char from[TAPE__PATH_SIZE], to[TAPE__PATH_SIZE];
-    const size_t n = strlen(name);
-    static const char end[] = TAPE__CYCLE_SUFFIX ".gz";
-    if (n < sizeof end || strcmp(name + n - (sizeof end - 1), end) != 0) return 0;
+    const char *end = strrchr(name, '.');
+    const size_t plain = end ? (size_t)(end - name) : 0, suffix = sizeof TAPE__CYCLE_SUFFIX - 1;
+    if (!end || (strcmp(end, ".gz") != 0 && strcmp(end, ".zst") != 0)) return 0;
+    if (plain < suffix || memcmp(end - suffix, TAPE__CYCLE_SUFFIX, suffix) != 0) return 0;
     snprintf(from, sizeof from, "%.900s/%.255s", r->q.path, name);
     snprintf(to, sizeof to, "%.900s/%.255s", r->into, name);
     return tape__repair_copy(r, from, to) == TAPE_OK ? 0 : 1;

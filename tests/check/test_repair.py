@@ -96,6 +96,14 @@ def test_a_sound_queue_is_copied_byte_for_byte(queue: Path) -> None:
         assert q.tailers() == old.tailers() != {}
 
 
+def test_compressed_cycles_go_with_the_copy(queue: Path) -> None:
+    """Whatever packed them."""
+    for name in ("20200913-122639T4.cq4.gz", "20200913-122638T4.cq4.zst"):
+        (queue / name).write_bytes(b"packed " + name.encode())
+        copy = tape.repair(queue, queue.parent / name).path
+        assert (Path(copy) / name).read_bytes() == (queue / name).read_bytes()
+
+
 def test_a_sound_queue_in_place_is_left_alone(queue: Path) -> None:
     """No byte is changed, no file is made."""
     before = digest(queue)

@@ -7,12 +7,14 @@ import os
 import random
 import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tape
+from tape import _zstd
 
 from tests.kit import golden_queues
 from tests.kit.clocks import SetClock
@@ -255,6 +257,43 @@ def test_compressed_cycles_are_unpacked_and_checked(queue: Path) -> None:
     packed.write_bytes(gzip.compress(bytes(plain), 1))
     [found] = [f for f in tape.verify(queue).findings if f.kind == "chain"]
     assert found.file == str(packed) and found.offset == scan_at
+
+
+def test_cycles_in_zstd_are_unpacked_and_checked(queue: Path) -> None:
+    """With tape's table of frames and without; sound, damaged inside, cut, and with a bad table."""
+    zstd = _zstd.library()
+    file = cycle_file(queue)
+    plain = bytearray(file.read_bytes())
+    packed = file.with_name(file.name + ".zst")
+    with file.open("rb") as source, packed.open("wb") as target:
+        _zstd.compress(source, target, 3)
+    file.unlink()
+    whole = packed.read_bytes()
+    assert kinds(queue) == ["listing"] and tape.verify(queue).messages == 15
+    for bad in (whole[:-9], whole[:-20] + bytes([whole[-20] ^ 1]) + whole[-19:],
+                whole[:60] + b"\xff" + whole[61:], b"", whole[:40]):
+        packed.write_bytes(bad)
+        found = [f for f in tape.verify(queue).findings if f.file == str(packed)]
+        assert [f.level for f in found] == ["damage"] and found[0].kind == "compressed"
+    packed.write_bytes(zstd.compress(bytes(plain)))
+    assert kinds(queue) == ["listing"] and tape.verify(queue).messages == 15
+    scan_at = plain.index(b"message 2") - 8
+    plain[scan_at + 3] ^= 0x20
+    packed.write_bytes(zstd.compress(bytes(plain)))
+    [found] = [f for f in tape.verify(queue).findings if f.kind == "chain"]
+    assert found.file == str(packed) and found.offset == scan_at
+
+
+def test_without_zstd_a_cycle_in_zstd_is_a_note(
+        queue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to install, and the rest is checked."""
+    (queue / "20200913-122638T4.cq4.zst").write_bytes(b"(\xb5/\xfd, and so on")
+    monkeypatch.setitem(sys.modules, "compression", None)
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
+    monkeypatch.setitem(sys.modules, "backports", None)
+    monkeypatch.setitem(sys.modules, "backports.zstd", None)
+    [found] = [f for f in tape.verify(queue).findings if f.kind == "compressed"]
+    assert found.level == "note" and "tape[zstd]" in found.remedy
 
 
 # ---- beside living writers ----
