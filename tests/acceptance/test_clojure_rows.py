@@ -405,7 +405,7 @@ def test_a46_a47_tasks_see_the_queue_as_it_is_and_one_that_fails_stops_no_other(
     assert "of the task" in caplog.text
 
 
-def test_a48_log(changing: Changing, caplog: pytest.LogCaptureFixture) -> None:
+def test_a48_each_file_is_logged(changing: Changing, caplog: pytest.LogCaptureFixture) -> None:
     """All cycle files, newest first."""
     with caplog.at_level(logging.INFO, "tape.cycle"):
         Log()(event(changing.q))
