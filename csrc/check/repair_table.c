@@ -42,12 +42,24 @@ static bool find_entry(const tape__table_look_t *t, uint64_t at, tape__table_ent
     return true;
 }
 
+/* Where the header ends: before the first entry, though its length may lead over some. 0: anew. */
+static uint64_t end_of_header(const tape__table_look_t *t)
+{
+    tape__table_entry_t e;
+    uint64_t next;
+    if (!t->header_is_sound) return 0;
+    for (uint64_t at = 4; at < t->store.first_entry; at += 4)
+        if (find_entry(t, at, &e, &next)) return at;
+    return t->store.first_entry < FULL_AT / 2 ? t->store.first_entry : 0;
+}
+
 static void salvage(tape__table_look_t *t)
 {
     const uint64_t end = tape__min_u64(t->size, TAPE__TABLE_SIZE);
     uint64_t next;
     int count = 0;
-    for (uint64_t at = t->header_is_sound ? t->store.first_entry : 4; at + 16 <= end;) {
+    const uint64_t header = end_of_header(t);
+    for (uint64_t at = header ? header : 4; at + 16 <= end;) {
         if (find_entry(t, at, &t->entries[count], &next)) {
             count++;
             at = next;
@@ -158,9 +170,12 @@ static void add_needed(build_t *b, const tape__table_look_t *t)
 
 static uint64_t put_header(build_t *b, tape__table_look_t *t, tape__settings_t *fresh)
 {
-    if (b->r->q.has_table && t->header_is_sound) {
-        memcpy(b->bytes, t->bytes, (size_t)t->store.first_entry);
-        return t->store.first_entry;
+    const uint64_t end = b->r->q.has_table ? end_of_header(t) : 0;
+    if (end) {
+        memcpy(b->bytes, t->bytes, (size_t)end);
+        if (end != t->store.first_entry)
+            tape__put_u32(b->bytes, TAPE__META_DATA | (uint32_t)(end - TAPE__WORD_SIZE));
+        return end;
     }
     tape__findings_add(b->r->f, TAPE__FOUND_MENDED, TAPE_NOTE, 0, -1,
                        "the settings were made anew, from the names of the files: %s, epoch 0",

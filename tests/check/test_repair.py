@@ -281,6 +281,22 @@ def test_a_tailer_above_the_end_is_set_to_the_end(queue: Path) -> None:
 
 # ---- the table store ----
 
+@pytest.mark.parametrize("length", [0x1C0, 0x200, 0x400, 0xFFFA, 0x1FF00])
+def test_a_header_of_the_table_store_whose_length_leads_over_entries_ends_before_them(
+        queue: Path, length: int) -> None:
+    """No name is lost, and the settings are those that were."""
+    with tape.open(queue, read_only=True) as q:
+        names = q.tailers()
+    before = (queue / "metadata.cq4t").read_bytes()
+    poke(queue / "metadata.cq4t", 0, struct.pack("<I", 0x4000_0000 | length))
+    report = tape.repair(queue)
+    assert report.outcome == "lossless"
+    sound(Path(report.path))
+    assert (Path(report.path) / "metadata.cq4t").read_bytes()[:64] == before[:64]
+    with tape.open(report.path, read_only=True) as q:
+        assert q.tailers() == names != {}
+
+
 def test_names_and_settings_of_a_damaged_table_store_are_saved(queue: Path) -> None:
     """An entry's length is lost: all behind it is had again. The header: what the names say."""
     table = queue / "metadata.cq4t"
