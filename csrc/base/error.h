@@ -6,7 +6,19 @@
 #ifndef TAPE_ERROR_H
 #define TAPE_ERROR_H
 
+#include <stdbool.h>
+
 #include "tape.h"
+
+/* What a question answers that can fail as well: "an answer" is one of these or a code. Neither is
+ * TAPE_OK or an outcome of another kind, so what is taken for the wrong one is nothing at all. */
+typedef enum { TAPE__NO = 41, TAPE__YES = 42 } tape__answer_t;
+static inline int tape__answer(bool yes) { return yes ? TAPE__YES : TAPE__NO; }
+/* The same as callers of the library are told: as a number, 1 or 0. */
+static inline int tape__answer_given(int answer)
+{
+    return answer == TAPE__YES ? 1 : answer == TAPE__NO ? 0 : answer;
+}
 
 /* Starts a trail and returns `code`. `file` may be NULL, `position` -1. */
 int tape__fail(int code, const char *file, int64_t position, const char *format, ...)

@@ -404,11 +404,11 @@ int tape__unlock_range(int fd, uint64_t start, uint64_t length)
     return range_lock(TAPE__OP_COUNT, fd, F_OFD_SETLK, F_UNLCK, start, length, &lock);
 }
 
-int tape__range_is_locked(int fd, uint64_t start, uint64_t length)
+int tape__range_state(int fd, uint64_t start, uint64_t length)
 {
     struct flock lock;
     int rc = range_lock(TAPE__OP_ASK_LOCK, fd, F_OFD_GETLK, F_WRLCK, start, length, &lock);
-    return rc != 0 ? rc : lock.l_type != F_UNLCK;
+    return rc != 0 ? rc : lock.l_type == F_UNLCK ? TAPE__RANGE_FREE : TAPE__RANGE_LOCKED;
 }
 
 /* ---- time ---- */

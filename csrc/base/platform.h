@@ -12,6 +12,7 @@
 #ifndef TAPE_PLATFORM_H
 #define TAPE_PLATFORM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +86,12 @@ int tape__file_truncate(int fd, uint64_t size);
 /* Reserves blocks without changing the size; never glibc's emulation, which writes into the file.
  * -EOPNOTSUPP, whatever the kernel's word for it is, where the file system cannot. */
 int tape__file_reserve(int fd, uint64_t offset, uint64_t size);
+/* The same for who goes on without: 0 there. */
+static inline int tape__file_try_reserve(int fd, uint64_t offset, uint64_t size)
+{
+    int rc = tape__file_reserve(fd, offset, size);
+    return rc == -EOPNOTSUPP ? 0 : rc;
+}
 int tape__free_space(int fd, uint64_t *out);
 int64_t tape__file_read(int fd, uint64_t offset, void *buffer, size_t size);
 int tape__file_write(int fd, uint64_t offset, const void *buffer, size_t size); /* 0: all */
@@ -128,17 +135,19 @@ size_t tape__page_size(void);
 /* ---- locks on byte ranges: of open file descriptions; they meet Java's fcntl locks (5.3) ---- */
 int tape__lock_range(int fd, uint64_t start, uint64_t length, bool exclusive); /* -EAGAIN: held */
 int tape__unlock_range(int fd, uint64_t start, uint64_t length);
-int tape__range_is_locked(int fd, uint64_t start, uint64_t length); /* 1 by another, 0 free */
+typedef enum { TAPE__RANGE_FREE = 61, TAPE__RANGE_LOCKED = 62 } tape__range_t; /* by another */
+int tape__range_state(int fd, uint64_t start, uint64_t length); /* one of these, or -errno */
 
 /* ---- processes ---- */
 int64_t tape__pid(void);
-/* 1 alive, 0 dead, a zombie, or the number of a thread that is not the first of its process. */
-int tape__process_alive(int64_t pid);
+/* Not a dead one, a zombie, or the number of a thread that is not the first of its process. */
+bool tape__process_alive(int64_t pid);
 uint64_t tape__process_start(int64_t pid); /* in clock ticks since boot; 0 unknown */
 uint64_t tape__pid_namespace(void);        /* an id; 0 unknown */
 uint64_t tape__boot(void);                 /* an id of this run of the kernel; 0 unknown */
-/* Whether a process has the file mapped for writing: 1 yes, 0 no, -1 cannot be seen. */
-int tape__process_maps(int64_t pid, uint64_t inode);
+/* Whether a process has the file mapped for writing. */
+typedef enum { TAPE__MAPS_UNSEEN, TAPE__MAPS_NOT, TAPE__MAPS_IT } tape__maps_t;
+tape__maps_t tape__process_maps(int64_t pid, uint64_t inode);
 
 /* ---- time ---- */
 int64_t tape__now_ms(void);        /* real time, precise */

@@ -58,14 +58,14 @@ static bool is_a_mere_thread(int64_t pid)
     return group != pid;
 }
 
-int tape__process_alive(int64_t pid)
+bool tape__process_alive(int64_t pid)
 {
     char buffer[1024], *fields;
-    if (pid <= 0 || pid > INT32_MAX) return 0;
-    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return 0;
-    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return 1;
-    if (is_a_mere_thread(pid)) return 0;
-    if (*fields != 'Z' && *fields != 'X') return 1;
+    if (pid <= 0 || pid > INT32_MAX) return false;
+    if (kill((pid_t)pid, 0) != 0 && errno == ESRCH) return false;
+    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return true;
+    if (is_a_mere_thread(pid)) return false;
+    if (*fields != 'Z' && *fields != 'X') return true;
     /* A killed process that its parent has not reaped runs no more; but the first thread of one may
      * have ended while others go on. */
     const char *threads = stat_field(fields, 20);
@@ -98,13 +98,14 @@ uint64_t tape__boot(void)
     return boot;
 }
 
-/* 1 mapped for writing, 0 not, -1 nothing was listed: we may not look, or there is no memory. */
-static int search_maps(const char *path, uint64_t inode)
+/* Unseen when nothing was listed: we may not look, or there is no memory. */
+static tape__maps_t search_maps(const char *path, uint64_t inode)
 {
     char line[1024];
     FILE *maps = fopen(path, "re");
-    if (!maps) return -1;
-    int found = 0, lines = 0;
+    if (!maps) return TAPE__MAPS_UNSEEN;
+    bool found = false;
+    int lines = 0;
     while (!found && fgets(line, sizeof line, maps)) {
         uint64_t mapped;
         char rights[8];
@@ -114,18 +115,19 @@ static int search_maps(const char *path, uint64_t inode)
         }
     }
     fclose(maps);
-    return lines == 0 ? -1 : found;
+    if (lines == 0) return TAPE__MAPS_UNSEEN;
+    return found ? TAPE__MAPS_IT : TAPE__MAPS_NOT;
 }
 
 /* The memory of a process whose first thread has ended shows in that of another. */
-static int search_maps_of_threads(int64_t pid, uint64_t inode)
+static tape__maps_t search_maps_of_threads(int64_t pid, uint64_t inode)
 {
     char path[320];
-    int found = -1;
+    tape__maps_t found = TAPE__MAPS_UNSEEN;
     snprintf(path, sizeof path, "/proc/%" PRId64 "/task", pid);
     DIR *threads = opendir(path);
-    if (!threads) return -1;
-    for (const struct dirent *e; found < 0 && (e = readdir(threads)) != NULL;) {
+    if (!threads) return found;
+    for (const struct dirent *e; found == TAPE__MAPS_UNSEEN && (e = readdir(threads)) != NULL;) {
         if (e->d_name[0] == '.') continue;
         snprintf(path, sizeof path, "/proc/%" PRId64 "/task/%.20s/maps", pid, e->d_name);
         found = search_maps(path, inode);
@@ -134,15 +136,15 @@ static int search_maps_of_threads(int64_t pid, uint64_t inode)
     return found;
 }
 
-int tape__process_maps(int64_t pid, uint64_t inode)
+tape__maps_t tape__process_maps(int64_t pid, uint64_t inode)
 {
     enum { KERNEL_THREAD = 0x00200000 }; /* PF_KTHREAD: it has no memory */
     char path[64], buffer[1024], *fields;
     snprintf(path, sizeof path, "/proc/%" PRId64 "/maps", pid);
-    int found = search_maps(path, inode);
-    if (found >= 0) return found;
-    if (!read_stat(pid, buffer, sizeof buffer, &fields)) return -1;
+    tape__maps_t found = search_maps(path, inode);
+    if (found != TAPE__MAPS_UNSEEN || !read_stat(pid, buffer, sizeof buffer, &fields))
+        return found;
     const char *flags = stat_field(fields, 9);
-    if (flags && strtoul(flags, NULL, 10) & KERNEL_THREAD) return 0;
+    if (flags && strtoul(flags, NULL, 10) & KERNEL_THREAD) return TAPE__MAPS_NOT;
     return search_maps_of_threads(pid, inode);
 }

@@ -22,7 +22,7 @@ bool tape__cycle_check_lock_lives(const tape__cycle_facts_t *facts)
     tape__close_file(fd);
     if (got != (int64_t)sizeof word) return false;
     int64_t holder = tape__table_keys_holder(word);
-    return holder != 0 && tape__process_alive(holder) == 1;
+    return holder != 0 && tape__process_alive(holder);
 }
 
 /* ---- the write position's pair and lastIndex ---- */

@@ -46,22 +46,22 @@ static bool holds_bytes(const char *path)
     return any;
 }
 
-/* What is at `path` is a copy of `shown`, and becomes sound. 1: it is one of the result; 0: nothing
- * can be had of it; or a code. */
+/* What is at `path` is a copy of `shown`, and becomes sound. Whether anything can be had of
+ * it, so that it is one of the result: an answer. */
 static int make_sound(tape__repair_t *r, const char *path, const char *shown,
                       const tape__cycle_facts_t *facts, int64_t *count)
 {
     char why[TEXT_SIZE];
-    if (is_sound(path, facts, count, why)) return 1;
+    if (is_sound(path, facts, count, why)) return TAPE__YES;
     int rc = tape__mend_file(r->f, path, shown, facts, count);
     if (rc == TAPE_ENOTFOUND) {
         r->f->report.dropped_files += holds_bytes(path);
         tape__findings_add(r->f, TAPE__FOUND_MENDED, TAPE_NOTE, -1, -1,
                            "nothing can be had of the file; it is left out");
-        return 0;
+        return TAPE__NO;
     }
     if (rc != TAPE_OK) return rc;
-    if (is_sound(path, facts, count, why)) return 1;
+    if (is_sound(path, facts, count, why)) return TAPE__YES;
     return tape__fail(TAPE_EINTERNAL, shown, -1, "%s: the mended file is not sound: %s", shown,
                       why);
 }
@@ -93,12 +93,12 @@ static int mend_in_place(tape__repair_t *r, int64_t cycle, const char *path,
     (void)tape__unlink(temporary); /* of one that died */
     int rc = tape__repair_copy(r, path, temporary);
     if (rc == TAPE_OK && !r->f->stopped) rc = make_sound(r, temporary, path, facts, &count);
-    if (rc == 1 && !r->f->stopped) {
+    if (rc == TAPE__YES && !r->f->stopped) {
         rc = tape__repair_replace(r, temporary, path);
         return rc == TAPE_OK ? keep_cycle(r, cycle, count) : rc;
     }
     (void)tape__unlink(temporary);
-    if (rc == 0 && !r->f->stopped) return set_aside(path);
+    if (rc == TAPE__NO && !r->f->stopped) return set_aside(path);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -110,7 +110,7 @@ static int mend_copy(tape__repair_t *r, int64_t cycle, const char *path,
     snprintf(target, sizeof target, "%.900s%s", r->into, strrchr(path, '/'));
     int rc = tape__repair_copy(r, path, target);
     if (rc == TAPE_OK && !r->f->stopped) rc = make_sound(r, target, path, facts, &count);
-    if (rc == 1) return keep_cycle(r, cycle, count);
+    if (rc == TAPE__YES) return keep_cycle(r, cycle, count);
     (void)tape__unlink(target);
     return rc < 0 ? rc : TAPE_OK;
 }

@@ -67,7 +67,7 @@ static void check_locks(tape__findings_t *f, const tape__queue_look_t *q)
         const tape__table_entry_t *e = &q->table.entries[i];
         if (!tape__table_look_is_lock(e) || e->value == TAPE__LOCK_FREE) continue;
         const int64_t holder = tape__table_keys_holder(e->value);
-        const bool lives = tape__process_alive(holder) == 1;
+        const bool lives = tape__process_alive(holder);
         tape__findings_add(f, lives ? TAPE__FOUND_IN_FLIGHT : TAPE__FOUND_LOCK,
                            lives ? TAPE_NOTE : TAPE_UNFINISHED, (int64_t)e->at, -1,
                            "%.*s is held by process %" PRId64 ", which %s", (int)e->key.length,

@@ -153,10 +153,10 @@ int tape__listing_exists(const tape__listing_t *l, int64_t cycle)
 {
     char path[TAPE__PATH_SIZE];
     tape__stat_t st;
-    if (!tape__listing_path(l, cycle, path, sizeof path)) return 0;
+    if (!tape__listing_path(l, cycle, path, sizeof path)) return TAPE__NO;
     int rc = tape__stat_path(path, &st);
-    if (rc == 0) return !st.is_directory;
-    return rc == -ENOENT ? 0 : tape__fail_errno(-rc, path, "looking for a cycle file");
+    if (rc == 0) return tape__answer(!st.is_directory);
+    return rc == -ENOENT ? TAPE__NO : tape__fail_errno(-rc, path, "looking for a cycle file");
 }
 
 /* ---- the ends, without reading the directory more often than needed ---- */
@@ -236,10 +236,12 @@ int tape__listing_ends(tape__listing_t *l, int64_t *first, int64_t *last)
     if (look_is_good(l)) {
         lowest = (int64_t)OBSERVE64(look, &l->first);
         highest = (int64_t)OBSERVE64(look, &l->last);
-        int good = !first || lowest == TAPE__NO_CYCLE ? 1 : tape__listing_exists(l, lowest);
-        if (good == 1 && last && highest != TAPE__NO_CYCLE) good = tape__listing_exists(l, highest);
+        int good = TAPE__YES;
+        if (first && lowest != TAPE__NO_CYCLE) good = tape__listing_exists(l, lowest);
+        if (good == TAPE__YES && last && highest != TAPE__NO_CYCLE)
+            good = tape__listing_exists(l, highest);
         if (good < 0) return good;
-        if (good) {
+        if (good == TAPE__YES) {
             if (first) *first = lowest;
             if (last) *last = highest;
             return TAPE_OK;
@@ -270,14 +272,14 @@ static bool is_nearer(const tape__neighbours_t *n, int64_t a, int64_t b)
 static int gather(void *user, int64_t cycle)
 {
     tape__neighbours_t *n = user;
-    if (is_nearer(n, cycle, n->from)) return 0; /* on the other side */
+    if (is_nearer(n, cycle, n->from)) return TAPE_OK; /* on the other side */
     int at = n->count;
-    if (at == TAPE__NEIGHBOURS_MAX && !is_nearer(n, cycle, n->cycles[--at])) return 0;
+    if (at == TAPE__NEIGHBOURS_MAX && !is_nearer(n, cycle, n->cycles[--at])) return TAPE_OK;
     for (; at > 0 && is_nearer(n, cycle, n->cycles[at - 1]); at--)
         n->cycles[at] = n->cycles[at - 1];
     n->cycles[at] = cycle;
     if (n->count < TAPE__NEIGHBOURS_MAX) n->count++;
-    return 0;
+    return TAPE_OK;
 }
 
 static bool look_up(const tape__neighbours_t *n, int64_t from, int64_t *cycle)
@@ -336,7 +338,7 @@ int tape__listing_above(tape__listing_t *l, int64_t from, tape__neighbours_t **k
     if (rc != TAPE_OK || highest == TAPE__NO_CYCLE || highest < from) return rc;
     if (from < 0) from = 0;
     for (int64_t c = from; c <= highest && c < from + TAPE__FEW_NAMES; c++)
-        if ((rc = tape__listing_exists(l, c)) != 0) {
+        if ((rc = tape__listing_exists(l, c)) != TAPE__NO) {
             *cycle = c;
             return rc < 0 ? rc : TAPE_OK;
         }
@@ -352,7 +354,7 @@ int tape__listing_below(tape__listing_t *l, int64_t from, tape__neighbours_t **k
     int rc = tape__listing_ends(l, &lowest, NULL);
     if (rc != TAPE_OK || lowest == TAPE__NO_CYCLE || lowest > from) return rc;
     for (int64_t c = from; c >= lowest && c > from - TAPE__FEW_NAMES; c--)
-        if ((rc = tape__listing_exists(l, c)) != 0) {
+        if ((rc = tape__listing_exists(l, c)) != TAPE__NO) {
             *cycle = c;
             return rc < 0 ? rc : TAPE_OK;
         }

@@ -92,7 +92,7 @@ bool tape__listing_path(const tape__listing_t *l, int64_t cycle, char *out, size
 bool tape__listing_can_have(const tape__listing_t *l, int64_t cycle);
 /* Whether the directory may change once more without its modification time doing so. */
 bool tape__listing_too_fresh(const tape__stat_t *directory, int64_t now_ms);
-/* Whether there is a file of that cycle. */
+/* Whether there is a file of that cycle: an answer. */
 int tape__listing_exists(const tape__listing_t *l, int64_t cycle);
 
 #endif

@@ -77,17 +77,17 @@ int tape__excerpt_index_open_page(tape__cycle_store_t *s, int64_t page, uint64_t
     return TAPE_OK;
 }
 
-/* An entry that can be started from: the position of a complete message, that can have this
- * sequence: 1, 0 or a code. */
+/* Whether an entry can be started from, as the position of a complete message that can have this
+ * sequence: an answer. */
 static int is_message(tape__cycle_store_t *s, tape__window_t *w, uint64_t position,
                       int64_t sequence)
 {
     tape__cursor_t c = {position, 0, 0};
-    if (!tape__cycle_store_has_room(s, position, sequence)) return 0;
-    if (s->aligned && position % 4 != 0) return 0;
+    if (!tape__cycle_store_has_room(s, position, sequence)) return TAPE__NO;
+    if (s->aligned && position % 4 != 0) return TAPE__NO;
     int rc = tape__cycle_store_observe(s, w, &c, PROBE_WINDOW);
-    if (rc == TAPE_ECORRUPT) return 0;
-    return rc == TAPE_OK ? tape__word_kind(c.word) == TAPE__WORD_DATA : rc;
+    if (rc == TAPE_ECORRUPT) return TAPE__NO;
+    return rc == TAPE_OK ? tape__answer(tape__word_kind(c.word) == TAPE__WORD_DATA) : rc;
 }
 
 /* A look-up on its way. */
@@ -118,7 +118,7 @@ static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, s
         if (*position == 0) continue;
         int rc = is_message(s, search->window, *position, *entry * s->index_spacing);
         if (rc < 0) search->code = rc;
-        if (rc == 1) return true;
+        if (rc == TAPE__YES) return true;
         if (rc < 0 || !may_go_on(search, at)) return false;
     }
     search->tries--; /* a page without an entry */

@@ -42,6 +42,7 @@ int64_t tape__excerpt_index_next(const tape__cycle_store_t *s);
 
 enum {
     TAPE__ENTRY_SIZE = 8,
+    TAPE__USED_SIZE = 8, /* `used`, directly before the elements */
     TAPE__ARRAY_HEAD_MAX = 64 /* of index2index and of a page: event name, padding and counts */
 };
 /* Largest document that an array of so many entries can be. */

@@ -116,9 +116,9 @@ int tape__mapping_has_its_name(const tape__file_t *file)
 {
     tape__stat_t st;
     int rc = tape__stat_path(file->path, &st);
-    if (rc == -ENOENT || rc == -ENOTDIR) return 0;
+    if (rc == -ENOENT || rc == -ENOTDIR) return TAPE__NO;
     if (rc < 0) return tape__fail_errno(-rc, file->path, "asking whether the file was deleted");
-    return st.inode == file->inode && st.device == file->device;
+    return tape__answer(st.inode == file->inode && st.device == file->device);
 }
 
 int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
@@ -174,21 +174,22 @@ int tape__mapping_reserve(tape__file_t *file, const tape__window_t *w, uint64_t 
     return rc < 0 ? tape__fail_errno(-rc, file->path, "reserving blocks in a hole") : TAPE_OK;
 }
 
-/* 1, 0 or a code. */
+/* TAPE__YES, TAPE__NO or a code. */
 static int holes_cost(tape__file_t *file)
 {
-    if (file->holes_cost >= 0) return file->holes_cost;
-    int rc = tape__reading_allocates(file->fd);
-    if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the kind of file system");
-    file->holes_cost = (int8_t)rc;
-    return rc;
+    if (file->holes_cost < 0) {
+        int rc = tape__reading_allocates(file->fd);
+        if (rc < 0) return tape__fail_errno(-rc, file->path, "asking for the kind of file system");
+        file->holes_cost = rc > 0;
+    }
+    return file->holes_cost ? TAPE__YES : TAPE__NO;
 }
 
 int tape__mapping_make_readable(tape__file_t *file, const tape__window_t *w, uint64_t at,
                                 uint64_t size)
 {
     int rc = holes_cost(file);
-    if (rc <= 0) return rc;
+    if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE_OK : rc;
     if (file->writable) return tape__mapping_reserve(file, w, at, size);
     rc = bring_in(tape__present, w, at, size);
     if (rc == -EINVAL || rc == -ENOSYS) rc = ask_for_space(file, size);
@@ -285,7 +286,7 @@ int tape__window_move(tape__window_t *w, tape__file_t *file, uint64_t position, 
     rc = holes_cost(file);
     if (rc < 0) return rc;
     /* A writer that needs more than a look at a word has reserved it. */
-    if (rc == 0 || (file->writable && need > LOOK_MAX)) rc = map(file, start, to, &moved);
+    if (rc == TAPE__NO || (file->writable && need > LOOK_MAX)) rc = map(file, start, to, &moved);
     else rc = map_without_holes(file, start, position, need, to, &moved);
     if (rc != TAPE_OK) return rc;
     tape__window_close(w);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/error.h"
 #include "base/platform.h"
 #include "tape.h"
 
@@ -54,8 +55,8 @@ void tape__mapping_close(tape__file_t *file);
 /* Asks for the file's size again. */
 int tape__mapping_refresh(tape__file_t *file);
 
-/* Whether the path still leads to this file: 1, 0 when somebody deleted, moved or replaced it, or a
- * code. */
+/* Whether the path still leads to this file, which somebody may have deleted, moved or replaced: an
+ * answer. */
 int tape__mapping_has_its_name(const tape__file_t *file);
 /* Makes the file at least `size` bytes long, under the lock on the whole file that every enlarging
  * process takes (format.md 11.2): one that computed its step from an older size could cut it
@@ -86,7 +87,7 @@ static inline bool tape__window_has(const tape__window_t *w, uint64_t position, 
 static inline int tape__window_cover(tape__window_t *w, tape__file_t *file, uint64_t position,
                                      uint64_t need, uint64_t prefer)
 {
-    if (__builtin_expect(tape__window_has(w, position, need), 1)) return 0;
+    if (__builtin_expect(tape__window_has(w, position, need), 1)) return TAPE_OK;
     return tape__window_move(w, file, position, need, prefer);
 }
 

@@ -112,9 +112,9 @@ int tape__shelf_exists(tape__shelf_t *shelf, int64_t cycle)
 {
     int64_t packed;
     int rc = tape__listing_exists(shelf->listing, cycle);
-    if (rc != 0) return rc;
+    if (rc != TAPE__NO) return rc;
     rc = nearest(shelf, true, cycle, &packed);
-    return rc == TAPE_OK ? packed == cycle : rc;
+    return rc == TAPE_OK ? tape__answer(packed == cycle) : rc;
 }
 
 int tape__shelf_ends(tape__shelf_t *shelf, int64_t *first, int64_t *last)
@@ -164,7 +164,7 @@ int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__ea
         if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE || cycle >= below) break;
         int exists = tape__listing_exists(shelf->listing, cycle);
         if (exists < 0) return exists;
-        if (!exists) rc = each(user, cycle); /* else it was met */
+        if (exists == TAPE__NO) rc = each(user, cycle); /* else it was met */
         cycle++;
     }
     return rc;
@@ -189,7 +189,7 @@ static int open_at(tape__shelf_t *shelf, const char *path, int64_t cycle,
     int rc = tape__cycle_store_open(store, path, cycle, false);
     if (rc != TAPE_ENOTFOUND || !shelf->unpacker.call) return rc;
     int exists = tape__shelf_exists(shelf, cycle);
-    if (exists != 1) return exists < 0 ? exists : TAPE_ENOTFOUND;
+    if (exists != TAPE__YES) return exists < 0 ? exists : TAPE_ENOTFOUND;
     rc = open_packed(shelf, path, cycle, store);
     /* Thawed in between, perhaps. */
     return rc == TAPE_ENOTFOUND ? tape__cycle_store_open(store, path, cycle, false) : rc;
@@ -209,12 +209,12 @@ int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out
     char path[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     *out = (tape__extent_t){0, 0};
-    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return 0;
-    if (tape__cycle_measure_finished(path, out)) return 1;
+    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return TAPE__NO;
+    if (tape__cycle_measure_finished(path, out)) return TAPE__YES;
     int rc = open_at(shelf, path, cycle, &store);
-    if (rc == TAPE_ENOTFOUND) return 0;
-    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? 1 : rc;
+    if (rc == TAPE_ENOTFOUND) return TAPE__NO;
+    if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? TAPE__YES : rc;
     rc = tape__cycle_measure_extent(&store, out);
     tape__cycle_store_close(&store);
-    return rc == TAPE_OK ? 1 : rc;
+    return rc == TAPE_OK ? TAPE__YES : rc;
 }

@@ -43,7 +43,7 @@ int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__ea
  * TAPE__NOT_READY, TAPE_ENOTFOUND or another code. */
 int tape__shelf_open(tape__shelf_t *shelf, int64_t cycle, tape__cycle_store_t *store);
 
-/* How much is in the file of a cycle: 1, 0 when there is none, or a code. Nothing is in one that is
+/* Whether there is a file of a cycle, and how much is in it: an answer. Nothing is in one that is
  * half-made. */
 int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out);
 

@@ -107,17 +107,20 @@ static bool lock_slot(int fd, int slot)
     return false;
 }
 
-/* 1 taken, 0 somebody has it or it must stay, -1 the file cannot be written. */
-static int take_slot(int fd, int slot, int64_t spare_pid)
+/* What became of taking one: somebody has it, or it must stay; or the file cannot be written. */
+typedef enum { SLOT_IN_USE, SLOT_TAKEN, SLOT_FAILED } taking_t;
+
+static taking_t take_slot(int fd, int slot, int64_t spare_pid)
 {
     slot_t old = {0}, self = ourselves(false);
-    if (!lock_slot(fd, slot)) return 0;
-    int rc = tape__file_read(fd, slot_at(slot), &old, sizeof old) < 0 ? -1 : 1;
-    if (rc == 1 && old.pid != 0 && old.pid == spare_pid) rc = 0;
-    if (rc == 1 && !write_slot(fd, slot, &self)) rc = -1;
+    if (!lock_slot(fd, slot)) return SLOT_IN_USE;
+    taking_t got = SLOT_TAKEN;
+    if (tape__file_read(fd, slot_at(slot), &old, sizeof old) < 0) got = SLOT_FAILED;
+    else if (old.pid != 0 && old.pid == spare_pid) got = SLOT_IN_USE;
+    else if (!write_slot(fd, slot, &self)) got = SLOT_FAILED;
     tape__unlock_range(fd, WRITERS_AT + (uint64_t)slot, 1);
-    if (rc != 1) tape__unlock_range(fd, OWNERS_AT + (uint64_t)slot, 1);
-    return rc;
+    if (got != SLOT_TAKEN) tape__unlock_range(fd, OWNERS_AT + (uint64_t)slot, 1);
+    return got;
 }
 
 static void attach(tape__side_t *side, const char *directory, int64_t spare_pid)
@@ -125,9 +128,10 @@ static void attach(tape__side_t *side, const char *directory, int64_t spare_pid)
     if (side->fd >= 0) return;
     int fd = open_side(directory);
     SYNC_POINT(side_file_opened);
-    int taken = 0, slot = -1;
-    while (fd >= 0 && taken == 0 && ++slot < SLOTS) taken = take_slot(fd, slot, spare_pid);
-    if (taken == 1) *side = (tape__side_t){fd, slot, false};
+    taking_t got = SLOT_IN_USE;
+    int slot = -1;
+    while (fd >= 0 && got == SLOT_IN_USE && ++slot < SLOTS) got = take_slot(fd, slot, spare_pid);
+    if (got == SLOT_TAKEN) *side = (tape__side_t){fd, slot, false};
     else tape__close_file(fd);
 }
 
@@ -169,14 +173,13 @@ typedef struct {
     bool another;   /* and the process that has the pid here is not that one */
 } evidence_t;
 
-
 static void weigh(int fd, int slot, const slot_t *s, const slot_t *now, evidence_t *e)
 {
     /* A failing call means that it cannot be known: the same care as for the living. */
     bool here = s->pid_namespace == now->pid_namespace && s->boot == now->boot;
-    if (tape__range_is_locked(fd, WRITERS_AT + (uint64_t)slot, 1) != 0) {
+    if (tape__range_state(fd, WRITERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
         e->live = true;
-    } else if (tape__range_is_locked(fd, OWNERS_AT + (uint64_t)slot, 1) != 0) {
+    } else if (tape__range_state(fd, OWNERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
         if (here && s->start == now->start) e->only_reads = true;
     } else if (s->writer && (here || s->boot != now->boot)) {
         bool same = here && now->start != 0 && s->start == now->start;
@@ -214,9 +217,9 @@ tape__holder_t tape__side_file_judge(tape__process_entry_t *entry, int64_t pid,
     if (pid == tape__pid() || !tape__process_alive(pid)) return gone;
     if (e.only_reads) return gone;
     switch (tape__process_maps(pid, table_inode)) {
-    case 1: /* a JVM: it has no slot */
+    case TAPE__MAPS_IT: /* a JVM: it has no slot */
         return TAPE__HOLDER_LIVE;
-    case 0:
+    case TAPE__MAPS_NOT:
         return gone;
     default: /* not ours to look into: then only that it began later tells */
         return e.another ? TAPE__HOLDER_NOT_SEEN : TAPE__HOLDER_LIVE;

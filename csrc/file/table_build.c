@@ -95,10 +95,7 @@ static int write_new(int fd, uint64_t from, const uint8_t *image, const char **d
     *doing = "making room for the table store";
     int rc = tape__stat_fd(fd, &st);
     if (rc == 0 && st.size < TAPE__TABLE_SIZE) rc = tape__file_truncate(fd, TAPE__TABLE_SIZE);
-    if (rc == 0) {
-        rc = tape__file_reserve(fd, 0, TAPE__TABLE_SIZE);
-        if (rc == -EOPNOTSUPP) rc = 0;
-    }
+    if (rc == 0) rc = tape__file_try_reserve(fd, 0, TAPE__TABLE_SIZE);
     return rc == 0 ? tape__file_write(fd, from, image + from, IMAGE_SIZE - from) : rc;
 }
 

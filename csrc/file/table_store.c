@@ -43,22 +43,26 @@ typedef struct {
     size_t rest;    /* bytes behind the cell */
 } entry_t;
 
-/* Reads the entry at *at and steps over it. 1, 0 at the zero word, -1 when the chain is damaged. */
-static int next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
+/* What stands at a place of the chain. */
+typedef enum { ENTRY, END_OF_ENTRIES, CHAIN_IS_DAMAGED } chain_t;
+
+/* Reads the entry at *at, if there is one, and steps over it. */
+static chain_t next_entry(tape__table_store_t *t, uint64_t *at, entry_t *e)
 {
     e->cell = NULL;
-    if (!tape__window_has(&t->window, *at, 4)) return -1;
+    if (!tape__window_has(&t->window, *at, 4)) return CHAIN_IS_DAMAGED;
     uint32_t word = OBSERVE32(table_entry, tape__window_u32(&t->window, *at));
-    if (word == 0) return 0;
+    if (word == 0) return END_OF_ENTRIES;
     uint64_t length = tape__word_length(word), cell;
-    if (length == 0 || !tape__window_has(&t->window, *at, 4 + length)) return -1;
+    if (length == 0 || !tape__window_has(&t->window, *at, 4 + length))
+        return CHAIN_IS_DAMAGED;
     tape__wire_t w = {tape__window_at(&t->window, *at + 4), (size_t)length, 0, *at + 4};
     if (tape__word_kind(word) == TAPE__WORD_DATA && tape__wire_name(&w, &e->key) &&
         tape__wire_bound(&w, &cell))
         e->cell = tape__window_u64(&t->window, cell);
     e->rest = w.size - w.at;
     *at = tape__word_next(*at, (uint32_t)length, true);
-    return 1;
+    return ENTRY;
 }
 
 /* Whether an entry stands behind the zero word at `at`, complete and with another one following: a
@@ -87,16 +91,16 @@ static int check_entries(tape__table_store_t *t)
 {
     uint64_t at = t->first_entry, last = at;
     entry_t e;
-    int rc;
+    chain_t here;
     if (t->file.size < ENTRIES_END)
         return bad_entry(t, t->file.size, "the file is cut off; it has 64 KiB or more");
-    while ((rc = next_entry(t, &at, &e)) == 1) {
+    while ((here = next_entry(t, &at, &e)) == ENTRY) {
         if (!e.cell || e.rest >= 8)
             return bad_entry(t, last, "an entry that is not a key and a number");
         last = at;
     }
-    if (rc < 0 && being_added(t, at)) return TAPE_OK;
-    if (rc < 0) return bad_entry(t, at, "an entry with a length beyond the end");
+    if (here == CHAIN_IS_DAMAGED && being_added(t, at)) return TAPE_OK;
+    if (here == CHAIN_IS_DAMAGED) return bad_entry(t, at, "an entry with a length beyond the end");
     if (entry_is_hidden(t, at)) return bad_entry(t, at, "the chain ends, but entries follow");
     return TAPE_OK;
 }
@@ -117,11 +121,13 @@ static birth_t birth_state(tape__table_store_t *t, uint32_t *word, int *rc)
     return *word == 0 || *word == TAPE__NOT_COMPLETE ? AWAIT_HEADER : READY;
 }
 
-/* A creator holds a lock on the file (5.3); without one, an unfinished file is an abandoned one. */
+/* Whether its creator, who holds a lock on the file (5.3), is still there: an answer. Without one,
+ * an unfinished file is an abandoned one. */
 static int creator_at_work(tape__table_store_t *t)
 {
-    int rc = tape__range_is_locked(t->file.fd, 0, 0);
-    return rc < 0 ? tape__fail_errno(-rc, t->file.path, "asking who is creating the file") : rc;
+    int rc = tape__range_state(t->file.fd, 0, 0);
+    if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking who is creating the file");
+    return tape__answer(rc == TAPE__RANGE_LOCKED);
 }
 
 /* Of one without a complete header: zeros, or what a creator had begun (then the word tells). With
@@ -153,9 +159,9 @@ static int await_birth(tape__table_store_t *t, uint32_t *word)
         if (rc < 0) return rc;
         if (state == READY) return TAPE_OK;
         int64_t now = tape__monotonic_ns();
-        int at_work = t->file.writable ? creator_at_work(t) : 0;
+        int at_work = t->file.writable ? creator_at_work(t) : TAPE__NO;
         if (at_work < 0) return at_work;
-        if (at_work) active = now;
+        if (at_work == TAPE__YES) active = now;
         if (now - active > ABANDONED_AFTER_NS) return never_filled(t);
         if (now - start > CREATION_TIMEOUT_NS)
             return tape__fail(TAPE_ETIMEOUT, t->file.path, 0,
@@ -176,14 +182,14 @@ static search_t search(tape__table_store_t *t, const char *key)
     uint64_t at = t->first_entry;
     const size_t length = strlen(key);
     entry_t e;
-    int rc;
-    while ((rc = next_entry(t, &at, &e)) == 1) {
+    chain_t here;
+    while ((here = next_entry(t, &at, &e)) == ENTRY) {
         if (!e.cell || e.key.length != length) continue;
         if (strncasecmp((const char *)e.key.text, key, length) != 0) continue;
         s.cell = e.cell;
         return s;
     }
-    if (rc == 0) s.end = at;
+    if (here == END_OF_ENTRIES) s.end = at;
     return s;
 }
 
@@ -248,7 +254,7 @@ uint64_t *tape__table_store_entry(tape__table_store_t *table, size_t n, char *ke
 {
     uint64_t at = table->first_entry;
     entry_t e;
-    while (next_entry(table, &at, &e) == 1) {
+    while (next_entry(table, &at, &e) == ENTRY) {
         if (!e.cell || n-- > 0) continue;
         snprintf(key, size, "%.*s", (int)e.key.length, (const char *)e.key.text);
         return e.cell;

@@ -37,7 +37,7 @@ typedef struct {
 /* Opens and checks the table store in `directory`; waits while another process is creating it.
  * TAPE_ENOTFOUND when there is none; TAPE__NEVER_FILLED when it is empty or all zeros, or its
  * creator died before the header was complete: then there is none, as for Java. */
-enum { TAPE__NEVER_FILLED = 41 };
+enum { TAPE__NEVER_FILLED = 71 };
 int tape__table_store_open(tape__table_store_t *table, const char *directory, bool writable);
 void tape__table_store_close(tape__table_store_t *table);
 

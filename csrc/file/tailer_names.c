@@ -33,7 +33,8 @@ static int lock_any(int fd, uint64_t name, bool steal, bool *taken)
     *taken = false;
     if (fd < 0) return -1;
     if (lock(fd, name, 0)) place = 0;
-    *taken = place < 0 || tape__range_is_locked(fd, byte_of(name, 1), PLACES - 1) == 1;
+    *taken = place < 0 ||
+             tape__range_state(fd, byte_of(name, 1), PLACES - 1) == TAPE__RANGE_LOCKED;
     if (*taken && !steal && place == 0) tape__unlock_range(fd, byte_of(name, 0), 1);
     if (*taken && !steal) return -1;
     for (int other = 1; place < 0 && other < PLACES; other++)

@@ -164,10 +164,11 @@ int64_t tape_queue_first_index(tape_queue_t *q)
     tape_tailer_t t = {.site = &q->site, .window_size = TAPE__TAILER_WINDOW_LEAST};
     rc = tape__tailer_find_forward(&t);
     int64_t index = rc;
-    if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence);
+    if (rc == TAPE__YES)
+        index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence);
     tape__tailer_end(&t);
     tape__queue_leave(q);
-    if (rc == 0) return no_message(q);
+    if (rc == TAPE__NO) return no_message(q);
     return index;
 }
 
@@ -179,17 +180,18 @@ int64_t tape_queue_last_index(tape_queue_t *q)
     tape__chain_end_t end = {.last_position = 0};
     int64_t index = TAPE_ENOINDEX;
     rc = tape__tailer_move_to_end(&t, &end);
-    while (rc == 1 && t.at.sequence == 0) { /* an empty cycle: look into the one before */
+    while (rc == TAPE__YES && t.at.sequence == 0) { /* an empty cycle: look into the one before */
         rc = tape__tailer_open_last(&t, t.store.cycle);
-        if (rc == 1) {
+        if (rc == TAPE__YES) {
             int code = tape__cycle_chain_find_end(&t.store, &t.window, &end);
             if (code != TAPE_OK) rc = code;
             else t.at = end.end;
         }
     }
-    if (rc == 1) index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
+    if (rc == TAPE__YES)
+        index = tape__index(q->site.settings.roll_cycle, t.store.cycle, t.at.sequence - 1);
     tape__tailer_end(&t);
     tape__queue_leave(q);
-    if (rc == 0) return no_message(q);
+    if (rc == TAPE__NO) return no_message(q);
     return rc < 0 ? rc : index;
 }

@@ -50,9 +50,11 @@ static int remove_under_lock(tape_queue_t *q, int64_t cycle)
     int rc = tape__write_lock_acquire(&q->writer.lock);
     if (rc < 0) return rc;
     bool robbed = rc == TAPE__LOCK_TAKEN_OVER;
-    rc = tape__listing_exists(&q->site.listing, cycle)
-             ? remove_cycle(q, cycle, path)
-             : tape__fail(TAPE_ENOTFOUND, path, -1, "there is no such cycle file");
+    rc = tape__listing_exists(&q->site.listing, cycle);
+    if (rc == TAPE__YES)
+        rc = remove_cycle(q, cycle, path);
+    else if (rc == TAPE__NO)
+        rc = tape__fail(TAPE_ENOTFOUND, path, -1, "there is no such cycle file");
     /* What a dead holder left stays as it is, for a writer to repair: so does its lock. */
     if (robbed) tape__write_lock_give_back(&q->writer.lock);
     else (void)tape__write_lock_release(&q->writer.lock);

@@ -97,7 +97,7 @@ static int go_around_the_gap(tape_tailer_t *t, int64_t stored, int64_t cycle)
         if (next == TAPE__NO_CYCLE) break;
         rc = tape__tailer_open_cycle(t, next);
         if (rc < 0) return rc;
-        if (rc == 0) continue;
+        if (rc == TAPE__NO) continue;
         t->gap = (tape__gap_t){stored, tape__tailer_next_index(t), t->tell_gaps, true};
         return TAPE_OK;
     }
@@ -130,8 +130,8 @@ static int go_to_stored(tape_tailer_t *t)
     if (rc < 0) return rc;
     if (rc != TAPE__SOUGHT_BEYOND) return TAPE_OK;
     rc = tape__tailer_open_cycle(t, cycle);
-    if (rc == 0) return go_around_the_gap(t, stored, cycle);
-    return rc == 1 ? stand_at_end(t, stored) : rc;
+    if (rc == TAPE__NO) return go_around_the_gap(t, stored, cycle);
+    return rc == TAPE__YES ? stand_at_end(t, stored) : rc;
 }
 
 int tape__tailer_bind(tape_tailer_t *t, const char *id, bool steal)
@@ -163,18 +163,19 @@ static int check_table(tape_tailer_t *t)
         return TAPE_OK;
     const tape__file_t *file = &t->site->table.file;
     int named = tape__mapping_has_its_name(file);
-    if (named == 0)
+    if (named == TAPE__NO)
         return tape__fail(TAPE_ENOTFOUND, file->path, -1,
                           "%s was deleted or replaced while the queue was open; close the queue "
                           "and open it again", file->path);
-    if (named == 1) {
+    if (named == TAPE__YES) {
         n->looked_ms = now;
         n->pulse = pulse;
     }
     return named < 0 ? named : TAPE_OK;
 }
 
-/* -1: nothing yet, because it stood nowhere so far. */
+#define NOTHING_YET INT64_C(-1) /* it stood nowhere so far */
+
 static int store(tape_tailer_t *t, int64_t index)
 {
     if (!t->name.cell) return nameless(t);
@@ -182,7 +183,7 @@ static int store(tape_tailer_t *t, int64_t index)
         return tape__fail(TAPE_EREADONLY, t->site->path, -1,
                           "the position of \"%s\" is only read here", t->name.id);
     int rc = check_table(t);
-    if (rc == TAPE_OK && index >= 0) tape__table_store_set(t->name.cell, index);
+    if (rc == TAPE_OK && index != NOTHING_YET) tape__table_store_set(t->name.cell, index);
     return rc;
 }
 
@@ -190,7 +191,7 @@ int tape_tailer_commit(tape_tailer_t *t)
 {
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
-    rc = store(t, t->open ? tape__tailer_next_index(t) : -1);
+    rc = store(t, t->open ? tape__tailer_next_index(t) : NOTHING_YET);
     tape__tailer_leave_unchanged(t); /* what was read can still be taken back */
     return rc;
 }

@@ -92,10 +92,10 @@ int tape_tailer_peek(tape_tailer_t *t, tape_excerpt_t *out)
     int rc = out ? tape__tailer_enter(t) : no_place();
     if (rc != TAPE_OK) return rc;
     rc = tape__tailer_find(t);
-    if (rc == 1) fill_excerpt(t, out);
-    else if (t->watch && rc == 0) t->hooks->nothing(t);
+    if (rc == TAPE__YES) fill_excerpt(t, out);
+    else if (t->watch && rc == TAPE__NO) t->hooks->nothing(t);
     tape__tailer_leave(t);
-    return rc;
+    return tape__answer_given(rc);
 }
 
 /* At the end of a call that leaves the tailer in a cycle: whether the next one may go by the lane.
@@ -111,7 +111,7 @@ static void allow_quick(tape_tailer_t *t)
 static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
 {
     int rc = tape__tailer_find(t);
-    if (rc == 1) {
+    if (rc == TAPE__YES) {
         fill_excerpt(t, out);
         t->before = t->at;
         t->before_last_read = t->last_read;
@@ -119,12 +119,12 @@ static int next_by_all_rules(tape_tailer_t *t, tape_excerpt_t *out)
         if (!out->metadata) t->last_read = out->index;
         tape__tailer_step(t);
         allow_quick(t);
-    } else if (rc == 0) {
+    } else if (rc == TAPE__NO) {
         if (t->watch) t->hooks->nothing(t);
         else if (t->open && t->nothing_until_ms) allow_quick(t);
     }
     tape__tailer_leave(t);
-    return rc;
+    return tape__answer_given(rc);
 }
 
 /* Nothing to read, and a moment ago there was nothing else to be done about it. */
@@ -139,12 +139,12 @@ static inline bool nothing_yet(tape_tailer_t *t, uint32_t word)
     return true;
 }
 
-enum { LANE_LEFT = -1 };
+/* LANE_LEFT: nothing has changed, and all rules are asked. */
+typedef enum { LANE_LEFT, LANE_NOTHING, LANE_MESSAGE } lane_t;
 
-/* The lane: 1 and a message that is whole in the window that is mapped, 0 when there is none yet,
- * or LANE_LEFT, with nothing changed. It asks for nothing that only other calls on this tailer
- * change: they end with `quick` false. */
-static inline int next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
+/* The lane: a message that is whole in the window that is mapped, or none yet. It asks for nothing
+ * that only other calls on this tailer change: they end with `quick` false. */
+static inline lane_t next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
 {
     const uint64_t offset = t->at.position - t->window.start;
     if (offset + 4 > t->window.size || t->at.sequence >= t->quick_below) return LANE_LEFT;
@@ -152,7 +152,7 @@ static inline int next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
     /* order[publish]: as tape__excerpt_observe(), whose file holds the verbs of writers, too. */
     const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)header);
     const uint32_t length = tape__word_length(word);
-    if (!tape__word_is_message(word)) return nothing_yet(t, word) ? 0 : LANE_LEFT;
+    if (!tape__word_is_message(word)) return nothing_yet(t, word) ? LANE_NOTHING : LANE_LEFT;
     if (offset + 4 + length > t->window.size) return LANE_LEFT;
     t->at.word = word;
     t->before = t->at;
@@ -164,7 +164,7 @@ static inline int next_quickly(tape_tailer_t *t, tape_excerpt_t *out)
     out->framing = tape__tailer_unframe(t, header + 4, length, &out->data, &out->size);
     out->index = t->last_read;
     out->metadata = 0;
-    return 1;
+    return LANE_MESSAGE;
 }
 
 int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
@@ -174,10 +174,10 @@ int tape_tailer_next(tape_tailer_t *t, tape_excerpt_t *out)
         return rc == TAPE_OK ? next_by_all_rules(t, out) : rc;
     }
     if (t->quick && tape__tailer_has_its_name(t)) {
-        int got = next_quickly(t, out);
+        const lane_t got = next_quickly(t, out);
         if (got != LANE_LEFT) {
             tape__tailer_leave(t);
-            return got;
+            return got == LANE_MESSAGE;
         }
     }
     int rc = begin(t);
@@ -208,7 +208,7 @@ int64_t tape_tailer_index(tape_tailer_t *t)
     if (index != TAPE_OK) return index;
     int rc = tape__tailer_stand_at_start(t);
     index = rc < 0 ? rc : 0;
-    if (rc == 1) index = tape__tailer_next_index(t);
+    if (rc == TAPE__YES) index = tape__tailer_next_index(t);
     tape__tailer_leave_unchanged(t);
     return index;
 }
@@ -266,7 +266,7 @@ int tape_tailer_seek_end(tape_tailer_t *t)
     int rc = tape__tailer_enter(t);
     if (rc != TAPE_OK) return rc;
     rc = tape__tailer_move_to_end(t, &end);
-    if (rc == 1) forget_gap(t);
+    if (rc == TAPE__YES) forget_gap(t);
     tape__tailer_leave(t);
     return rc < 0 ? rc : TAPE_OK;
 }

@@ -143,9 +143,10 @@ static inline void tape__tailer_leave(tape_tailer_t *t) { PUBLISH32(busy, &t->bu
 /* Ends one that only told: what the call before it gave can still be taken back. */
 void tape__tailer_leave_unchanged(tape_tailer_t *t);
 
-/* tailer_walk.c: to the next message in the direction of reading, without passing it: 1, 0 when
- * there is none now, or a code, TAPE_EGAP among them. Backward that is at->sequence or the nearest
- * before it; beyond the start the sequence is -1, and the index the number before the first one. */
+/* tailer_walk.c: to the next message in the direction of reading, without passing it. Whether there
+ * is one now: an answer (base/error.h), TAPE_EGAP among its codes. Backward that is at->sequence or
+ * the nearest before it; beyond the start the sequence is -1, and the index the number before the
+ * first one. */
 int tape__tailer_find_forward(tape_tailer_t *t);
 int tape__tailer_find_backward(tape_tailer_t *t);
 static inline int tape__tailer_find(tape_tailer_t *t)
@@ -189,10 +190,10 @@ static inline void tape__tailer_step(tape_tailer_t *t)
     if (t->backward) t->at.sequence--;
     else tape__cycle_store_step(&t->store, &t->at);
 }
-/* As tape__tailer_find() within the cycle in hand, for a message and no metadata: 1, 0 when the
- * next one, if there is any, lies in another, or a code. */
+/* As tape__tailer_find() within the cycle in hand, for a message and no metadata: TAPE__NO when the
+ * next one, if there is any, lies in another. */
 int tape__tailer_find_in_cycle(tape_tailer_t *t);
-/* Stands behind the last message: 1, 0 when there is no cycle, or a code. */
+/* Stands behind the last message; whether there is a cycle: an answer. */
 int tape__tailer_move_to_end(tape_tailer_t *t, tape__chain_end_t *end);
 
 /* tailer_seek.c: where a forward read goes on after reading backward. */
@@ -208,8 +209,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
  * code. */
 int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);
 
-/* tailer_file.c: opens the file of a cycle; 1, 0 when there is no such file (yet, or any more),
- * or a code. */
+/* tailer_file.c: opens the file of a cycle; whether there is one (yet, or still): an answer. */
 int tape__tailer_open_file(tape__site_t *site, int64_t cycle, tape__cycle_store_t *store);
 /* Leaves the cycle in hand and stands before the first message of another one. */
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store);
@@ -218,25 +218,24 @@ void tape__tailer_leave_cycle(tape_tailer_t *t);
 void tape__tailer_end(tape_tailer_t *t);
 /* Both in one. */
 int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle);
-/* tailer_cycles.c: puts a tailer without a cycle before the first message. 1, 0 when there is none,
- * or a code. */
+/* tailer_cycles.c, all of it answers. Puts a tailer without a cycle before the first message;
+ * whether there is a cycle. */
 int tape__tailer_stand_at_start(tape_tailer_t *t);
 /* Whether the file in hand has no name any more, so that nobody will write to it. */
 int tape__tailer_is_deleted(const tape_tailer_t *t);
-/* Enters the newest cycle below the one in hand. 1, 0 when there is none, or a code. */
+/* Enters the newest cycle below the one in hand, if there is one. */
 int tape__tailer_enter_earlier(tape_tailer_t *t);
-/* Enters the newest cycle below `below` whose file can be used. 1, 0 or a code. */
+/* Enters the newest cycle below `below` whose file can be used, if there is one. */
 int tape__tailer_open_last(tape_tailer_t *t, int64_t below);
-/* At the END_OF_DATA of the file in hand: enters the next cycle. 1, 0 when there is none yet, or a
- * code. */
+/* At the END_OF_DATA of the file in hand: enters the next cycle, if there is one yet. */
 int tape__tailer_enter_later(tape_tailer_t *t);
 /* At the end of a file that is not finished: enters the next cycle if somebody deleted this one, as
- * far as it is time to ask. 1 (also when the end has moved on), 0 or a code. */
+ * far as it is time to ask. TAPE__YES also when the end has moved on. */
 int tape__tailer_leave_deleted(tape_tailer_t *t);
 
 /* tailer_copy.c: the file in hand has lost its name. If the one that has it now is a copy, grown
- * perhaps, enters it at the place where the tailer stands, and no message is lost: 1, 0 when it is
- * none, or a code. */
+ * perhaps, enters it at the place where the tailer stands, and no message is lost. Whether it is
+ * one: an answer. */
 int tape__tailer_enter_copy(tape_tailer_t *t);
 
 /* The index of the next read, when the tailer stands in a cycle. */

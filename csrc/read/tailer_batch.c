@@ -35,14 +35,14 @@ static int64_t read_many(tape_tailer_t *t, const tape_batch_t *b)
     size_t n = 0, used = 0;
     int rc = tape__tailer_find_message(t);
     t->before = t->at;
-    while (rc == 1 && copy(t, b, n, &used)) {
+    while (rc == TAPE__YES && copy(t, b, n, &used)) {
         t->last_read = b->indexes[n++];
         tape__tailer_step(t);
         if (n == b->count) break;
         rc = tape__tailer_find_in_cycle(t);
     }
     if (n > 0) return (int64_t)n; /* a failure behind the first message comes again */
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return tape__answer_given(rc);
     return tape__fail(TAPE_ETOOBIG, t->store.file.path, (int64_t)t->at.position,
                       "message 0x%" PRIx64 " does not fit into a buffer of %zu bytes",
                       tape__tailer_next_index(t), b->size);

@@ -17,15 +17,15 @@ typedef struct {
     tape__cursor_t at;
 } side_t;
 
-/* Stands at message `sequence`, whole in the window: 1, 0 when there is none, or a code. */
+/* Whether there is a message `sequence`; stands there, with it whole in the window: an answer. */
 static int find(side_t *s, int64_t sequence)
 {
     int rc = tape__excerpt_index_find(s->store, &s->window, sequence, &s->at);
     while (rc == TAPE_OK) {
         rc = tape__cycle_store_observe(s->store, &s->window, &s->at, TAPE__TAILER_WINDOW_LEAST);
         if (rc != TAPE_OK) break;
-        if (!tape__word_is_document(s->at.word)) return 0;
-        if (tape__word_is_message(s->at.word) && s->at.sequence == sequence) return 1;
+        if (!tape__word_is_document(s->at.word)) return TAPE__NO;
+        if (tape__word_is_message(s->at.word) && s->at.sequence == sequence) return TAPE__YES;
         tape__cycle_store_step(s->store, &s->at);
     }
     return rc;
@@ -35,8 +35,8 @@ static int find(side_t *s, int64_t sequence)
 static int find_in_both(side_t *old, side_t *new, int64_t sequence)
 {
     int rc = find(old, sequence);
-    if (rc == 1) rc = find(new, sequence);
-    return rc == TAPE_ECORRUPT ? 0 : rc;
+    if (rc == TAPE__YES) rc = find(new, sequence);
+    return rc == TAPE_ECORRUPT ? TAPE__NO : rc;
 }
 
 static bool equal(const side_t *old, const side_t *new)
@@ -47,28 +47,28 @@ static bool equal(const side_t *old, const side_t *new)
                   tape__word_length(old->at.word)) == 0;
 }
 
-/* 1 with new->at behind message `sequence`, 0 or a code. */
+/* Whether both have the same message `sequence`; new->at is behind it then: an answer. */
 static int compare(side_t *old, side_t *new, int64_t sequence)
 {
     int rc = find_in_both(old, new, sequence);
-    if (rc != 1) return rc;
-    if (!equal(old, new)) return 0;
+    if (rc != TAPE__YES) return rc;
+    if (!equal(old, new)) return TAPE__NO;
     tape__cycle_store_step(new->store, &new->at);
-    return 1;
+    return TAPE__YES;
 }
 
 int tape__tailer_enter_copy(tape_tailer_t *t)
 {
     const int64_t sequence = t->at.sequence;
     tape__cycle_store_t store;
-    if (sequence == 0) return 0; /* nothing was read here: it begins in the new one */
+    if (sequence == 0) return TAPE__NO; /* nothing was read here: it begins in the new one */
     int rc = tape__tailer_open_file(t->site, t->store.cycle, &store);
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return rc;
     side_t old = {&t->store, {0}, {0, 0, 0}}, new = {&store, {0}, {0, 0, 0}};
     rc = compare(&old, &new, sequence - 1);
     tape__window_close(&old.window);
     tape__window_close(&new.window);
-    if (rc == 1) {
+    if (rc == TAPE__YES) {
         tape__tailer_enter_cycle(t, &store);
         t->at = new.at;
     } else {

@@ -24,50 +24,51 @@ static bool may_look(tape_tailer_t *t)
     return true;
 }
 
-/* The first existing cycle at or above `from`. 1 found, 0 none, or a code. */
+/* Whether a cycle exists at or above `from`, the first of which is *cycle: an answer. */
 static int find_cycle(tape_tailer_t *t, int64_t from, int64_t *cycle)
 {
     tape__listing_t *l = &t->site->listing;
     int64_t highest = tape__listing_highest_word(l);
     int rc = tape__listing_exists(l, from);
     *cycle = from;
-    if (rc != 0) return rc;
+    if (rc != TAPE__NO) return rc;
     /* Cycles are made in rising order, so when the highest is visible all below it are, too. */
-    if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return 0;
+    if (!(highest != TAPE__NO_CYCLE && highest >= from) && !may_look(t)) return TAPE__NO;
     rc = tape__shelf_above(&t->site->shelf, from, &t->neighbours, cycle);
     if (rc != TAPE_OK) return rc;
-    return *cycle != TAPE__NO_CYCLE;
+    return tape__answer(*cycle != TAPE__NO_CYCLE);
 }
 
 static int first_cycle(tape_tailer_t *t, int64_t *cycle)
 {
     tape__listing_t *l = &t->site->listing;
     int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
-    if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t)) return 0;
+    if (lowest == TAPE__NO_CYCLE && highest == TAPE__NO_CYCLE && !may_look(t))
+        return TAPE__NO;
     int rc = tape__shelf_ends(&t->site->shelf, cycle, NULL);
     if (rc != TAPE_OK) return rc;
-    return *cycle != TAPE__NO_CYCLE;
+    return tape__answer(*cycle != TAPE__NO_CYCLE);
 }
 
 /* Enters the cycle, or the first one behind it whose file can be used: who makes a file holds the
- * write lock, so one that is half-made although a newer one is whole was left by the dead. 1, 0
- * when there is none yet, or a code. */
+ * write lock, so one that is half-made although a newer one is whole was left by the dead.
+ * Whether there is one yet: an answer. */
 static int enter_usable(tape_tailer_t *t, int64_t *cycle)
 {
     for (;;) {
         int rc = tape__tailer_open_cycle(t, *cycle);
-        if (rc != 0) return rc;
+        if (rc != TAPE__NO) return rc;
         rc = find_cycle(t, *cycle + 1, cycle);
-        if (rc != 1) return rc;
+        if (rc != TAPE__YES) return rc;
     }
 }
 
 int tape__tailer_stand_at_start(tape_tailer_t *t)
 {
     int64_t cycle;
-    if (t->open) return 1;
+    if (t->open) return TAPE__YES;
     int rc = first_cycle(t, &cycle);
-    return rc == 1 ? enter_usable(t, &cycle) : rc;
+    return rc == TAPE__YES ? enter_usable(t, &cycle) : rc;
 }
 
 int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
@@ -77,9 +78,10 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
         int rc = below > INT32_MAX ? tape__shelf_ends(&t->site->shelf, NULL, &cycle)
                                    : tape__shelf_below(&t->site->shelf, below - 1, NULL,
                                                          &cycle);
-        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        if (rc != TAPE_OK) return rc;
+        if (cycle == TAPE__NO_CYCLE) return TAPE__NO;
         rc = tape__tailer_open_cycle(t, cycle);
-        if (rc != 0) return rc;
+        if (rc != TAPE__NO) return rc;
         below = cycle; /* half-made: the end is in the one before it */
     }
 }
@@ -91,7 +93,7 @@ int tape__tailer_open_last(tape_tailer_t *t, int64_t below)
 int tape__tailer_is_deleted(const tape_tailer_t *t)
 {
     int named = tape__mapping_has_its_name(&t->store.file);
-    return named < 0 ? named : !named;
+    return named < 0 ? named : tape__answer(named == TAPE__NO);
 }
 
 static void note_gap(tape_tailer_t *t, int64_t from, int64_t to)
@@ -109,20 +111,20 @@ int tape__tailer_enter_later(tape_tailer_t *t)
 {
     int64_t here = t->store.cycle, cycle;
     int rc = find_cycle(t, here + 1, &cycle);
-    if (rc != 1) return rc;
-    int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : 0;
-    if (deleted == 1) { /* or a mirror replaced it */
+    if (rc != TAPE__YES) return rc;
+    int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : TAPE__NO;
+    if (deleted == TAPE__YES) { /* or a mirror replaced it */
         int exists = tape__shelf_exists(&t->site->shelf, here);
-        deleted = exists < 0 ? exists : !exists;
+        deleted = exists < 0 ? exists : tape__answer(exists == TAPE__NO);
     }
     if (deleted < 0) return deleted;
     rc = enter_usable(t, &cycle);
-    if (rc != 1) return rc;
-    if (deleted) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
-    return 1;
+    if (rc != TAPE__YES) return rc;
+    if (deleted == TAPE__YES) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
+    return TAPE__YES;
 }
 
-/* Whether a cycle behind the one in hand has messages: 1, 0 or a code. */
+/* Whether a cycle behind the one in hand has messages: an answer. */
 static int newer_has_messages(tape_tailer_t *t)
 {
     int64_t cycle = t->store.cycle;
@@ -131,17 +133,18 @@ static int newer_has_messages(tape_tailer_t *t)
         tape__window_t window = {0};
         tape__chain_end_t end = {.last_position = 0};
         int rc = tape__shelf_above(&t->site->shelf, cycle + 1, &t->neighbours, &cycle);
-        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+        if (rc != TAPE_OK) return rc;
+        if (cycle == TAPE__NO_CYCLE) return TAPE__NO;
         rc = tape__tailer_open_file(t->site, cycle, &store);
-        if (rc == 0) continue;
+        if (rc == TAPE__NO) continue;
         if (rc < 0) return rc;
         rc = tape__cycle_chain_find_end(&store, &window, &end);
         tape__window_close(&window);
         tape__cycle_store_close(&store);
         if (rc < 0 && rc != TAPE_ECORRUPT) return rc;
-        if (rc == TAPE_OK && end.end.sequence > 0) return 1;
+        if (rc == TAPE_OK && end.end.sequence > 0) return TAPE__YES;
     }
-    return 0;
+    return TAPE__NO;
 }
 
 /* Java makes cycles without END_OF_DATA (format.md 9.2), and nobody may ever come to write it. When
@@ -153,40 +156,41 @@ static int leave_unfinished(tape_tailer_t *t)
     const tape_roll_cycle_t *r = site->settings.roll_cycle;
     int64_t over =
         tape__roll_cycle_start_ms(r, site->listing.epoch_ms, t->store.cycle) + r->length_ms;
-    if (!site->has_table || tape__site_clock_ms(site) < over) return 0;
+    if (!site->has_table || tape__site_clock_ms(site) < over) return TAPE__NO;
     int rc = newer_has_messages(t);
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return rc;
     const uint64_t *lock = tape__table_store_cell(&site->table, "chronicle.write.lock");
     /* order[write_lock]: what the last holder wrote is seen below. */
-    if (!lock || OBSERVE64(write_lock, lock) != TAPE__LOCK_FREE) return 0;
+    if (!lock || OBSERVE64(write_lock, lock) != TAPE__LOCK_FREE) return TAPE__NO;
     rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
     if (rc != TAPE_OK) return rc;
     tape__word_kind_t kind = tape__word_kind(t->at.word);
-    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return TAPE__YES;
     return tape__tailer_enter_later(t);
 }
 
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
     int64_t from = tape__tailer_next_index(t), cycle;
-    if (!may_look(t)) return 0;
+    if (!may_look(t)) return TAPE__NO;
     int deleted = tape__tailer_is_deleted(t);
     if (deleted < 0) return deleted;
-    if (!deleted) return leave_unfinished(t);
+    if (deleted == TAPE__NO) return leave_unfinished(t);
     /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
     int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
     if (rc != TAPE_OK) return rc;
     tape__word_kind_t kind = tape__word_kind(t->at.word);
-    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return 1;
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return TAPE__YES;
     rc = tape__tailer_enter_copy(t); /* a mirror puts a longer copy in the place of the file */
-    if (rc != 0) return rc;
+    if (rc != TAPE__NO) return rc;
     /* Any other new file of the same cycle begins anew. */
     rc = tape__shelf_above(&t->site->shelf, t->store.cycle, NULL, &cycle);
-    if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+    if (rc != TAPE_OK) return rc;
+    if (cycle == TAPE__NO_CYCLE) return TAPE__NO;
     rc = tape__tailer_open_cycle(t, cycle);
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return rc;
     if (from != first_of(t, cycle)) note_gap(t, from, first_of(t, cycle));
-    return 1;
+    return TAPE__YES;
 }
 
 /* Behind the last message of the cycle just entered: as the write position tells, whose numbers are
@@ -205,16 +209,17 @@ int tape__tailer_enter_earlier(tape_tailer_t *t)
     const int64_t here = t->store.cycle;
     for (int64_t below = here, cycle;; below = cycle) {
         int rc = tape__shelf_below(&t->site->shelf, below - 1, &t->neighbours, &cycle);
-        if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
-        int gap = cycle < here - 1 ? tape__tailer_is_deleted(t) : 0;
+        if (rc != TAPE_OK) return rc;
+        if (cycle == TAPE__NO_CYCLE) return TAPE__NO;
+        int gap = cycle < here - 1 ? tape__tailer_is_deleted(t) : TAPE__NO;
         if (gap < 0) return gap;
         rc = tape__tailer_open_cycle(t, cycle);
-        if (rc == 0) continue; /* half-made, or deleted meanwhile */
+        if (rc == TAPE__NO) continue; /* half-made, or deleted meanwhile */
         if (rc < 0) return rc;
         rc = stand_at_last(t);
         if (rc < 0) return rc;
-        if (gap && t->at.sequence != INT64_MAX)
+        if (gap == TAPE__YES && t->at.sequence != INT64_MAX)
             note_gap(t, tape__tailer_next_index(t) + 1, first_of(t, here));
-        return 1;
+        return TAPE__YES;
     }
 }

@@ -26,8 +26,8 @@ void tape__tailer_end(tape_tailer_t *t)
 int tape__tailer_open_file(tape__site_t *site, int64_t cycle, tape__cycle_store_t *store)
 {
     int rc = tape__shelf_open(&site->shelf, cycle, store);
-    if (rc == TAPE_OK) return 1;
-    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? 0 : rc;
+    if (rc == TAPE_OK) return TAPE__YES;
+    return rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND ? TAPE__NO : rc;
 }
 
 void tape__tailer_enter_cycle(tape_tailer_t *t, const tape__cycle_store_t *store)
@@ -45,6 +45,6 @@ int tape__tailer_open_cycle(tape_tailer_t *t, int64_t cycle)
 {
     tape__cycle_store_t store;
     int rc = tape__tailer_open_file(t->site, cycle, &store);
-    if (rc == 1) tape__tailer_enter_cycle(t, &store);
+    if (rc == TAPE__YES) tape__tailer_enter_cycle(t, &store);
     return rc;
 }

@@ -44,7 +44,7 @@ static int measure_cycle(void *user, int64_t cycle)
     const measuring_t *m = user;
     tape__extent_t extent;
     int rc = tape__shelf_measure(m->shelf, cycle, &extent);
-    if (rc == 1) add(m->b, cycle, extent.count, extent.bytes);
+    if (rc == TAPE__YES) add(m->b, cycle, extent.count, extent.bytes);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -82,7 +82,7 @@ static int fill(tape_tailer_t *t, tape_tailer_info_t *out)
 {
     behind_t b = {{0, 0}, TAPE__NO_CYCLE, TAPE__WORD_FREE};
     int rc = tape__tailer_stand_at_start(t);
-    if (rc == 1) rc = measure(t, &b);
+    if (rc == TAPE__YES) rc = measure(t, &b);
     if (rc < 0) return rc;
     out->index = t->open ? tape__tailer_next_index(t) : 0;
     out->last_read = t->last_read;

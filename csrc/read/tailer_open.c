@@ -41,7 +41,7 @@ static void let_go(tape__child_t *child)
     tape_tailer_t *t = (tape_tailer_t *)child;
     if (!TAKE32(busy, &t->busy, 0, 1)) return;
     if (!t->shut && t->open && !t->backward && !t->delivered &&
-        t->last_call.gave == TAPE__GAVE_NOTHING && tape__tailer_is_deleted(t) == 1) {
+        t->last_call.gave == TAPE__GAVE_NOTHING && tape__tailer_is_deleted(t) == TAPE__YES) {
         if (t->watch) t->hooks->disturb(t);
         t->quick = false;
         tape__mapping_leave_packed(true); /* it may need what our caller's callers hold */

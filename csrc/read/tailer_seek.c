@@ -122,7 +122,8 @@ static bool is_deleted_by_now(tape_tailer_t *t)
     if (t->believed_until_ms - now > 0 && t->believed_until_ms - now <= BELIEVED_MS &&
         listing == t->believed_listing)
         return false;
-    if (tape__tailer_is_deleted(t) != 0) return true; /* not known: it is opened by its name */
+    /* Where it is not known, the file is opened by its name. */
+    if (tape__tailer_is_deleted(t) != TAPE__NO) return true;
     t->believed_until_ms = now + BELIEVED_MS;
     t->believed_listing = listing;
     return false;
@@ -140,7 +141,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     tape__cycle_store_t store;
     tape__window_t window = {0};
     int rc = tape__tailer_open_file(t->site, cycle, &store);
-    if (rc != 1) return rc == 0 ? TAPE__SOUGHT_BEYOND : rc;
+    if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE__SOUGHT_BEYOND : rc;
     rc = seek_in(t, &store, &window, sequence, &c);
     if (is_reached(rc)) {
         tape__tailer_enter_cycle(t, &store);

@@ -90,7 +90,7 @@ static size_t walk_by_all_rules(tape_tailer_t *t, tape_span_t *spans, size_t n, 
 static int64_t read_spans(tape_tailer_t *t, tape_span_t *spans, size_t count, tape_run_t *run)
 {
     int rc = tape__tailer_find_message(t);
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return tape__answer_given(rc);
     t->before = t->at;
     *run = (tape_run_t){.first_index = tape__tailer_next_index(t)};
     (void)take(t, spans, 0, run);

@@ -31,7 +31,7 @@ int tape__tailer_find_forward(tape_tailer_t *t)
 {
     if (t->gap.untold) return tell_gap(t);
     int rc = tape__tailer_stand_at_start(t);
-    while (rc == 1) {
+    while (rc == TAPE__YES) {
         int code = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
         if (code != TAPE_OK) {
             tape__error_index(tape__tailer_next_index(t));
@@ -39,9 +39,9 @@ int tape__tailer_find_forward(tape_tailer_t *t)
         }
         switch (tape__word_kind(t->at.word)) {
         case TAPE__WORD_DATA:
-            return 1;
+            return TAPE__YES;
         case TAPE__WORD_META:
-            if (t->metadata) return 1;
+            if (t->metadata) return TAPE__YES;
             tape__cycle_store_step(&t->store, &t->at);
             break;
         case TAPE__WORD_EOF:
@@ -59,13 +59,13 @@ int tape__tailer_find_forward(tape_tailer_t *t)
 
 int tape__tailer_find_in_cycle(tape_tailer_t *t)
 {
-    if (t->backward) return t->at.sequence < 0 ? 0 : tape__tailer_find_backward(t);
+    if (t->backward) return t->at.sequence < 0 ? TAPE__NO : tape__tailer_find_backward(t);
     for (;;) {
         int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(t->at.word);
-        if (kind == TAPE__WORD_DATA) return 1;
-        if (kind != TAPE__WORD_META) return 0;
+        if (kind == TAPE__WORD_DATA) return TAPE__YES;
+        if (kind != TAPE__WORD_META) return TAPE__NO;
         tape__cycle_store_step(&t->store, &t->at);
     }
 }
@@ -73,18 +73,18 @@ int tape__tailer_find_in_cycle(tape_tailer_t *t)
 int tape__tailer_move_to_end(tape_tailer_t *t, tape__chain_end_t *end)
 {
     int rc = tape__tailer_open_last(t, INT64_C(1) + INT32_MAX);
-    if (rc != 1) return rc;
+    if (rc != TAPE__YES) return rc;
     rc = tape__cycle_chain_find_end(&t->store, &t->window, end);
     if (rc != TAPE_OK) return rc;
     t->at = end->end;
     if (t->backward) t->at.sequence--; /* the next one backward is the last message */
-    return 1;
+    return TAPE__YES;
 }
 
 /* ---- backward ---- */
 
-/* Walks to message `sequence` and keeps where it and those shortly before it are. 1 found, 0 when
- * there is none (*end: how many messages there are), or a code. */
+/* Walks to message `sequence` and keeps where it and those shortly before it are. Whether there is
+ * one (else *end: how many there are): an answer. */
 static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
 {
     tape__cursor_t c;
@@ -103,10 +103,10 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
             if (t->trail.count == TAPE__TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
             if (t->trail.count == 0) t->trail.first = c.sequence;
             t->trail.positions[t->trail.count++] = c.position;
-            if (c.sequence == sequence) return 1;
+            if (c.sequence == sequence) return TAPE__YES;
         } else if (kind != TAPE__WORD_META) {
             *end = c.sequence;
-            return 0;
+            return TAPE__NO;
         }
         tape__cycle_store_step(&t->store, &c);
     }
@@ -117,7 +117,7 @@ int tape__tailer_find_backward(tape_tailer_t *t)
 {
     if (t->gap.untold) return tell_gap(t);
     int rc = tape__tailer_stand_at_start(t);
-    while (rc == 1) {
+    while (rc == TAPE__YES) {
         int64_t sequence = t->at.sequence, end = 0;
         const tape__trail_t *trail = &t->trail;
         if (sequence < 0) {
@@ -128,12 +128,12 @@ int tape__tailer_find_backward(tape_tailer_t *t)
         if (sequence >= trail->first && sequence < trail->first + trail->count) {
             t->at.position = trail->positions[sequence - trail->first];
             rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
-            return rc == TAPE_OK ? 1 : rc;
+            return rc == TAPE_OK ? TAPE__YES : rc;
         }
         rc = walk_trail(t, sequence, &end);
-        if (rc == 0) { /* behind the last message */
+        if (rc == TAPE__NO) { /* behind the last message */
             t->at.sequence = end - 1;
-            rc = 1;
+            rc = TAPE__YES;
         }
     }
     return rc;

@@ -47,10 +47,10 @@ int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *w)
     tape__look_judge(&bell->foreign, tape__notice_arm(bell->notice));
     SYNC_POINT(bell_armed);
     int rc = tape__look(w->tailer, now);
-    if (rc == 0) link_in(bell, w, now);
+    if (rc == TAPE__NO) link_in(bell, w, now);
     due = bell->due_ns;
     pthread_mutex_unlock(&bell->lock);
-    if (rc == 0) tape__service_hurry(bell->service, due);
+    if (rc == TAPE__NO) tape__service_hurry(bell->service, due);
     return rc;
 }
 
@@ -70,7 +70,8 @@ static bool look_at_all(tape__site_bell_t *bell, bool rung, int64_t now)
     bool found = false;
     for (tape__watch_t *w = bell->armed, *next; w; w = next) {
         next = w->next;
-        if ((rung ? tape__look(w->tailer, now) : tape__look_quickly(w->tailer, now)) == 0) continue;
+        int ready = rung ? tape__look(w->tailer, now) : tape__look_quickly(w->tailer, now);
+        if (ready == TAPE__NO) continue;
         link_out(bell, w, now);
         tape__waiter_ready(w); /* from armed to ready: its owner waits for our lock so far */
         found = true;

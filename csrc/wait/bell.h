@@ -67,7 +67,8 @@ struct tape__site_bell {
 
 /* bell.c: that of the queue, made when first asked for and joined to a service. NULL: a trail. */
 tape__site_bell_t *tape__bell_of(tape__site_t *site);
-/* Arms a watch unless there is something at once: 0 armed, 1, or a code. By the tailer's owner. */
+/* Whether there is something to read at once: an answer; if not, the watch is armed. By the
+ * tailer's owner. */
 int tape__bell_arm(tape__site_bell_t *bell, tape__watch_t *watch);
 /* Afterwards the service is not inside. */
 void tape__bell_disarm(tape__site_bell_t *bell, tape__watch_t *watch);

@@ -14,8 +14,8 @@ static int check_directory(const tape__site_t *site)
 {
     tape__stat_t st;
     int there = site->has_table ? tape__mapping_has_its_name(&site->table.file)
-                             : tape__stat_path(site->path, &st) != -ENOENT;
-    if (there != 0) return there < 0 ? there : TAPE_OK;
+                             : tape__answer(tape__stat_path(site->path, &st) != -ENOENT);
+    if (there != TAPE__NO) return there < 0 ? there : TAPE_OK;
     return tape__fail(TAPE_ENOTFOUND, site->path, -1,
                       "%s was deleted or replaced while the queue was open; close the queue and "
                       "open it again", site->path);
@@ -31,14 +31,13 @@ int tape__look(tape_tailer_t *t, int64_t now)
     tape__mapping_leave_packed(true);
     int rc = tape__tailer_find(t);
     tape__mapping_leave_packed(false);
-    if (rc == TAPE_EAGAIN) rc = 1;
+    if (rc == TAPE_EAGAIN) rc = TAPE__YES;
     if (rc == TAPE_EGAP) t->gap.untold = true; /* it was only looked at */
     t->last_call = last;
-    if (rc == 0 && now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS) {
-        t->wait.looked_ns = now;
-        rc = check_directory(site);
-    }
-    return rc;
+    if (rc != TAPE__NO || now - t->wait.looked_ns < TAPE__LOOK_EVERY_NS) return rc;
+    t->wait.looked_ns = now;
+    rc = check_directory(site);
+    return rc == TAPE_OK ? TAPE__NO : rc;
 }
 
 /* order[publish]: only whether it moved; tape__look() observes it again. */
@@ -63,7 +62,7 @@ int tape__look_quickly(tape_tailer_t *t, int64_t now)
     const tape__listing_t *l = &t->site->listing;
     bool due = !l->mod_count || now - t->wait.looked_ns >= TAPE__LOOK_EVERY_NS ||
                tape__listing_pulse(l) != t->wait.pulse;
-    if (!due && (!t->open || t->backward || !word_is_new(t))) return 0;
+    if (!due && (!t->open || t->backward || !word_is_new(t))) return TAPE__NO;
     return tape__look(t, now);
 }
 

@@ -9,7 +9,7 @@
  * listing words do not tell. What they tell is looked at each time. */
 #define TAPE__LOOK_EVERY_NS INT64_C(2000000000)
 
-/* 1 when the next read would give something, 0, or a code. The tailer passes nothing by it. */
+/* Whether the next read would give something: an answer. The tailer passes nothing by it. */
 int tape__look(tape_tailer_t *t, int64_t now);
 /* The same by two loads, as long as nothing has changed since the last look. */
 int tape__look_quickly(tape_tailer_t *t, int64_t now);

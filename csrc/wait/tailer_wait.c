@@ -25,7 +25,7 @@ static int check_stopped(tape_tailer_t *t)
 }
 
 /* After arming: whatever was published before the fence is seen here, and whoever publishes after
- * it sees the mark. */
+ * it sees the mark. An answer. */
 static int look_again(tape_tailer_t *t, int64_t now)
 {
     int rc = check_stopped(t);
@@ -38,16 +38,16 @@ static int sleep_for_it(tape_tailer_t *t, tape__notice_t *notice, int64_t until)
     uint32_t armed = 0;
     for (bool woken = true;;) {
         uint32_t before = armed;
-        int rc = PLANTED_BUG ? look_again(t, now) : 0;
+        int rc = PLANTED_BUG ? look_again(t, now) : TAPE__NO;
         if (PLANTED_BUG) SYNC_POINT(wait_looked_again);
         armed = tape__notice_arm(notice);
         SYNC_POINT(wait_armed);
         if (!PLANTED_BUG) rc = look_again(t, now);
         if (!PLANTED_BUG) SYNC_POINT(wait_looked_again);
         tape__look_judge(&t->wait.foreign, armed);
-        if (rc == TAPE_WAIT_READY && !woken && armed == before)
+        if (rc == TAPE__YES && !woken && armed == before)
             tape__look_found(&t->wait.foreign, armed, now);
-        if (rc != 0) return rc;
+        if (rc != TAPE__NO) return rc == TAPE__YES ? TAPE_WAIT_READY : rc;
         if (now >= until) return TAPE_WAIT_TIMED_OUT;
         int64_t pause = tape__look_pause(t->wait.poll_ns, t->wait.foreign.last_ns, now);
         if (pause > until - now) pause = until - now;
@@ -84,7 +84,9 @@ int tape_tailer_wait(tape_tailer_t *t, int64_t timeout_ns)
     PUBLISH32(waiting, &t->wait.waiting, 1);
     rc = tape__look(t, tape__monotonic_ns());
     SYNC_POINT(wait_looked);
-    if (rc == 0 && timeout_ns != 0)
+    if (rc == TAPE__YES) rc = TAPE_WAIT_READY;
+    else if (rc == TAPE__NO && timeout_ns == 0) rc = TAPE_WAIT_TIMED_OUT;
+    else if (rc == TAPE__NO)
         rc = sleep_for_it(t, tape__site_notice(t->site), deadline(timeout_ns));
     PUBLISH32(waiting, &t->wait.waiting, 0);
     tape__tailer_leave(t);

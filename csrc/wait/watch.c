@@ -19,6 +19,7 @@ static void disturb(tape_tailer_t *t)
     if (w->sticky) tape__waiter_ready(w); /* there may be something: nobody looks any more */
 }
 
+/* As tape__bell_arm(). */
 static int rearm(tape_tailer_t *t)
 {
     tape__site_bell_t *bell = tape__bell_of(t->site);
@@ -30,7 +31,7 @@ static void nothing(tape_tailer_t *t)
     tape__watch_t *w = t->watch;
     if (!w->sticky) return;
     tape__waiter_clear(w->waiter);
-    if (rearm(t) != 0) tape__waiter_ready(w);
+    if (rearm(t) != TAPE__NO) tape__waiter_ready(w);
 }
 
 static void release(tape_tailer_t *t)
@@ -75,7 +76,7 @@ int tape_waiter_add(tape_waiter_t *w, tape_tailer_t *t, uint64_t token)
             tape__waiter_forget(w, t->watch);
         PUBLISH32(watch, &t->watch->state, TAPE__WATCH_IDLE);
         t->watch->token = token;
-        rc = rearm(t);
+        rc = tape__answer_given(rearm(t)); /* TAPE_WAIT_READY, TAPE_OK */
     }
     tape__tailer_leave(t);
     return rc;

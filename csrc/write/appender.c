@@ -337,7 +337,7 @@ int64_t tape_appender_write_expect(tape_appender_t *a, const void *data, size_t 
 static bool catch_up_at_hand(tape__writer_t *w)
 {
     for (int n = 0; n < CATCH_UP_MAX; n++) {
-        if (w->next.word != 0 || w->next.position + 8 > w->ready_to ||
+        if (w->next.word != 0 || w->next.position + TAPE__END_ROOM > w->ready_to ||
             !tape__window_has(&w->window, w->next.position, 8))
             return false;
         const uint32_t word =
@@ -356,7 +356,7 @@ static bool catch_up_at_hand(tape__writer_t *w)
 static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size, int64_t *index)
 {
     int rc = tape__roll_goes_on(a->writer);
-    if (rc != 1) return rc < 0 ? rc : TAPE_EAGAIN;
+    if (rc != TAPE__YES) return rc < 0 ? rc : TAPE_EAGAIN;
     return catch_up_at_hand(a->writer) ? write_at_hand(a, b, size, -1, index) : TAPE_EAGAIN;
 }
 
@@ -367,7 +367,7 @@ static int64_t try_durably(tape_appender_t *a, const void *data, size_t size)
     if (rc != TAPE_OK) return rc;
     if (!tape__write_lock_try(&a->writer->lock)) return TAPE_EAGAIN;
     rc = tape__roll_goes_on(a->writer);
-    if (rc == 1 && catch_up_at_hand(a->writer) &&
+    if (rc == TAPE__YES && catch_up_at_hand(a->writer) &&
         write_and_note(a, data, size, -1, &index) == TAPE_OK)
         return index;
     SYNC_POINT(before_release);

@@ -69,9 +69,9 @@ static bool fill(uint8_t *file, size_t capacity, const tape__new_file_t *n)
     memcpy(file + at + 4 + n->frame_size, n->data, n->size);
     tape__put_u64(file + p.index2index, outer_at);
     tape__put_u64(file + outer, page_at);
-    tape__put_u64(file + outer - 8, 1); /* used */
+    tape__put_u64(file + outer - TAPE__USED_SIZE, 1); /* used */
     tape__put_u64(file + page, at);
-    tape__put_u64(file + page - 8, 1);
+    tape__put_u64(file + page - TAPE__USED_SIZE, 1);
     tape__put_u64(file + p.last_index, (uint64_t)r->index_spacing);
     tape__put_u64(file + p.pair, at);
     tape__put_u64(file + p.pair + 8, tape__pair_word(shift, at, 0));

@@ -21,8 +21,8 @@ int tape__cycle_end_check_writable(const tape__cycle_store_t *s)
                       "x86-64 can it be written", s->file.path);
 }
 
-/* Walks on to the header at `place`: 1 it is one, 0 there is none in this chain (c is then behind
- * `place` or at the end), or a code. *last is the last message passed. */
+/* Walks on to `place`; whether a header of this chain is there (else c is behind it or at the end):
+ * an answer. *last is the last message passed. */
 static int walk_to(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *c, uint64_t place,
                    uint64_t *last)
 {
@@ -30,11 +30,11 @@ static int walk_to(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t *c,
         int rc = tape__cycle_store_observe(s, w, c, TAPE__WALK_WINDOW);
         if (rc != TAPE_OK) return rc;
         tape__word_kind_t kind = tape__word_kind(c->word);
-        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return 0;
+        if (kind != TAPE__WORD_DATA && kind != TAPE__WORD_META) return TAPE__NO;
         if (kind == TAPE__WORD_DATA) *last = c->position;
         tape__cycle_store_step(s, c);
     }
-    return c->position == place;
+    return tape__answer(c->position == place);
 }
 
 /* Whether the chain leads from one index entry over the next (`entry`) and the write position to
@@ -45,9 +45,9 @@ static bool end_is_reached(tape__cycle_store_t *s, tape__window_t *w, const tape
     tape__cursor_t c;
     uint64_t last, pair = found->pair_position ? found->pair_position : entry->position;
     if (tape__excerpt_index_find(s, w, entry->sequence - 1, &c) != TAPE_OK) return false;
-    return walk_to(s, w, &c, tape__min_u64(pair, entry->position), &last) == 1 &&
-           walk_to(s, w, &c, tape__max_u64(pair, entry->position), &last) == 1 &&
-           walk_to(s, w, &c, found->end.position, &last) == 1;
+    return walk_to(s, w, &c, tape__min_u64(pair, entry->position), &last) == TAPE__YES &&
+           walk_to(s, w, &c, tape__max_u64(pair, entry->position), &last) == TAPE__YES &&
+           walk_to(s, w, &c, found->end.position, &last) == TAPE__YES;
 }
 
 /* The long way, when something is wrong: from the first document. */
@@ -57,7 +57,7 @@ static int walk_it_all(tape__cycle_store_t *s, tape__window_t *w, const tape__cu
     tape__cursor_t c = {s->first_document, 0, 0};
     uint64_t last = 0;
     int rc = walk_to(s, w, &c, found->pair_position, &last);
-    if (rc == 0 && found->pair_position != 0)
+    if (rc == TAPE__NO && found->pair_position != 0)
         return tape__cycle_store_bad(s, c.position,
                                      "the messages do not lead to the write position");
     if (rc >= 0) rc = walk_to(s, w, &c, UINT64_MAX, &last);
@@ -88,7 +88,7 @@ static int find_certain_place(tape__cycle_store_t *s, tape__window_t *w, tape__c
 }
 
 /* Whether a reader that looks for the next message, and so for those behind it, arrives at the end:
- * 1, 0 or a code. *entry is where the index sends it. */
+ * an answer. *entry is where the index sends it. */
 static int seek_arrives(tape__cycle_store_t *s, tape__window_t *w, const tape__cursor_t *end,
                         tape__cursor_t *entry)
 {
@@ -97,7 +97,7 @@ static int seek_arrives(tape__cycle_store_t *s, tape__window_t *w, const tape__c
     if (rc != TAPE_OK) return rc;
     tape__cursor_t c = *entry;
     rc = walk_to(s, w, &c, end->position, &last);
-    return rc == 1 ? c.sequence == end->sequence : rc;
+    return rc == TAPE__YES ? tape__answer(c.sequence == end->sequence) : rc;
 }
 
 /* The place is certain; is the number? Java sets the write position's back to 0 when it finds none
@@ -108,14 +108,14 @@ static int check_number(tape__cycle_store_t *s, tape__window_t *w, tape__chain_e
     uint64_t last;
     tape__cursor_t entry, all = {s->first_document, 0, 0}, *end = &out->end;
     int rc = seek_arrives(s, w, end, &entry);
-    if (rc != 0) return rc == 1 ? TAPE_OK : rc;
+    if (rc != TAPE__NO) return rc == TAPE__YES ? TAPE_OK : rc;
     rc = walk_to(s, w, &all, end->position, &last);
     if (rc < 0) return rc;
-    bool counted = rc == 1;
+    bool counted = rc == TAPE__YES;
     tape__cursor_t by_count = {end->position, all.sequence, end->word};
     rc = seek_arrives(s, w, &by_count, &entry);
     if (rc < 0) return rc;
-    if (!counted || rc == 0)
+    if (!counted || rc == TAPE__NO)
         return tape__cycle_store_bad(s, entry.position,
                                      "the index and the messages before it count differently");
     if (all.sequence < end->sequence)

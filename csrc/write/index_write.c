@@ -22,17 +22,22 @@ uint64_t tape__index_write_put(uint8_t *file, size_t capacity, uint64_t *at, con
     return first;
 }
 
+/* The blocks of an array, from `used` on. */
+static int reserve_array(tape__cycle_store_t *s, const tape__window_t *w, uint64_t first)
+{
+    return tape__mapping_reserve(&s->file, w, first - TAPE__USED_SIZE,
+                                 TAPE__USED_SIZE + (uint64_t)s->index_count * TAPE__ENTRY_SIZE);
+}
+
 /* An index page and index2index of a file that Java made are holes for the most part; who writes
  * there needs their blocks first. Once a page. */
 static int reserve(tape__cycle_store_t *s, int64_t page, uint64_t first)
 {
     uint64_t outer;
     if (s->page_reserved == page + 1) return TAPE_OK;
-    int rc = tape__mapping_reserve(&s->file, &s->page, first - 8,
-                                   8 + (uint64_t)s->index_count * 8);
+    int rc = reserve_array(s, &s->page, first);
     if (rc == TAPE_OK && tape__excerpt_index_open_outer(s, &outer) == TAPE_OK)
-        rc = tape__mapping_reserve(&s->file, &s->outer, outer - 8,
-                                   8 + (uint64_t)s->index_count * 8);
+        rc = reserve_array(s, &s->outer, outer);
     if (rc == TAPE_OK) s->page_reserved = page + 1;
     return rc;
 }
@@ -41,11 +46,12 @@ int tape__index_write_needs_page(tape__cycle_store_t *s, int64_t sequence)
 {
     uint64_t outer;
     int64_t page = sequence / s->index_spacing / s->index_count;
-    if (page >= s->index_count) return 0; /* a full index: the caller has refused, or counts on */
+    /* A full index: the caller has refused, or counts on. */
+    if (page >= s->index_count) return TAPE__NO;
     int rc = tape__excerpt_index_open_outer(s, &outer);
-    if (rc == TAPE__BEYOND_END) return 0; /* no index at all: readers walk (6.2) */
+    if (rc == TAPE__BEYOND_END) return TAPE__NO; /* no index at all: readers walk (6.2) */
     if (rc < 0) return rc;
-    return PEEK64(index_entry, tape__excerpt_index_page_cell(s, outer, page)) == 0;
+    return tape__answer(PEEK64(index_entry, tape__excerpt_index_page_cell(s, outer, page)) == 0);
 }
 
 int tape__index_write_check_free(tape__cycle_store_t *s, int64_t sequence)
@@ -124,8 +130,7 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
     uint64_t outer;
     int rc = tape__excerpt_index_open_outer(s, &outer);
     if (rc == TAPE_OK)
-        rc = tape__mapping_reserve(&s->file, &s->outer, outer - 8,
-                                   8 + (uint64_t)s->index_count * 8);
+        rc = reserve_array(s, &s->outer, outer);
     if (rc != TAPE_OK) return rc < 0 ? rc : TAPE_OK;
     const uint64_t at = *position;
     const uint32_t length = tape__index_write_page_length(s, at);
@@ -136,7 +141,7 @@ int tape__index_write_add_page(tape__cycle_store_t *s, tape__window_t *w,
     if (!CLAIM64(index_entry, tape__excerpt_index_page_cell(s, outer, page), 0, at))
         return taken(s, at);
     SYNC_POINT(page_linked);
-    raise_word(tape__window_u64(&s->outer, outer - 8), (uint64_t)page + 1);
+    raise_word(tape__window_u64(&s->outer, outer - TAPE__USED_SIZE), (uint64_t)page + 1);
     return TAPE_OK;
 }
 
@@ -153,9 +158,9 @@ int tape__index_write_add(tape__cycle_store_t *s, int64_t sequence, uint64_t pos
      * may have died before any of these steps, so each is looked at for itself. */
     (void)CLAIM64(index_entry, cell, 0, position);
     SYNC_POINT(entry_added);
-    raise_word(tape__window_u64(&s->page, first - 8), column + 1);
+    raise_word(tape__window_u64(&s->page, first - TAPE__USED_SIZE), column + 1);
     if (tape__excerpt_index_open_outer(s, &outer) == TAPE_OK)
-        raise_word(tape__window_u64(&s->outer, outer - 8), (uint64_t)page + 1);
+        raise_word(tape__window_u64(&s->outer, outer - TAPE__USED_SIZE), (uint64_t)page + 1);
     SYNC_POINT(used_raised);
     raise_word(tape__window_u64(&s->head, s->last_index_at),
                (uint64_t)(sequence + s->index_spacing));

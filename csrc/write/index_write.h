@@ -5,7 +5,7 @@
 #include "file/excerpt_index.h"
 #include "write/write_lock.h"
 
-/* Whether message `sequence` needs a page that does not exist; 1, 0 or a code. */
+/* Whether message `sequence` needs a page that does not exist: an answer. */
 int tape__index_write_needs_page(tape__cycle_store_t *s, int64_t sequence);
 /* TAPE_ECORRUPT when message `sequence`, which is not written yet, seems to have an entry, or its
  * page is none: readers would be led astray once it is written. */

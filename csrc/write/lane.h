@@ -50,9 +50,10 @@ typedef struct {
 static TAPE__INLINE tape__rail_t tape__lane_enter(const tape__writer_t *w)
 {
     const uint64_t position = w->next.position;
-    const bool fits = w->store.aligned && position % 4 == 0 && w->ready_to >= 8;
-    return (tape__rail_t){w->window.base - w->window.start, position, fits ? w->ready_to - 8 : 0,
-                          w->next.sequence, w->lock.word, w->lock.own};
+    const bool fits = w->store.aligned && position % 4 == 0 && w->ready_to >= TAPE__END_ROOM;
+    return (tape__rail_t){w->window.base - w->window.start, position,
+                          fits ? w->ready_to - TAPE__END_ROOM : 0, w->next.sequence, w->lock.word,
+                          w->lock.own};
 }
 
 static TAPE__INLINE void tape__lane_leave(tape__writer_t *w, const tape__rail_t *r)

@@ -21,9 +21,9 @@ int tape__put_make_more_room(tape__writer_t *w, uint64_t behind, bool wants_page
     if (wants_page)
         end = tape__word_next(behind, tape__index_write_page_length(&w->store, behind),
                               w->store.aligned);
-    const uint64_t need = end + 8 - w->next.position;
+    const uint64_t need = end + TAPE__END_ROOM - w->next.position;
     int rc = TAPE_OK;
-    if (end + 8 > w->ready_to || !tape__window_has(&w->window, w->next.position, need))
+    if (end + TAPE__END_ROOM > w->ready_to || !tape__window_has(&w->window, w->next.position, need))
         rc = tape__roll_make_ready(w, need);
     if (rc == TAPE_OK && !tape__put_is_clean(w, behind)) rc = tape__roll_make_clean(w, behind);
     if (rc == TAPE_OK && wants_page && !tape__put_is_clean(w, end))

@@ -42,8 +42,8 @@ static inline uint64_t tape__put_behind(const tape__writer_t *w, uint64_t length
 static inline int tape__put_make_room(tape__writer_t *w, uint64_t behind, bool wants_page)
 {
     const uint64_t position = w->next.position;
-    if (!wants_page && behind + 8 <= w->ready_to &&
-        tape__window_has(&w->window, position, behind + 8 - position) &&
+    if (!wants_page && behind + TAPE__END_ROOM <= w->ready_to &&
+        tape__window_has(&w->window, position, behind + TAPE__END_ROOM - position) &&
         tape__put_is_clean(w, behind))
         return TAPE_OK;
     return tape__put_make_more_room(w, behind, wants_page);
@@ -58,8 +58,8 @@ static inline int tape__put_prepare(tape__writer_t *w, uint64_t behind, bool *wa
     if (tape__excerpt_index_wants(&w->store, sequence)) {
         if (tape__excerpt_index_full(&w->store, sequence)) return tape__put_cycle_full(w);
         int rc = tape__index_write_needs_page(&w->store, sequence);
-        *wants_page = rc == 1;
-        if (rc == 0) rc = tape__index_write_check_free(&w->store, sequence);
+        *wants_page = rc == TAPE__YES;
+        if (rc == TAPE__NO) rc = tape__index_write_check_free(&w->store, sequence);
         if (rc < 0) return rc;
     }
     return tape__put_make_room(w, behind, *wants_page);

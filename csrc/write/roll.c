@@ -96,8 +96,9 @@ static int remove_temporary(void *user, const char *name)
     const tape__writer_t *w = user;
     char path[TAPE__PATH_SIZE];
     const size_t prefix = sizeof TAPE__TEMPORARY_CYCLE_PREFIX - 1, length = strlen(name);
-    if (strncmp(name, TAPE__TEMPORARY_CYCLE_PREFIX, prefix) != 0 || length < prefix + 4 ||
-        strcmp(name + length - 4, TAPE__TEMPORARY_SUFFIX) != 0)
+    const size_t suffix = sizeof TAPE__TEMPORARY_SUFFIX - 1;
+    if (strncmp(name, TAPE__TEMPORARY_CYCLE_PREFIX, prefix) != 0 || length < prefix + suffix ||
+        strcmp(name + length - suffix, TAPE__TEMPORARY_SUFFIX) != 0)
         return 0;
     snprintf(path, sizeof path, "%s/%s", w->site->path, name);
     tape__unlink(path);
@@ -151,27 +152,39 @@ static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m
     return TAPE_OK;
 }
 
+/* The highest of the cycles met that have a file. */
+typedef struct {
+    const tape__listing_t *listing;
+    int64_t last;
+} highest_t;
+
+static int note_cycle(void *user, int64_t cycle)
+{
+    highest_t *h = user;
+    int rc = tape__listing_exists(h->listing, cycle);
+    if (rc == TAPE__YES && cycle > h->last) h->last = cycle;
+    return rc < 0 ? rc : TAPE_OK;
+}
+
 /* A creator may have died between linking a file and listing it, and we may be about to roll past
  * it: Java opens no cycle outside of the listing words. */
 static int list_the_unlisted(tape__writer_t *w, int64_t now)
 {
-    int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
-    int64_t lowest = tape__listing_lowest_word(&w->site->listing);
-    int64_t highest = tape__listing_highest_word(&w->site->listing);
-    int rc = TAPE_OK;
-    if (highest != TAPE__NO_CYCLE && now - highest <= TAPE__FEW_NAMES) {
-        for (int64_t c = highest + 1; rc >= 0 && c <= now; c++)
-            if ((rc = tape__listing_exists(&w->site->listing, c)) == 1) last = c;
-    } else {
-        rc = tape__listing_scan(&w->site->listing, &first, &last);
-    }
-    if (rc < 0) return rc;
+    const tape__listing_t *l = &w->site->listing;
+    const int64_t lowest = tape__listing_lowest_word(l), highest = tape__listing_highest_word(l);
+    int64_t first = TAPE__NO_CYCLE;
+    highest_t h = {l, TAPE__NO_CYCLE};
+    int rc = highest != TAPE__NO_CYCLE && now - highest <= TAPE__FEW_NAMES
+                 ? tape__listing_each(l, highest + 1, now + 1, note_cycle, &h)
+                 : tape__listing_scan(l, &first, &h.last);
+    if (rc != TAPE_OK) return rc;
     if (first != TAPE__NO_CYCLE && (lowest == TAPE__NO_CYCLE || lowest > first))
-        tape__listing_add(&w->site->listing, first);
-    if (last > now) last = now; /* who made a newer one lists it, or left it half made */
-    if (last == TAPE__NO_CYCLE || (highest != TAPE__NO_CYCLE && highest >= last)) return TAPE_OK;
-    rc = tape__listing_exists(&w->site->listing, last);
-    if (rc == 1) tape__listing_add(&w->site->listing, last);
+        tape__listing_add(l, first);
+    if (h.last > now) h.last = now; /* who made a newer one lists it, or left it half made */
+    if (h.last == TAPE__NO_CYCLE || (highest != TAPE__NO_CYCLE && highest >= h.last))
+        return TAPE_OK;
+    rc = tape__listing_exists(l, h.last);
+    if (rc == TAPE__YES) tape__listing_add(l, h.last);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -270,13 +283,13 @@ static int look_after_files(tape__writer_t *w)
         now < w->looked_ms + LOOK_EVERY_MS)
         return TAPE_OK;
     int named = tape__mapping_has_its_name(&w->site->table.file);
-    if (named == 0)
+    if (named == TAPE__NO)
         return tape__fail(TAPE_ENOTFOUND, w->site->table.file.path, -1,
                           "%s was deleted or replaced while the queue was open; close the queue "
                           "and open it again", w->site->table.file.path);
-    if (named == 1 && w->open) named = tape__mapping_has_its_name(&w->store.file);
+    if (named == TAPE__YES && w->open) named = tape__mapping_has_its_name(&w->store.file);
     if (named < 0) return named;
-    if (named == 0) {
+    if (named == TAPE__NO) {
         COUNT64(counters, &w->files_lost, 1);
         tape__writer_leave_cycle(w);
     }
@@ -303,12 +316,12 @@ int tape__roll_goes_on(const tape__writer_t *w)
 {
     const int64_t now = tape__now_coarse_ms();
     int64_t cycle = 0;
-    if (!w->site->clock) return tape__roll_is_current(w);
+    if (!w->site->clock) return tape__answer(tape__roll_is_current(w));
     if (!w->open || w->doubtful || now < w->looked_ms || now >= w->looked_ms + LOOK_EVERY_MS ||
         PEEK64(listing, w->site->listing.mod_count) != w->listing_seen)
-        return 0;
+        return TAPE__NO;
     int rc = clock_cycle(w, &cycle);
-    return rc == TAPE_OK ? cycle == w->store.cycle : rc;
+    return rc == TAPE_OK ? tape__answer(cycle == w->store.cycle) : rc;
 }
 
 static int go_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)

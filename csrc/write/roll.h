@@ -49,8 +49,8 @@ static inline bool tape__roll_is_current(const tape__writer_t *w)
            PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
 }
 
-/* The same by whichever clock the queue has, without a system call of ours: 1, 0 when one must look
- * at files to know, or a code. */
+/* The same by whichever clock the queue has, without a system call of ours: an answer, TAPE__NO
+ * also when one must look at files to know. */
 int tape__roll_goes_on(const tape__writer_t *w);
 
 /* TAPE_ECONFLICT unless the message may be number `sequence` of `cycle`. */

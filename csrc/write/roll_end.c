@@ -51,8 +51,8 @@ static int add_missing_page(tape__writer_t *w, int64_t sequence)
 static int add_in_current(tape__writer_t *w, tape__cycle_store_t *s, const tape__cursor_t *message)
 {
     int rc = tape__index_write_needs_page(s, message->sequence);
-    if (rc == 1) rc = add_missing_page(w, message->sequence);
-    return rc == TAPE_OK ? tape__index_write_add(s, message->sequence, message->position) : rc;
+    if (rc == TAPE__YES) rc = add_missing_page(w, message->sequence);
+    return rc < 0 ? rc : tape__index_write_add(s, message->sequence, message->position);
 }
 
 static int index_the_current(tape__writer_t *w)

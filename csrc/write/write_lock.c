@@ -60,7 +60,7 @@ static void watch(waiting_t *w, const tape__write_lock_t *lock, uint64_t word, i
 static int give_up(const tape__write_lock_t *lock, const waiting_t *w, int64_t now)
 {
     int64_t pid = tape__table_keys_holder(w->word);
-    int alive = tape__process_alive(pid);
+    bool alive = tape__process_alive(pid);
     tape__fail(TAPE_ELOCKED, lock->directory, -1,
                "%s: the write lock is held by process %" PRId64 " (%s) and did not change for "
                "%.3f s", lock->directory, pid, alive ? "alive" : "not to be seen from here",
@@ -123,7 +123,7 @@ static bool enter(tape__write_lock_t *lock)
     return true;
 }
 
-enum { TRY_AGAIN = 3 };
+enum { TRY_AGAIN = 53 };
 
 /* With the guard held: an outcome, TRY_AGAIN after a pause, or TAPE_ELOCKED. */
 static int attempt(tape__write_lock_t *lock, waiting_t *w)

@@ -40,8 +40,8 @@ typedef struct {
 } tape__write_lock_t;
 
 typedef enum {
-    TAPE__LOCK_TAKEN = 0,      /* it was free */
-    TAPE__LOCK_TAKEN_OVER = 1  /* it was a dead process's: repair before releasing */
+    TAPE__LOCK_TAKEN = 51,     /* it was free */
+    TAPE__LOCK_TAKEN_OVER = 52 /* it was a dead process's: repair before releasing */
 } tape__lock_outcome_t;
 
 /* An outcome, or TAPE_ELOCKED, TAPE_ECLOSED; TAPE_EBUSY while a thread of ours makes a message in

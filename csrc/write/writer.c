@@ -31,7 +31,7 @@ void tape__writer_leave_cycle(tape__writer_t *w)
 void tape__writer_let_go(tape__writer_t *w)
 {
     if (!w->lock.guard || !tape__guard_try(w->lock.guard)) return;
-    if (w->open && tape__mapping_has_its_name(&w->store.file) == 0) {
+    if (w->open && tape__mapping_has_its_name(&w->store.file) == TAPE__NO) {
         COUNT64(counters, &w->files_lost, 1);
         tape__writer_leave_cycle(w);
     }

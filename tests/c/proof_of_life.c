@@ -108,7 +108,7 @@ static void first_thread_ended(void)
         pthread_exit(NULL);
     }
     CHECK(read(pipe_of_child[0], &byte, 1) == 1);
-    CHECK_EQ(tape__process_alive(child), 1);
+    CHECK(tape__process_alive(child));
     CHECK_EQ(append_within(1000 * MS, 0), TAPE_ELOCKED);
     kill(child, SIGKILL);
     CHECK_EQ(t_wait(child), 128 + SIGKILL);

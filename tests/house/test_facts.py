@@ -104,3 +104,25 @@ def test_dump_decodes_the_write_position_as_c_writes_it(tmp_path: Path, roll_cyc
         walker = Walker(file, None)
         list(walker.walk())
     assert walker.header.last_sequence() == sequence == 2
+
+
+def test_what_may_stand_beside_a_code_is_positive_and_no_two_are_equal() -> None:
+    """An outcome that is taken for one of another kind is then none of its values."""
+    values: list[int] = []
+    text = "\n".join(path.read_text() for path in C_SOURCES)
+    for name in ("tape__answer_t", "tape__sought_t", "tape__lock_outcome_t", "tape__range_t"):
+        body = re.search(rf"enum {{([^}}]*)}} {name};", text)
+        assert body, name
+        values += [int(value) for value in re.findall(r"= (\d+)", body[1])]
+    values += [int(value) for value in re.findall(
+        r"enum { (?:TAPE__BEYOND_END|TAPE__NOT_READY|TAPE__NEVER_FILLED|TRY_AGAIN) = (\d+) };", text)]
+    assert len(values) == len(set(values)) == 13 and min(values) > 0
+
+
+def test_one_place_knows_what_it_means_that_blocks_cannot_be_reserved() -> None:
+    """platform.[ch]: the errno values of it; roll_room.c, which then looks at the space itself."""
+    knowing = {path.name for path in C_SOURCES
+               if re.search(r"-E(?:OPNOTSUPP|NOTSUP|NOSYS)\b.*\n?.*reserve|"
+                            r"reserve.*\n.*-E(?:OPNOTSUPP|NOTSUP|NOSYS)\b", path.read_text())
+               or "== -EOPNOTSUPP" in path.read_text()}
+    assert knowing == {"platform.c", "platform.h", "roll_room.c"}

@@ -99,6 +99,15 @@ PLANTED: dict[str, dict[str, Any]] = {
                  "csrc/read/tailer.c": "int tape_tailer_seek(int a)\n{\n}\n"
                  "int tape__tailer_move(int a)\n{\n}\n"},
     },
+    "outcomes_in_numbers": {
+        "bad": {"csrc/read/a.c": "/* Whether it is there: 1, 0 when\n * it is not, or a code. */\n"
+                "int f(void)\n{\n    if (rc == 1) g();\n}\n",
+                "csrc/tape.h": "/* 1, 0 or a code. */\n"},
+        "finds": ["csrc/read/a.c:1: /* Whether it is there: 1, 0 when it is not, or a code. */",
+                  "csrc/read/a.c:5: if (rc == 1) g();"],
+        "good": {"csrc/read/a.c": "/* Whether it is there: an answer. 1.0 is a version; 0 at the,\n"
+                 " * then it is a code. */\nint f(void)\n{\n    if (rc == TAPE__YES) g();\n}\n"},
+    },
     "tests_that_import_tests": {
         "bad": {"tests/a/test_b.py": _DOC + "from tests.a.test_c import helper\n"},
         "finds": ["tests/a/test_b.py:2: from tests.a.test_c import helper"],

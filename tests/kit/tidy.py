@@ -256,6 +256,22 @@ def namesakes(root: Path) -> Iterator[str]:
             yield f"{path.relative_to(root)}: {name} is the namesake of a public function"
 
 
+def outcomes_in_numbers(root: Path) -> Iterator[str]:
+    """Bare numbers beside codes of errors, in a comment or where one is compared: an outcome is of
+    an enum. The face alone tells numbers, as C does."""
+    for path in sources(root, ".c", ".h"):
+        if "csrc" not in path.parts or path.name == "tape.h":
+            continue
+        for comment in re.finditer(r"/\*.*?\*/", text_of(path), re.DOTALL):
+            said = re.sub(r"\s*\n[\s*]*", " ", comment[0])
+            if re.search(r"(?<![\w.*-])(?:-1|[0-3])\b[^.;]*\bor (?:a|another) code\b", said):
+                number = text_of(path).count("\n", 0, comment.start()) + 1
+                yield f"{path.relative_to(root)}:{number}: {said}"
+        for number, line in enumerate(code_of(path).splitlines(), 1):
+            if re.search(r"\b(?:rc|code|named|found|got)\b\s*[!=]=\s*-?[1-9]\b", line):
+                yield f"{path.relative_to(root)}:{number}: {line.strip()}"
+
+
 # ---- tests ----
 
 def tests_that_import_tests(root: Path) -> Iterator[str]:
@@ -278,5 +294,6 @@ def names_that_state_nothing(root: Path) -> Iterator[str]:
 CHECKS: list[Callable[[Path], Iterator[str]]] = [
     long_lines, long_functions_of_python, long_functions_of_c, long_files, nameless_files,
     unused_imports, unused_names, unused_modules, unused_functions_of_c, unused_fields,
-    names_without_their_module, namesakes, tests_that_import_tests, names_that_state_nothing,
+    names_without_their_module, namesakes, outcomes_in_numbers, tests_that_import_tests,
+    names_that_state_nothing,
 ]
