@@ -2,7 +2,8 @@
 
 An interrupt, that is an exception out of a signal handler, may strike between any two steps of a
 call, also those that give the turn back. So that no tailer is busy for ever, a turn that is not
-there is looked for on the stacks of all threads: who has it keeps it in a local named ``out``.
+there is looked for on the stacks of all threads: who has it called ``_take`` itself, and keeps it
+in a local named ``out``.
 """
 
 from __future__ import annotations
@@ -17,12 +18,18 @@ from .errors import TailerBusy
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType
     from typing import Any
 
 __all__ = ["Turn"]
 
 FUNCTION = 1  # inspect.CO_OPTIMIZED; the locals of other code are its globals themselves
+
+
+def _may_hold(code: CodeType) -> bool:
+    """Whether a call of it may have a token. No others are looked into: a copy of its locals refers
+    to what a codec must not keep, and the thread that decodes may see that before it is gone."""
+    return bool(code.co_flags & FUNCTION) and "_take" in code.co_names and "out" in code.co_varnames
 
 
 class Turn(CursorLane, Owner):
@@ -63,16 +70,15 @@ class Turn(CursorLane, Owner):
         for thread, top in sys._current_frames().items():
             frame: FrameType | None = asking if thread == get_ident() else top
             while frame is not None:
-                if not frame.f_code.co_flags & FUNCTION:
-                    frame = frame.f_back
-                    continue
-                names = frame.f_locals
-                mine = names.get("self") is self and (names.get("out") is not None
-                                                      or frame.f_code is _TAKING)
-                if type(names) is dict:
-                    names.clear()  # the copy would keep what a codec must not
-                if mine:
-                    return True
+                code = frame.f_code
+                if code is _TAKING or _may_hold(code):
+                    names = frame.f_locals
+                    mine = names.get("self") is self and (names.get("out") is not None
+                                                          or code is _TAKING)
+                    if type(names) is dict:
+                        names.clear()
+                    if mine:
+                        return True
                 frame = frame.f_back
         return False
 

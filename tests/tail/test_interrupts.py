@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import tape
 from tape._batch import Batch
 from tape._lanes import have_lanes
+from tape._turn import Turn
 from tape.codecs import raw
 from tests.kit.codecs import Bytes
 from tests.kit.interrupts import Interrupt, SoftLimit, at_every_step, interrupted_at
@@ -190,6 +192,43 @@ def test_a_tailer_is_busy_while_another_thread_reads_and_not_after(q: tape.Queue
     go_on.set()
     thread.join()
     assert t.read() == MESSAGES[1]
+
+
+def test_looking_for_a_lost_turn_holds_nothing_of_the_message_that_is_being_read(
+        q: tape.Queue) -> None:
+    """The thread that reads goes on while the other one is in the middle of looking: it is not told
+    that its codec kept a view."""
+    inside, go_on = threading.Event(), threading.Event()
+    got: list[bytes] = []
+
+    class Slow(Bytes):
+        name = "slow"
+
+        def decode(self, view: memoryview) -> bytes:
+            inside.set()
+            assert go_on.wait(30)
+            return bytes(view)
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        if frame.f_code is Turn._is_in_use.__code__ and event == "line":
+            if "mapped" in (frame.f_locals.get("names") or ()):
+                go_on.set()
+                thread.join(30)
+        return trace
+
+    t, before = q.tailer(codec=Slow()), sys.gettrace()
+    thread = threading.Thread(target=lambda: got.append(t.read_entry().value))
+    thread.start()
+    assert inside.wait(30)
+    sys.settrace(trace)
+    try:
+        with pytest.raises(tape.TailerBusy):
+            t.read_entry()
+    finally:
+        sys.settrace(before)
+        go_on.set()
+        thread.join()
+    assert got == MESSAGES[:1]
 
 
 def test_looking_for_a_lost_turn_leaves_all_frames_as_they_are(q: tape.Queue) -> None:
