@@ -1,7 +1,7 @@
 /* Description: a table of calls; below each of them every system call fails, at each place, once
  * and for ever, with each errno. The code fits the errno and the facts name it, or the call does as
- * if nothing was; when the system works again the same handle does too, no message is passed over, and
- * what was acknowledged is there once. Prints the faults given by call and by errno. */
+ * if nothing was; when the system works again the same handle does too, no message is passed over,
+ * and what was acknowledged is there once. Prints the faults given by call and by errno. */
 #include <errno.h>
 #include <signal.h>
 
