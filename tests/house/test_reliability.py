@@ -33,4 +33,5 @@ def test_each_test_that_is_named_as_proof_exists(page: str) -> None:
 
 
 def test_a_test_that_does_not_exist_is_found() -> None:
-    assert missing("`tests/c/crash.c`, `no_such.c`, `tests/nowhere`") == ["no_such.c", "tests/nowhere"]
+    absent = missing("`tests/c/crash.c`, `no_such.c`, `tests/nowhere`")
+    assert absent == ["no_such.c", "tests/nowhere"]
