@@ -47,7 +47,7 @@ def _gzip_chunks(descriptor: int) -> Iterator[bytes]:
 
 
 def _zstd_chunks(descriptor: int) -> Iterator[bytes]:
-    zstd = _zstd.library()
+    zstd = _zstd.module()
     at, machine, begun = 0, zstd.ZstdDecompressor(), False
     while data := os.pread(descriptor, CHUNK // 4, at):
         at += len(data)
@@ -68,7 +68,7 @@ def chunks(path: str | bytes, descriptor: int) -> Iterator[bytes]:
     """
     name = os.fsdecode(path)
     packed = name.endswith(_zstd.SUFFIX)
-    bad = (EOFError, _zstd.library().ZstdError) if packed else (EOFError, zlib.error)
+    bad = (EOFError, _zstd.module().ZstdError) if packed else (EOFError, zlib.error)
     try:
         yield from (_zstd_chunks if packed else _gzip_chunks)(descriptor)
     except bad as error:
@@ -97,7 +97,7 @@ def pieces(path: str, descriptor: int) -> Iterator[bytes]:
     if table is None:
         yield from chunks(path, descriptor)
         return
-    zstd = _zstd.library()
+    zstd = _zstd.module()
     for number in range(len(table.offsets) - 1):
         yield _frame(zstd, path, descriptor, table, number)
 
@@ -153,7 +153,7 @@ class _Framed:
         self.path, self.source, self.table = path, source, table
         self.descriptor = _nameless(table.size)
         self.done = bytearray(len(table.offsets) - 1)
-        self.zstd = _zstd.library()
+        self.zstd = _zstd.module()
 
     def fill(self, at: int, size: int) -> None:
         """Makes these bytes right."""

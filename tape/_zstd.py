@@ -29,7 +29,7 @@ SKIPPED, SEEKABLE = 0x184D2A5E, 0x8F92EAB1
 _HEAD, _ROW, _FOOT = struct.Struct("<II"), struct.Struct("<II"), struct.Struct("<IBI")
 
 
-def library() -> Any:
+def module() -> Any:
     """The module ``compression.zstd`` of the standard library, or ``backports.zstd``.
 
     Raises: ImportError that says what to install.
@@ -47,7 +47,7 @@ def library() -> Any:
 
 def compress(source: IO[bytes], target: IO[bytes], level: int) -> None:
     """Copies a cycle file, compressed, to the end of another file."""
-    zstd = library()
+    zstd = module()
     options = {zstd.CompressionParameter.compression_level: level,
                zstd.CompressionParameter.checksum_flag: 1}
     rows = []

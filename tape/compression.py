@@ -48,7 +48,7 @@ class Kind:
         if not 1 <= level <= self.most:
             raise InvalidArgument(f"level={level} is out of range", hint=f"1 to {self.most}")
         if self.suffix == _zstd.SUFFIX:
-            _zstd.library()
+            _zstd.module()
         return level
 
     def pack(self, source: IO[bytes], target: IO[bytes], level: int) -> None:

@@ -261,7 +261,7 @@ def test_compressed_cycles_are_unpacked_and_checked(queue: Path) -> None:
 
 def test_cycles_in_zstd_are_unpacked_and_checked(queue: Path) -> None:
     """With tape's table of frames and without; sound, damaged inside, cut, and with a bad table."""
-    zstd = _zstd.library()
+    zstd = _zstd.module()
     file = cycle_file(queue)
     plain = bytearray(file.read_bytes())
     packed = file.with_name(file.name + ".zst")

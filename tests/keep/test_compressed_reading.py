@@ -42,7 +42,7 @@ def pack(q: tape.Queue, how: str) -> None:
             path.with_name(path.name + ".gz").write_bytes(
                 gzip.compress(data[:half]) + gzip.compress(data[half:]) + bytes(100))
         else:  # the zstd command: one frame, no table
-            zstd = _zstd.library()
+            zstd = _zstd.module()
             path.with_name(path.name + ".zst").write_bytes(
                 zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}))
         path.unlink()
