@@ -4,7 +4,7 @@
  * bells came or went. The other looks, every now and then, for what nobody tells of: to make the
  * first do that would have it queue itself on all its words anew each time, which costs more than
  * the looks. One sleeps on at most 128 words at a time, so for every 127 queues there are two
- * threads. Where the kernel cannot sleep on several words (before Linux 5.16) the first looks every
+ * threads. Where the kernel cannot sleep on several words (before Linux 5.16) the other looks every
  * FALLBACK_NS while anybody waits.
  */
 #include <errno.h>
@@ -20,6 +20,7 @@ enum { BELLS_MAX = TAPE__FUTEXES_MAX - 1 };
 struct tape__service {
     tape__service_t *next;
     uint32_t control;          /* raised to wake who sleeps on the words */
+    uint32_t one_word;         /* the kernel can sleep on one alone */
     uint32_t look;             /* raised to wake who looks, */
     int64_t until_ns;          /* which sleeps until then; for ever also while it is awake */
     pthread_mutex_t visiting;  /* a thread is inside a bell; taken after `lock` */
@@ -70,20 +71,16 @@ static bool is_over(tape__service_t *s, bool *running)
     return over;
 }
 
-static int64_t left_until(int64_t until)
-{
-    int64_t left = until == TAPE__FOR_EVER ? until : until - tape__monotonic_ns();
-    return left < 0 ? 0 : left;
-}
-
-/* `due`: when somebody shall look, should the kernel not be able to sleep on several words. */
-static int sleep_on(tape__service_t *s, tape__futex_t *futexes, int count, int64_t due)
+/* order[service]: who looks reads `look` before `one_word`, so it sees this or does not sleep. */
+static int sleep_on(tape__service_t *s, tape__futex_t *futexes, int count)
 {
     int rc = tape__futex_wait_any(futexes, (uint32_t)count, TAPE__FOR_EVER);
     if (rc != -ENOSYS) return rc;
-    int64_t left = left_until(due);
-    if (left != TAPE__FOR_EVER && left > FALLBACK_NS) left = FALLBACK_NS;
-    tape__futex_wait(&s->control, (uint32_t)futexes[0].expected, left);
+    if (OBSERVE32(service, &s->one_word) == 0) {
+        PUBLISH32(service, &s->one_word, 1);
+        kick(&s->look);
+    }
+    tape__futex_wait(&s->control, (uint32_t)futexes[0].expected, TAPE__FOR_EVER);
     return -EAGAIN;
 }
 
@@ -94,17 +91,27 @@ static void *run_sleeping(void *argument)
     int woken = 0;
     while (!is_over(s, &s->sleeping)) {
         uint32_t control = LOOK32(service, &s->control);
-        int64_t until = TAPE__FOR_EVER, due;
         int count = 1;
         if (woken > 0) (void)visit(s, woken - 1, &futexes[woken]); /* the others can wait */
-        while ((due = visit(s, count - 1, &futexes[count])) >= 0) {
-            if (due < until) until = due;
-            if (++count == TAPE__FUTEXES_MAX) break;
-        }
+        while (count < TAPE__FUTEXES_MAX && visit(s, count - 1, &futexes[count]) >= 0) count++;
         futexes[0] = tape__futex_of(&s->control, control);
-        woken = sleep_on(s, futexes, count, until);
+        woken = sleep_on(s, futexes, count);
     }
     return NULL;
+}
+
+/* Until when to sleep, with the next look due at `due`. */
+static int64_t next_wake(tape__service_t *s, int64_t due)
+{
+    if (due == TAPE__FOR_EVER || OBSERVE32(service, &s->one_word) == 0) return due;
+    const int64_t soon = tape__monotonic_ns() + FALLBACK_NS; /* nobody sleeps on the bells' words */
+    return due < soon ? due : soon;
+}
+
+static int64_t left_until(int64_t until)
+{
+    int64_t left = until == TAPE__FOR_EVER ? until : until - tape__monotonic_ns();
+    return left < 0 ? 0 : left;
 }
 
 static void *run_looking(void *argument)
@@ -117,6 +124,7 @@ static void *run_looking(void *argument)
         int64_t until = TAPE__FOR_EVER, due;
         for (int i = 0; (due = visit(s, i, &unused)) >= 0; i++)
             if (due < until) until = due;
+        until = next_wake(s, until);
         PUBLISH64(service, (uint64_t *)&s->until_ns, (uint64_t)until);
         tape__futex_wait(&s->look, look, left_until(until));
     }

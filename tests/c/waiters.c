@@ -149,6 +149,30 @@ static void foreign_writers_are_found(int fault)
     t_close_writer(reader);
 }
 
+/* Without polling, so that it is the ring that is seen; also after nobody was armed for a while. */
+static void a_ring_is_seen_where_one_cannot_sleep_on_several_words(void)
+{
+    tape_queue_options_t o = t_options("FAST_DAILY", NULL);
+    t_writer_t writer = t_open_writer(t_directory(), &o);
+    tape_waiter_t *w = open_waiter();
+    tape_tailer_t *t = t_open_tailer(writer.queue, NEVER_POLL);
+    tape_excerpt_t e;
+    tape__fault_arm(TAPE__OP_WAIT, 1, ENOSYS, true);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(tape_waiter_add(w, t, 5), TAPE_OK);
+        usleep(20000);
+        write_one(writer);
+        expect_token(w, 5);
+        CHECK_EQ(tape_tailer_next(t, &e), 1);
+        usleep(1200000); /* by then the threads sleep for ever */
+    }
+    CHECK(tape__fault_hits() > 0);
+    tape__fault_arm(TAPE__OP_WAIT, 0, 0, false);
+    CHECK_OK(tape_tailer_close(t));
+    CHECK_OK(tape_waiter_close(w));
+    t_close_writer(writer);
+}
+
 static void a_descriptor_of_its_own(void)
 {
     tape_queue_options_t o = t_options("FAST_DAILY", NULL);
@@ -274,7 +298,10 @@ int main(void)
     closing_is_told_though_the_tailer_is_gone(true);
     closing_is_told_though_the_tailer_is_gone(false);
     foreign_writers_are_found(0);
-    if (ALONE == 1) foreign_writers_are_found(ENOSYS); /* the fault shim is for one thread */
+    if (ALONE == 1) { /* the fault shim is for one thread */
+        foreign_writers_are_found(ENOSYS);
+        a_ring_is_seen_where_one_cannot_sleep_on_several_words();
+    }
     a_descriptor_of_its_own();
     many_queues();
     a_forked_child_is_told();
