@@ -12,8 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ import pytest
 import tape
 
 NEVER = 3600.0  # a poll interval that no test lives to see
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[tape.Queue]:
-    with tape.open(tmp_path / "q") as q:
-        yield q
 
 
 def later(work: Callable[[], Any], seconds: float = 0.05) -> threading.Timer:

@@ -12,7 +12,6 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +19,10 @@ import pytest
 
 import tape
 from tests.kit.clocks import SetClock
-from tests.wait.loops import LOOPS, run
+from tests.wait.loops import run
 
 NEVER = 3600.0
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[tape.Queue]:
-    with tape.open(tmp_path / "q") as q:
-        yield q
-
-
-@pytest.fixture(params=sorted(LOOPS))
-def loop(request: pytest.FixtureRequest) -> Any:
-    return LOOPS[request.param]
 
 
 def write(queue: tape.Queue, *messages: Any) -> list[int]:

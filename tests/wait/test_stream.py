@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -374,23 +375,27 @@ def test_two_tasks_share_a_stream(queue: tape.Queue, loop: Any) -> None:
     run(loop, work())
 
 
+async def woken(queue: tape.Queue, move_on_after: Callable[[float], Any],
+                fail_after: Callable[[float], Any]) -> list[Any]:
+    """What came after a cancelled wait, all but the last message, which is still next."""
+    tailer, got = queue.tailer(poll_interval=NEVER), []
+    with move_on_after(0.05):
+        await tailer.stream().__anext__()
+    threading.Timer(0.05, lambda: filled(queue, 600)).start()
+    with fail_after(20):
+        async for message in tailer.stream():
+            got.append(message)
+            if len(got) == 599:
+                break
+    assert tailer.read() == 599
+    return got
+
+
 def test_trio_has_streams_too(queue: tape.Queue) -> None:
     """By the tailer's own descriptor; cancelled, it has taken nothing."""
     trio = pytest.importorskip("trio")
-
-    async def main() -> list[Any]:
-        tailer, got = queue.tailer(poll_interval=NEVER), []
-        with trio.move_on_after(0.05):
-            await tailer.stream().__anext__()
-        threading.Timer(0.05, lambda: filled(queue, 600)).start()
-        with trio.fail_after(20):
-            async for message in tailer.stream():
-                got.append(message)
-                if len(got) == 599:
-                    break
-        assert tailer.read() == 599
-        return got
-    assert trio.run(main) == list(range(599))
+    got = trio.run(woken, queue, trio.move_on_after, trio.fail_after)
+    assert got == list(range(599))
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -399,17 +404,5 @@ def test_anyio_has_streams_on_either_backend(queue: tape.Queue, backend: str) ->
     anyio = pytest.importorskip("anyio")
     if backend == "trio":
         pytest.importorskip("trio")
-
-    async def main() -> list[Any]:
-        tailer, got = queue.tailer(poll_interval=NEVER), []
-        with anyio.move_on_after(0.05):
-            await tailer.stream().__anext__()
-        threading.Timer(0.05, lambda: filled(queue, 600)).start()
-        with anyio.fail_after(20):
-            async for message in tailer.stream():
-                got.append(message)
-                if len(got) == 599:
-                    break
-        assert tailer.read() == 599
-        return got
-    assert anyio.run(main, backend=backend) == list(range(599))
+    got = anyio.run(woken, queue, anyio.move_on_after, anyio.fail_after, backend=backend)
+    assert got == list(range(599))

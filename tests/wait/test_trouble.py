@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,6 @@ import tape
 from tests.wait.loops import LOOPS, run
 
 NEVER = 3600.0
-
-
-@pytest.fixture(params=sorted(LOOPS))
-def loop(request: pytest.FixtureRequest) -> Any:
-    return LOOPS[request.param]
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[tape.Queue]:
-    with tape.open(tmp_path / "q") as q:
-        yield q
 
 
 def filled(queue: tape.Queue, n: int) -> list[int]:
