@@ -89,8 +89,8 @@ def test_the_largest_message_is_taken_and_one_byte_more_is_not(closed: Path) -> 
 
 def test_what_a_codec_cannot_encode_writes_nothing(closed: Path) -> None:
     """A failing codec writes nothing; the error is the codec's own EncodeError."""
-    with tape.open(closed) as q:
-        a = q.appender()
+    with tape.open(closed, codec=raw) as q:
+        a = q.appender(codec=tape.codecs.fressian)
         before = digest(closed)
         with pytest.raises(tape.EncodeError):
             a.write(object())

@@ -155,23 +155,23 @@ def test_a_batch_of_values_is_the_bytes_of_single_ones(tmp_path: Path) -> None:
 
 def test_a_value_in_the_middle_that_cannot_be_encoded_keeps_all_from_being(closed: Path) -> None:
     """Nothing is written; what is not bytes in raw is told, or written as what it holds."""
-    with tape.open(closed) as q:
-        a, before = q.appender(), digest(closed)
+    with tape.open(closed, codec=raw) as q:
+        a, before = q.appender(codec=tape.codecs.fressian), digest(closed)
         with pytest.raises(tape.EncodeError):
             a.write_many([1, object(), 3])
         assert a.write_many([]) == range(0) and digest(closed) == before
-        b = q.appender(codec=raw)
+        b = q.appender()
         with pytest.raises(tape.EncodeError):
             b.write_many([b"1", 2, b"3"])
         assert digest(closed) == before
         indexes = b.write_many([b"1", bytearray(b"2"), memoryview(b"3")])
-        assert [q.tailer(start=n, codec=raw).read() for n in indexes] == [b"1", b"2", b"3"]
+        assert [q.tailer(start=n).read() for n in indexes] == [b"1", b"2", b"3"]
 
 
 def test_an_iterable_may_close_what_it_is_written_to(tmp_path: Path) -> None:
     """Nothing is written then, and QueueClosed says who did it; an error beside it is the first."""
     for codec in (raw, tape.codecs.fressian):
-        with tape.open(tmp_path, codec=codec) as q:
+        with tape.open(tmp_path / codec.name, codec=codec) as q:
             a, last = q.appender(), q.last_index
 
             def some(a: tape.Appender = a) -> Iterator[bytes]:
@@ -183,4 +183,13 @@ def test_an_iterable_may_close_what_it_is_written_to(tmp_path: Path) -> None:
                 a.write_many(some())
             with pytest.raises(tape.QueueClosed):
                 a.write_many([b"1"])
+
+            def some_and_an_error(a: tape.Appender) -> Iterator[bytes]:
+                a.close()
+                yield b"1"
+                raise KeyError
+
+            b = q.appender()
+            with pytest.raises(KeyError):
+                b.write_many(some_and_an_error(b))
             assert q.last_index == last

@@ -146,7 +146,7 @@ def test_every_flipped_bit_is_found(queue: Path) -> None:
 def test_an_index_entry_that_leads_elsewhere_is_found_with_its_message(queue: Path) -> None:
     """Each is compared with the place where its message was met."""
     file = cycle_file(queue)
-    with tape.open(queue, read_only=True) as q:
+    with tape.open(queue, read_only=True, codec=tape.codecs.raw) as q:
         index = q.first_index
     cycle = CycleFile(file)
     scan, page = cycle.scan(), read_array(cycle, cycle.scan().metadata[2][0], "index")

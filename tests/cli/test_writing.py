@@ -37,8 +37,7 @@ def test_a_line_that_is_no_message_is_told_by_its_number(shape: str, good: bytes
     assert code == 2 and "line 2 of stdin" in errors and "1 message written" in errors
     code, _, errors = outcome("write", tmp_path / "q", shape, "--skip-bad", stdin=lines)
     assert code == 3 and "line 2 of stdin" in errors and "2 messages written" in errors
-    with tape.open(tmp_path / "q", read_only=True) as q:
-        assert len(q) == 3
+    assert outcome("cat", tmp_path / "q", "--hex")[1].count("\n") == 3
 
 
 def test_lines_json_edn_and_bytes_become_what_they_say(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def refused(path: Path, kind: type[tape.Error], **options: object) -> tape.Error
     """Opening must fail in this way, with file and hint, and change nothing."""
     before = digest(path) if path.is_dir() else None
     with pytest.raises(kind) as caught:
-        tape.open(path, **options).close()
+        tape.open(path, **{"codec": tape.codecs.raw, **options}).close()
     assert caught.value.file and caught.value.hint
     if before is not None:
         assert digest(path) == before
@@ -72,7 +72,7 @@ def refuses_to_open(path: Path, file: Path, **options: object) -> tape.Error:
     """Opening gives an error with file and hint, and changes nothing."""
     before = digest(path)
     with pytest.raises(tape.Error) as caught:
-        tape.open(path, **options).close()
+        tape.open(path, **{"codec": tape.codecs.raw, **options}).close()
     assert caught.value.file == str(file) and caught.value.hint
     assert digest(path) == before
     return caught.value
