@@ -1,17 +1,11 @@
 """The site. ``python -m tools.site`` gathers its pages and builds it; see there."""
 
-import re
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
-while not (ROOT / "pyproject.toml").exists():
-    ROOT = ROOT.parent
-_project = (ROOT / "pyproject.toml").read_text()
+from tools.man import VERSION
+from tools.site import REPOSITORY
 
 project = "tape"
-version = release = re.search(r'(?m)^version = "(.*)"', _project)[1]
+version = release = VERSION
 copyright = "the authors of tape. Apache-2.0"
-repository = re.search(r'(?m)^Repository = "(.*)"', _project)[1]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
@@ -41,7 +35,7 @@ html_copy_source = True
 html_show_sphinx = False
 html_extra_path = ["llms.txt"]
 html_theme_options = {
-    "source_view_link": f"{repository}/blob/main/docs/{{filename}}",
+    "source_view_link": f"{REPOSITORY}/blob/main/docs/{{filename}}",
     "light_css_variables": {"color-brand-primary": "#8a3b12", "color-brand-content": "#8a3b12",
                             "font-stack": "system-ui, -apple-system, 'Segoe UI', sans-serif"},
     "dark_css_variables": {"color-brand-primary": "#f0a06a", "color-brand-content": "#f0a06a"},

@@ -126,7 +126,7 @@ def build(directory: Path) -> int:
     gather(directory / "source")
     return subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html",
                            "-d", str(directory / "doctrees"), str(directory / "source"),
-                           str(directory / "html")], check=False).returncode
+                           str(directory / "html")], check=False, cwd=ROOT).returncode
 
 
 def broken(html: Path) -> list[str]:

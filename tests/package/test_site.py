@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_llms_txt_names_each_page_with_what_it_says(pages: dict[str, str]) -> No
     text = site.llms(pages)
     assert all(text.count(f"](_sources/{name}.txt)") == 1 for name in pages)
     assert "- [Ten minutes](_sources/tutorial.md.txt): Each step" in text
+
+
+def test_the_site_may_be_built_outside_the_project(tmp_path: Path) -> None:
+    """Its settings find the project wherever they were gathered."""
+    conf = tmp_path / "conf.py"
+    conf.write_text((ROOT / "docs" / "conf.py").read_text())
+    assert runpy.run_path(str(conf))["release"] == tape.__version__
 
 
 FOUND = {"machine": {"processor": "P", "system": "S", "Python": "3"},
