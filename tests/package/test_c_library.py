@@ -91,6 +91,15 @@ def test_the_examples_are_built_by_find_package(installed: Installed, tmp_path: 
     assert outcome(tmp_path / "in_place", tmp_path / "q", "6") == "4 messages, 64 bytes\n"
 
 
+def test_the_headers_are_found_where_they_were_told_to_be(tmp_path: Path) -> None:
+    """And nowhere else: CMake refuses a target that names a folder which is not there."""
+    run("cmake", "-S", ROOT, "-B", tmp_path / "b", "-DTAPE_EXAMPLES=OFF", "-DTAPE_MAN=OFF",
+        "-DCMAKE_INSTALL_INCLUDEDIR=headers")
+    run("cmake", "--build", tmp_path / "b", "-j2")
+    run("cmake", "--install", tmp_path / "b", "--prefix", tmp_path / "prefix")
+    run("cmake", "-S", EXAMPLES, "-B", tmp_path / "e", f"-DCMAKE_PREFIX_PATH={tmp_path / 'prefix'}")
+
+
 def test_an_older_minor_version_is_asked_for_in_vain(installed: Installed, tmp_path: Path) -> None:
     """Before 1.0 a minor version may break: find_package() says no to any other."""
     (tmp_path / "CMakeLists.txt").write_text(
