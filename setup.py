@@ -53,7 +53,8 @@ abi3 = os.environ.get("TAPE_ABI3") == "1"
 
 options = {"bdist_wheel": {"py_limited_api": "cp310"}} if abi3 else {}
 if "bdist_wheel" in sys.argv:  # what an older build left in build/ has no place in a wheel
-    options["build"] = {"build_base": tempfile.mkdtemp(prefix="tape-build-")}
+    scratch = tempfile.TemporaryDirectory(prefix="tape-build-")  # goes with the last reference
+    options["build"] = {"build_base": scratch.name}
 
 setup(
     long_description=readme(),
