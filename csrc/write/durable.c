@@ -18,13 +18,18 @@ enum { GATHER_SHARE = 8 };
 
 /* ---- failures ---- */
 
+/* The first one stays. With the lock. */
+static void remember(tape__durable_t *d, int system_errno, const char *path)
+{
+    if (d->failed != 0) return;
+    snprintf(d->failed_file, sizeof d->failed_file, "%s", path);
+    PUBLISH32(sync_failed, &d->failed, (uint32_t)system_errno);
+}
+
 int tape__durable_fail(tape__durable_t *d, int system_errno, const char *path)
 {
     pthread_mutex_lock(&d->lock);
-    if (d->failed == 0) {
-        snprintf(d->failed_file, sizeof d->failed_file, "%s", path);
-        PUBLISH32(sync_failed, &d->failed, (uint32_t)system_errno);
-    }
+    remember(d, system_errno, path);
     d->told = true;
     pthread_cond_broadcast(&d->changed);
     pthread_mutex_unlock(&d->lock);
@@ -116,9 +121,8 @@ static void end_sync(tape__durable_t *d, int rc, const char *path)
     if (rc == 0) {
         d->done = d->begun;
         COUNT64(counters, &d->syncs, 1);
-    } else if (d->failed == 0) {
-        snprintf(d->failed_file, sizeof d->failed_file, "%s", path);
-        PUBLISH32(sync_failed, &d->failed, (uint32_t)-rc);
+    } else {
+        remember(d, -rc, path);
     }
     tape__durable_drop_synced(d);
 }

@@ -53,7 +53,8 @@ struct tape__durable {
     char failed_file[TAPE__PATH_SIZE];
     tape__unsynced_t *files;
     tape__unsynced_t *kept;   /* one of them, for sync() */
-    int64_t entered;          /* with the guard: the newest cycle that was entered */
+    int64_t entered;          /* with the write lock, which all handles share: the newest cycle
+                               * that was entered */
     int64_t synced_below;     /* cycles below this were synced by sync() */
 
     int directory, table;     /* descriptors */
@@ -85,7 +86,7 @@ int tape__durable_fail(tape__durable_t *d, int system_errno, const char *path);
 /* TAPE_ESYNC when a sync failed and nobody was told yet; else TAPE_OK. */
 int tape__durable_tell(tape__durable_t *d);
 
-/* ---- durable_files.c: with the guard held, but for the last two ---- */
+/* ---- durable_files.c: with the write lock held, but for the last three ---- */
 
 /* The file in hand is one of those to be synced; all that can fail comes before a message. */
 int tape__durable_enter(tape__durable_t *d, tape__writer_t *w);
@@ -103,6 +104,8 @@ static inline void tape__durable_note(tape__durable_t *d, tape__unsynced_t *file
 int tape__durable_note_in_hand(tape__durable_t *d, tape__writer_t *w);
 /* The file is synced with each sync() from now on, in place of the one before. */
 int tape__durable_keep(tape__durable_t *d, const tape__file_t *file);
+/* The file of a cycle: an answer, TAPE__NO when it was deleted meanwhile. */
+int tape__durable_open_cycle(const tape__listing_t *l, int64_t cycle, tape__file_t *file);
 /* With the lock: takes out those that are synced and in nobody's hand. */
 void tape__durable_drop_synced(tape__durable_t *d);
 

@@ -48,15 +48,20 @@ static tape__unsynced_t *take(tape__durable_t *d, const tape__file_t *file, int 
     return f;
 }
 
+int tape__durable_open_cycle(const tape__listing_t *l, int64_t cycle, tape__file_t *file)
+{
+    char path[TAPE__PATH_SIZE];
+    if (!tape__listing_path(l, cycle, path, sizeof path)) return TAPE__NO;
+    int rc = tape__mapping_open(file, path, false);
+    return rc == TAPE_OK ? TAPE__YES : rc == TAPE_ENOTFOUND ? TAPE__NO : rc;
+}
+
 /* The file of a cycle that is over is synced with the next sync. */
 static int note_older(tape__durable_t *d, const tape__listing_t *l, int64_t cycle)
 {
-    char path[TAPE__PATH_SIZE];
     tape__file_t file;
-    if (!tape__listing_path(l, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__mapping_open(&file, path, false);
-    if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
-    if (rc != TAPE_OK) return rc;
+    int rc = tape__durable_open_cycle(l, cycle, &file);
+    if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE_OK : rc;
     pthread_mutex_lock(&d->lock);
     tape__unsynced_t *f = take(d, &file, &rc);
     if (f) (void)CLAIM32(unsynced, &f->dirty, 0, 1);

@@ -29,26 +29,21 @@ typedef struct {
 static int sync_older(void *user, int64_t cycle)
 {
     const syncing_t *s = user;
-    char path[TAPE__PATH_SIZE];
     tape__file_t file;
-    if (!tape__listing_path(s->listing, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__mapping_open(&file, path, false);
-    if (rc == TAPE_ENOTFOUND) return TAPE_OK; /* deleted meanwhile */
-    if (rc != TAPE_OK) return rc;
+    int rc = tape__durable_open_cycle(s->listing, cycle, &file);
+    if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE_OK : rc;
     int failed = tape__file_sync(file.fd);
+    rc = failed < 0 ? tape__durable_fail(s->durable, -failed, file.path) : TAPE_OK;
     tape__mapping_close(&file);
-    return failed < 0 ? tape__durable_fail(s->durable, -failed, path) : TAPE_OK;
+    return rc;
 }
 
 /* The newest file is one of those that are synced from now on. */
 static int keep_newest(tape__durable_t *d, const tape__listing_t *l, int64_t cycle)
 {
-    char path[TAPE__PATH_SIZE];
     tape__file_t file;
-    if (!tape__listing_path(l, cycle, path, sizeof path)) return TAPE_OK;
-    int rc = tape__mapping_open(&file, path, false);
-    if (rc == TAPE_ENOTFOUND) return TAPE_OK;
-    if (rc != TAPE_OK) return rc;
+    int rc = tape__durable_open_cycle(l, cycle, &file);
+    if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE_OK : rc;
     rc = tape__durable_keep(d, &file);
     tape__mapping_close(&file);
     return rc;

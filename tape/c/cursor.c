@@ -16,7 +16,6 @@ static int address_of(PyObject *pointer, void **out)
     return PyErr_Occurred() ? -1 : 0;
 }
 
-/* Sets a lane's handle, and the pointer in it for C. */
 PyObject *fast_get_handle(PyObject *self, void *unused)
 {
     PyObject *handle = ((handled_t *)self)->handle;
