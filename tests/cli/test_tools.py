@@ -12,19 +12,17 @@ from pathlib import Path
 import pytest
 
 import tape
-from tape.codecs import document, raw
+from tape.codecs import document
 
 from tests.kit.commands import Terminal, filled, outcome
 from tests.kit.directories import digest
 
-pytestmark = pytest.mark.filterwarnings("ignore::tape.CodecMismatch")
-
 HOLDER = """
 import os, sys, time, tape
 from tape.codecs import raw
-q = tape.open(sys.argv[1], codec=raw)
-q.appender().write(b"the roll is done")
-with q.appender().writing(10):
+q = tape.open(sys.argv[1])
+q.appender().write("the roll is done")
+with q.appender(codec=raw).writing(10):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -77,7 +75,7 @@ def test_unlock_frees_the_lock_of_the_dead_and_leaves_no_message(queue: Path) ->
 def test_unlock_breaks_a_lock_whose_holder_is_not_to_be_seen_only_when_told(queue: Path) -> None:
     """As of a process in another container: its pid tells nothing here."""
     messages = outcome("cat", queue)[1]
-    with tape.open(queue, codec=raw) as q:
+    with tape.open(queue) as q:
         cell = queue / "metadata.cq4t"
         data = cell.read_bytes()
         free = bytes.fromhex("0000000000000080")
@@ -97,7 +95,7 @@ def test_the_hint_of_a_held_lock_names_unlock(queue: Path) -> None:
     """Who waits in vain knows what to do."""
     process = held(queue)
     try:
-        with tape.open(queue, codec=raw, lock_timeout=0.05) as q, \
+        with tape.open(queue, lock_timeout=0.05) as q, \
                 pytest.raises(tape.LockTimeout) as error:
             q.appender().write(b"x")
         assert "tape unlock" in error.value.hint
@@ -111,9 +109,8 @@ def test_the_hint_of_a_held_lock_names_unlock(queue: Path) -> None:
 
 def same(a: Path, b: Path, indexes: bool) -> None:
     """Equal documents, and equal indexes if they were kept."""
-    with tape.open(a, codec=document, read_only=True) as p, \
-            tape.open(b, codec=document, read_only=True) as q:
-        left, right = list(p.tailer().entries()), list(q.tailer().entries())
+    with tape.open(a, read_only=True) as p, tape.open(b, read_only=True) as q:
+        left, right = (list(each.tailer(codec=document).entries()) for each in (p, q))
     assert [e.raw for e in left] == [e.raw for e in right]
     assert not indexes or [e.index for e in left] == [e.index for e in right]
 
@@ -122,8 +119,8 @@ def same(a: Path, b: Path, indexes: bool) -> None:
 def test_copy_makes_the_same_messages_with_their_indexes_or_new_ones(
         queue: Path, tmp_path: Path, indexes: bool) -> None:
     """Of any framing; the source stays as it is; compressed cycles as well."""
-    with tape.open(queue, codec=document) as q:
-        q.appender().write(b"a document, and no frame")
+    with tape.open(queue) as q:
+        q.appender(codec=document).write(b"a document, and no frame")
     outcome("compress", queue)
     before, target = digest(queue), tmp_path / "copy"
     code, _, errors = outcome("copy", queue, target, *(["--keep-indexes"] if indexes else []))
@@ -135,7 +132,7 @@ def test_copy_makes_the_same_messages_with_their_indexes_or_new_ones(
 def test_copy_takes_a_range_and_refuses_what_cannot_keep_its_index(
         queue: Path, tmp_path: Path) -> None:
     """A message in the middle of a cycle cannot be the first of its copy."""
-    with tape.open(queue, codec=raw, read_only=True) as q:
+    with tape.open(queue, read_only=True) as q:
         indexes = [e.index for e in q.tailer().entries()]
     target = tmp_path / "copy"
     assert outcome("copy", queue, target, "--from", hex(indexes[7]), "--to", hex(indexes[12]))[
