@@ -58,11 +58,12 @@ def test_a28_a_tailer_of_a_queue(queue: tape.Queue) -> None:
         assert in_thread(tailer.read) == 2  # Clojure: ThreadingIllegalStateException
         mapped = maps(queue)
         assert tailer.read() == 3
-        waits = threading.Thread(target=lambda: tailer.read(timeout=0.3))
+        waits = threading.Thread(target=lambda: tailer.read(timeout=60))
         waits.start()
-        time.sleep(0.1)
         with pytest.raises(tape.TailerBusy):
-            tailer.read()
+            while waits.is_alive():
+                assert tailer.read() is None  # it has yet to begin
+        write(queue, "wakes it")
         waits.join()
     assert maps(queue) < mapped
 

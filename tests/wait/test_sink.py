@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 import tape
 import tape.aio
+from tape import _sink
 from tests.wait.loops import Steps, run
 
 
@@ -105,28 +108,38 @@ def test_so_many_may_be_on_their_way(tmp_path: Path, loop: Any) -> None:
 
 def test_a_lock_that_is_held_elsewhere_does_not_hold_up_the_loop(tmp_path: Path,
                                                                  loop: Any) -> None:
-    """Other tasks run meanwhile, with pauses far below that of the write."""
-    async def work() -> float:
-        with tape.open(tmp_path / "slow", clock=SlowClock(0.5)) as q:
-            longest, done = 0.0, []
+    """Other tasks run meanwhile: the write goes on only after one of them has."""
+    asked, ran, in_time = threading.Event(), threading.Event(), list[bool]()
 
-            async def ticks() -> None:
-                nonlocal longest
-                before = time.monotonic()
-                while not done:
-                    await asyncio.sleep(0.005)
-                    longest, before = max(longest, time.monotonic() - before), time.monotonic()
-            task = asyncio.ensure_future(ticks())
+    class Waiting:
+        def now_ms(self) -> int:
+            if armed:
+                asked.set()
+                in_time.append(ran.wait(20))
+            return time.time_ns() // 1_000_000
+    armed = list[int]()
+
+    async def other() -> None:
+        while not asked.is_set():
+            await asyncio.sleep(0.001)
+        ran.set()
+
+    async def work() -> None:
+        with tape.open(tmp_path / "slow", clock=Waiting()) as q:
+            task = asyncio.ensure_future(other())
             async with q.appender().sink() as put:
+                armed.append(1)
                 await put("slowly")
-            done.append(1)
             await task
-            return longest
-    assert run(loop, work()) < 0.4
+    run(loop, work())
+    assert in_time and all(in_time)
 
 
-def test_an_uncontended_put_is_written_at_once(queue: tape.Queue, loop: Any) -> None:
+def test_an_uncontended_put_is_written_at_once(queue: tape.Queue, loop: Any,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """No thread, no other task runs between; all the same others run every 256 messages."""
+    monkeypatch.setattr(_sink, "SLOW", math.inf)  # however busy the machine is
+
     async def work() -> None:
         async with queue.appender().sink() as put:
             first = await warm(put)
@@ -186,8 +199,11 @@ def test_a_put_that_was_told_and_cancelled_at_once_is_unclaimed(queue: tape.Queu
     run(loop, work())
 
 
-def test_a_put_cancelled_while_others_run_is_unclaimed(queue: tape.Queue, loop: Any) -> None:
+def test_a_put_cancelled_while_others_run_is_unclaimed(queue: tape.Queue, loop: Any,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """Every 256 messages a put that was written at once lets others run, and hears cancelling."""
+    monkeypatch.setattr(_sink, "SLOW", math.inf)
+
     async def work() -> None:
         async with queue.appender().sink() as put:
             first, given = await warm(put), []
@@ -201,29 +217,35 @@ def test_a_put_cancelled_while_others_run_is_unclaimed(queue: tape.Queue, loop: 
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert given + put.unclaimed == list(range(first + 1, queue.last_index + 1))
+            assert len(put.unclaimed) == 1 and len(given) > 200
     run(loop, work())
 
 
-def test_a_slow_disk_sends_the_next_puts_through_the_thread(queue: tape.Queue, loop: Any) -> None:
+def test_a_slow_disk_sends_the_next_puts_through_the_thread(
+        queue: tape.Queue, loop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write in the loop that took long is followed by a time in which the thread writes."""
+    now = [1000.0]
+    monkeypatch.setattr(_sink, "_now", lambda: now[0])
+
     async def work() -> None:
         async with queue.appender().sink() as put:
             await warm(put)
             quick, started = put._try_write, []
 
             def slow(obj: Any) -> Any:
-                time.sleep(0.01)
+                now[0] += 0.01
                 return quick(obj)
             put._try_write = slow
             await put("held up")
             put._try_write = quick
             start = put._start
             put._start = lambda p: (started.append(p), start(p))
-            await put("by the thread")
-            assert len(started) == 1
-            await asyncio.sleep(0.5)
+            for number in (1, 2):
+                await put("by the thread")
+                assert len(started) == number
+                now[0] += 0.01 * _sink.CALM * 0.6
             await put("at once")
-            assert len(started) == 1
+            assert len(started) == 2
     run(loop, work())
 
 
