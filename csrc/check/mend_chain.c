@@ -164,10 +164,12 @@ static void fill_holes(tape__mend_t *m, uint64_t from, uint64_t to, int64_t lost
 static void fill_to(tape__mend_t *m, const tape__anchor_t *a, const tape__steps_t *w)
 {
     const int64_t need = a->sequence - m->number;
-    const bool suspect = w->before && (w->end == TAPE__STEPS_OVER || !m->framed);
+    /* No document fits between: it is the one before that leads wrong. */
+    const bool beyond = w->at + least(m) > a->position;
+    const bool suspect = w->before && (beyond || !m->framed);
     int64_t before = w->count, had, had_more = -1;
     uint64_t from = w->at, to = 0, to_more = 0;
-    if (w->end != TAPE__STEPS_OVER) to = resume(m, from, a, need - before, &had);
+    if (!beyond) to = resume(m, from, a, need - before, &had);
     else had = -1;
     if (suspect) { /* or its own length is wrong */
         const int64_t own = is_message(tape__file_bytes_u32(&m->look.in, w->before));

@@ -221,6 +221,25 @@ def test_a_message_whose_length_was_damaged_is_had_again(queue: Path) -> None:
     assert messages(Path(report.path)) == old
 
 
+@pytest.mark.parametrize("messages_after", [2, 3])
+def test_an_array_of_the_index_whose_length_is_wrong_gives_way_to_what_follows_it(
+        messages_after: int, tmp_path: Path) -> None:
+    """By any few bytes: even where fewer are left before the next anchor than a document needs."""
+    path = tmp_path / "q"
+    append_at(path, SECOND, 128 + messages_after)
+    file = cycle_file(path)
+    whole = file.read_bytes()
+    for at, length in CycleFile(file).scan().metadata[1:]:
+        for change in (-13, -8, -5, 3, 8, 12, 13, 16):
+            poke(file, at, struct.pack("<I", 0x4000_0000 | length + change))
+            copy = tmp_path / "copy"
+            shutil.rmtree(copy, ignore_errors=True)
+            report = tape.repair(path, copy)
+            assert report.messages == 128 + messages_after
+            sound(copy)
+            file.write_bytes(whole)
+
+
 def test_a_message_that_holds_a_whole_queue_is_not_taken_apart(tmp_path: Path) -> None:
     """What looks like documents inside a message is none, with its header lost or not."""
     inner, outer = tmp_path / "inner", tmp_path / "q"
