@@ -116,3 +116,19 @@ uint64_t tape__cycle_look_framed(tape__cycle_look_t *l, uint64_t at)
         return 6 + (uint64_t)tape__get_u32(p + 2);
     return 0;
 }
+
+uint64_t tape__cycle_look_arrayed(tape__cycle_look_t *l, uint64_t at)
+{
+    /* Up to the array's code within bytes that are here; then as if all entries were. */
+    enum { HEAD = TAPE__ARRAY_HEAD_MAX, COUNTS = 32, CODE = 0x8D };
+    tape__wire_t w = {tape__file_bytes_at(&l->in, at, HEAD + COUNTS), HEAD, 0, at};
+    tape__text_t name;
+    tape__wire_array_t array;
+    if (!tape__wire_name(&w, &name)) return 0;
+    if (!tape__wire_is(name, "index") && !tape__wire_is(name, "index2index")) return 0;
+    tape__wire_skip_padding(&w);
+    if (w.at >= HEAD || w.base[w.at] != CODE) return 0;
+    w.size = (size_t)tape__excerpt_index_bound(l->store.index_count);
+    if (!tape__wire_array(&w, &array)) return 0;
+    return array.capacity == (uint64_t)l->store.index_count ? w.at : 0;
+}

@@ -51,6 +51,9 @@ int tape__cycle_look_kind(tape__cycle_look_t *l, uint64_t position, uint32_t len
 /* How long the body at `at` is by its frame (13.1); 0: it has none. */
 uint64_t tape__cycle_look_framed(tape__cycle_look_t *l, uint64_t at);
 
+/* How long the body at `at` is by the array of the index that it is; 0: it is none. */
+uint64_t tape__cycle_look_arrayed(tape__cycle_look_t *l, uint64_t at);
+
 /* Offset of the next header word. */
 static inline uint64_t tape__cycle_look_next(const tape__cycle_look_t *l, uint64_t at,
                                              uint32_t length)

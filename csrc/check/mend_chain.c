@@ -62,17 +62,19 @@ static bool one_bit_of_any(tape__mend_t *m, const tape__anchor_t *a, int64_t nee
     return false;
 }
 
-/* ---- the length that a frame says ---- */
+/* ---- the length that a frame says, or an array of the index ---- */
 
-static bool by_frame(tape__mend_t *m, uint64_t at, uint64_t limit)
+static bool by_content(tape__mend_t *m, uint64_t at, uint64_t limit)
 {
     const uint64_t framed = tape__cycle_look_framed(&m->look, at + 4);
-    const uint32_t word = tape__file_bytes_u32(&m->look.in, at);
-    if (framed == 0 || framed > TAPE__LENGTH_MAX || framed == word) return false;
-    if (!tape__mend_step_fits(m, at, (uint32_t)framed, limit)) return false;
-    const uint64_t next = tape__cycle_look_next(&m->look, at, (uint32_t)framed);
+    const uint64_t length = framed ? framed : tape__cycle_look_arrayed(&m->look, at + 4);
+    if (length == 0 || length > TAPE__LENGTH_MAX) return false;
+    const uint32_t word = (uint32_t)length | (framed ? 0 : TAPE__META_DATA);
+    if (word == tape__file_bytes_u32(&m->look.in, at)) return false;
+    if (!tape__mend_step_fits(m, at, word, limit)) return false;
+    const uint64_t next = tape__cycle_look_next(&m->look, at, (uint32_t)length);
     if (next != limit && !tape__mend_step_goes_on(m, next)) return false;
-    tape__mend_hole_restore(m, at, (uint32_t)framed);
+    tape__mend_hole_restore(m, at, word);
     return true;
 }
 
@@ -224,8 +226,8 @@ static void mend_stretch(tape__mend_t *m, const tape__anchor_t *a)
             return;
         }
         if (easy.count > w.count && easy.end == TAPE__STEPS_STUCK) w = easy;
-        if (w.end == TAPE__STEPS_STUCK && by_frame(m, w.at, a->position)) continue;
-        if (w.end != TAPE__STEPS_REACHED && w.before && by_frame(m, w.before, a->position))
+        if (w.end == TAPE__STEPS_STUCK && by_content(m, w.at, a->position)) continue;
+        if (w.end != TAPE__STEPS_REACHED && w.before && by_content(m, w.before, a->position))
             continue;
         m->steps = STEPS_FOR_A_HOLE;
         if (w.end == TAPE__STEPS_REACHED) { /* a sound chain with another number of messages */
@@ -328,9 +330,9 @@ static void mend_tail(tape__mend_t *m)
         m->steps = STEPS_FOR_A_HOLE;
         if (w.before && attempt < 64 && shorten_last(m, w.before)) continue;
         if (!tape__mend_step_is_end(m, w.at) && !is_cut(m, w.at) && attempt < 64) {
-            if (!is_all(m, &w) && (bit_of_tail(m, w.at) || by_frame(m, w.at, m->look.in.size)))
+            if (!is_all(m, &w) && (bit_of_tail(m, w.at) || by_content(m, w.at, m->look.in.size)))
                 continue;
-            if (w.before && by_frame(m, w.before, m->look.in.size)) continue;
+            if (w.before && by_content(m, w.before, m->look.in.size)) continue;
             if (w.before && w.at >= m->look.in.size && bit_of_tail(m, w.before)) continue;
             const uint64_t next = is_all(m, &w) ? 0 : resume_anywhere(m, w.at);
             if (next) {

@@ -20,6 +20,8 @@ bool tape__mend_step_fits(tape__mend_t *m, uint64_t at, uint32_t word, uint64_t 
     if (end > m->look.in.size || next > limit) return false;
     if (!m->lenient && !is_padded(m, end, next)) return false;
     if (tape__word_kind(word) == TAPE__WORD_META) {
+        const uint64_t arrayed = tape__cycle_look_arrayed(&m->look, at + 4);
+        if (arrayed) return m->lenient > 1 || arrayed == length;
         const int kind = tape__cycle_look_kind(&m->look, at, length);
         return kind == 0 || length <= tape__excerpt_index_bound(m->look.store.index_count);
     }
