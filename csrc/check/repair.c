@@ -89,8 +89,7 @@ static int mend_in_place(tape__repair_t *r, int64_t cycle, const char *path,
     char why[TEXT_SIZE];
     int64_t count = 0;
     if (is_sound(path, facts, &count, why)) return keep_cycle(r, cycle, count);
-    snprintf(temporary, sizeof temporary, "%.900s/" TAPE__TEMPORARY_REPAIR, r->into);
-    (void)tape__unlink(temporary); /* of one that died */
+    tape__repair_temporary(r, temporary, sizeof temporary);
     int rc = tape__repair_copy(r, path, temporary);
     if (rc == TAPE_OK && !r->f->stopped) rc = make_sound(r, temporary, path, facts, &count);
     if (rc == TAPE__YES && !r->f->stopped) {
@@ -175,11 +174,14 @@ static int copy_compressed(void *user, const char *name)
 static int begin_in_place(tape__repair_t *r)
 {
     const int64_t user = tape__directory_user(r->q.path);
+    char temporary[TAPE__PATH_SIZE];
     snprintf(r->into, sizeof r->into, "%s", r->q.path);
     if (user)
         return tape__fail(TAPE_EBUSY, r->q.path, -1,
                           "%s is open in process %" PRId64 ": a queue is mended in place when "
                           "nobody has it open", r->q.path, user);
+    tape__repair_temporary(r, temporary, sizeof temporary);
+    (void)tape__unlink(temporary); /* of one that died */
     return TAPE_OK;
 }
 

@@ -22,6 +22,8 @@ typedef struct {
 
 /* Copies a file, its holes staying holes, and syncs it. TAPE_OK or a code. */
 int tape__repair_copy(tape__repair_t *r, const char *from, const char *to);
+/* The path of what is being made in place: one file at a time. */
+void tape__repair_temporary(const tape__repair_t *r, char *out, size_t size);
 /* Brings `made`, a file in the directory of the queue, in the place of `path`, which stays beside
  * it under another name. */
 int tape__repair_replace(tape__repair_t *r, const char *made, const char *path);

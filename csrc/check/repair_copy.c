@@ -65,6 +65,11 @@ int tape__repair_sync_directory(const char *path)
     return rc < 0 ? tape__fail_errno(-rc, path, "syncing the directory") : TAPE_OK;
 }
 
+void tape__repair_temporary(const tape__repair_t *r, char *out, size_t size)
+{
+    snprintf(out, size, "%.900s/" TAPE__TEMPORARY_REPAIR, r->into);
+}
+
 int tape__repair_replace(tape__repair_t *r, const char *made, const char *path)
 {
     char kept[TAPE__PATH_SIZE];

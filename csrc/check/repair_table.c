@@ -214,7 +214,7 @@ int tape__repair_table(tape__repair_t *r)
     char path[TAPE__PATH_SIZE], temporary[TAPE__PATH_SIZE];
     build_t b = {.r = r};
     snprintf(path, sizeof path, "%.900s/" TAPE__TABLE_NAME, r->into);
-    snprintf(temporary, sizeof temporary, "%.900s/" TAPE__TEMPORARY_REPAIR, r->into);
+    tape__repair_temporary(r, temporary, sizeof temporary);
     b.bytes = tape__alloc(TAPE__TABLE_SIZE);
     if (!b.bytes) return tape__fail(TAPE_ENOMEM, path, -1, "out of memory");
     build(&b);

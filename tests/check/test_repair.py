@@ -358,6 +358,16 @@ def test_what_is_replaced_stays_beside_and_a_repair_that_died_is_begun_again(que
     assert not queue.exists()
 
 
+def test_what_a_repair_that_died_left_is_in_nobodys_way(queue: Path) -> None:
+    """Where the table store alone is mended, too."""
+    table = queue / "metadata.cq4t"
+    poke(table, read_table_store(table).cells[2].position, b"\xff\xff\xff\xff")
+    (queue / ".tape-repair.tmp").write_bytes(b"of one that died")
+    assert tape.repair(queue, in_place=True).outcome == "lossless"
+    assert not (queue / ".tape-repair.tmp").exists()
+    sound(queue)
+
+
 def test_a_half_made_file_goes_out_of_the_way(queue: Path) -> None:
     """It holds nothing, so nothing is lost."""
     (queue / "20200913-122650T4.cq4").write_bytes(bytes(65536))
