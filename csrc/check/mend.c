@@ -118,6 +118,8 @@ static int mend(tape__mend_t *m, const char *shown)
     tape__mend_chain(m);
     if (m->failure == 0) tape__mend_index(m);
     if (m->failure == 0) m->failure = m->look.in.failure;
+    /* In place it gets the file's name next, and must not have it with bytes of before. */
+    if (m->failure == 0) m->failure = -tape__file_sync(m->look.in.fd);
     return m->failure ? tape__fail_errno(m->failure, shown, "writing the mended file") : TAPE_OK;
 }
 

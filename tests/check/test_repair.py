@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -356,6 +358,24 @@ def test_what_is_replaced_stays_beside_and_a_repair_that_died_is_begun_again(que
     assert tape.repair(queue, in_place=True).outcome == "clean"
     tape.delete(queue)
     assert not queue.exists()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_a_mended_file_is_on_the_disk_before_it_has_its_name(queue: Path, tmp_path: Path) -> None:
+    """Or a power cut leaves the name and not the bytes: the last call for it is a sync."""
+    poke(cycle_file(queue), pair_of(cycle_file(queue)), bytes(8))
+    trace, program = tmp_path / "trace", "import sys, tape; tape.repair(sys.argv[1], in_place=True)"
+    run = subprocess.run(
+        ["strace", "-f", "-y", "-e", "trace=pwrite64,ftruncate,fsync,fdatasync,rename",
+         "-o", str(trace), sys.executable, "-c", program, str(queue)], capture_output=True,
+        text=True)
+    if "ptrace" in run.stderr and run.returncode != 0:
+        pytest.skip("strace is not permitted")
+    assert run.returncode == 0, run.stderr
+    calls = [line.split(maxsplit=1)[1].split("(")[0] for line in trace.read_text().splitlines()
+             if ".tape-repair.tmp" in line]
+    assert "pwrite64" in calls and calls[-1] == "rename"
+    assert calls[-2] in ("fsync", "fdatasync")
 
 
 def test_what_a_repair_that_died_left_is_in_nobodys_way(queue: Path) -> None:
