@@ -14,6 +14,11 @@
 
 enum { TEXT_SIZE = 300 };
 
+static int64_t wrongs(const tape__findings_t *f)
+{
+    return f->report.damage + f->report.unfinished;
+}
+
 static int keep_first(void *user, const tape_finding_t *finding)
 {
     if (finding->level > TAPE_NOTE)
@@ -31,7 +36,7 @@ static bool is_sound(const char *path, const tape__cycle_facts_t *facts, int64_t
     quiet->options.finding = keep_first;
     quiet->options.finding_user = why;
     (void)tape__cycle_check_file(quiet, path, facts, count);
-    const bool sound = quiet->report.damage == 0 && quiet->report.unfinished == 0;
+    const bool sound = wrongs(quiet) == 0;
     tape__free(quiet);
     return sound;
 }
@@ -86,9 +91,7 @@ static int mend_in_place(tape__repair_t *r, int64_t cycle, const char *path,
                          const tape__cycle_facts_t *facts)
 {
     char temporary[TAPE__PATH_SIZE];
-    char why[TEXT_SIZE];
     int64_t count = 0;
-    if (is_sound(path, facts, &count, why)) return keep_cycle(r, cycle, count);
     tape__repair_temporary(r, temporary, sizeof temporary);
     int rc = tape__repair_copy(r, path, temporary);
     if (rc == TAPE_OK && !r->f->stopped) rc = make_sound(r, temporary, path, facts, &count);
@@ -131,7 +134,7 @@ static int mend_cycles(tape__repair_t *r)
 {
     int64_t done = 0;
     char path[TAPE__PATH_SIZE];
-    int64_t ignored;
+    int64_t count;
     int rc = TAPE_OK;
     for (size_t n = 0; n < r->q.count; n++) {
         tape__queue_look_path(&r->q, r->q.cycles[n], path, sizeof path);
@@ -139,15 +142,17 @@ static int mend_cycles(tape__repair_t *r)
     }
     for (size_t n = 0; n < r->q.count && rc == TAPE_OK && !r->f->stopped; n++) {
         const int64_t cycle = r->q.cycles[n], before = r->f->report.messages;
+        const int64_t wrong = wrongs(r->f);
         const tape__cycle_facts_t facts = tape__queue_look_facts(&r->q, cycle, true);
         tape__queue_look_path(&r->q, cycle, path, sizeof path);
-        if (!tape__cycle_check_file(r->f, path, &facts, &ignored)) continue; /* deleted meanwhile */
+        if (!tape__cycle_check_file(r->f, path, &facts, &count)) continue; /* deleted meanwhile */
         r->f->report.messages = before;
         done += size_of(path);
         told_to(r->f, done);
-        if (!r->f->stopped)
-            rc = r->in_place ? mend_in_place(r, cycle, path, &facts)
-                             : mend_copy(r, cycle, path, &facts);
+        if (r->f->stopped) break;
+        if (!r->in_place) rc = mend_copy(r, cycle, path, &facts);
+        else if (wrongs(r->f) > wrong) rc = mend_in_place(r, cycle, path, &facts);
+        else rc = keep_cycle(r, cycle, count);
         done += size_of(path);
         if (rc == TAPE_OK && !r->f->stopped) told_to(r->f, done);
     }
@@ -196,7 +201,7 @@ static int begin_copy(tape__repair_t *r, const char *into)
     return rc < 0 ? tape__fail_errno(-rc, into, "making the directory of the copy") : TAPE_OK;
 }
 
-/* Whether all files are of Chronicle Queue 4, which nothing here can write. */
+/* One file of Chronicle Queue 4 is enough: nothing here can write it. */
 static int refuse_version_4(const tape__repair_t *r)
 {
     char path[TAPE__PATH_SIZE];
