@@ -127,27 +127,10 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef properties[] = {
-    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMemberDef members[] = {
     {"_watch", T_BOOL, offsetof(appender_t, watch), 0, NULL},
     {"_waits", T_BOOL, offsetof(appender_t, waits), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyTypeObject appender_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "tape._fast.AppenderLane",
-    .tp_basicsize = sizeof(appender_t),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_new = PyType_GenericNew,
-    .tp_dealloc = dealloc,
-    .tp_traverse = traverse,
-    .tp_clear = clear,
-    .tp_methods = methods,
-    .tp_getset = properties,
-    .tp_members = members,
-};
+PyTypeObject appender_type = FAST_HANDLED_TYPE("tape._fast.AppenderLane", appender_t);

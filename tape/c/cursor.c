@@ -1,4 +1,4 @@
-/* cursor.c - CursorLane: the handle, the turn, and what a codec makes of a message.
+/* cursor.c - CursorLane: the turn, and what a codec makes of a message.
  *
  * The element of Turn._outs is the one token. A lane that has the turn has set the length of the
  * list to 0, and gives it back by setting it to 1: a pop and an append without their cost. Nobody
@@ -6,36 +6,6 @@
  * finds it empty, and Turn._take_lost() sees that a lane is busy.
  */
 #include "fast.h"
-
-static int address_of(PyObject *pointer, void **out)
-{
-    PyObject *number = PyObject_CallOneArg(fast_pointer, pointer);
-    if (number == NULL) return -1;
-    *out = PyLong_AsVoidPtr(number);
-    Py_DECREF(number);
-    return PyErr_Occurred() ? -1 : 0;
-}
-
-PyObject *fast_get_handle(PyObject *self, void *unused)
-{
-    PyObject *handle = ((handled_t *)self)->handle;
-    (void)unused;
-    if (handle == NULL) PyErr_SetString(PyExc_AttributeError, "_handle");
-    return Py_XNewRef(handle);
-}
-
-int fast_set_handle(PyObject *self, PyObject *value, void *unused)
-{
-    handled_t *h = (handled_t *)self;
-    void *address = NULL;
-    (void)unused;
-    if (value != NULL && address_of(value, &address) < 0) return -1;
-    h->pointer = address;
-    PyObject *old = h->handle;
-    h->handle = Py_XNewRef(value);
-    Py_XDECREF(old);
-    return 0;
-}
 
 PyObject *fast_take_exception(void)
 {
@@ -193,7 +163,7 @@ static PyObject *arm(PyObject *self, PyObject *args)
     void *place;
     if (!PyArg_ParseTuple(args, "O!OOOpIO", &PyList_Type, &outs, &out, &codec, &decode, &raw,
                           &framing, &poison) ||
-        address_of(out, &place) < 0)
+        fast_address_of(out, &place) < 0)
         return NULL;
     if (c->armed) return PyErr_Format(PyExc_RuntimeError, "it is armed");
     if (fast_fressian != NULL && !raw) c->fressian = fast_fressian->state_of(codec);
@@ -249,27 +219,10 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef properties[] = {
-    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMemberDef members[] = {
     {"_ahead", T_OBJECT_EX, offsetof(cursor_t, ahead), 0, NULL},
     {"_busy", T_BOOL, offsetof(cursor_t, busy), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyTypeObject cursor_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "tape._fast.CursorLane",
-    .tp_basicsize = sizeof(cursor_t),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_new = PyType_GenericNew,
-    .tp_dealloc = dealloc,
-    .tp_traverse = traverse,
-    .tp_clear = clear,
-    .tp_methods = methods,
-    .tp_getset = properties,
-    .tp_members = members,
-};
+PyTypeObject cursor_type = FAST_HANDLED_TYPE("tape._fast.CursorLane", cursor_t);

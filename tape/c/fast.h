@@ -5,7 +5,8 @@
  * need no lane (TAPE_PURE=1). Where a lane has begun it hands over what C said: nothing is done
  * twice.
  *
- *   cursor.c    CursorLane, the base of tape._cursor.Cursor: the handle, the turn, decoding
+ *   handled.c   the handle that CursorLane, AppenderLane and WaiterLane begin with
+ *   cursor.c    CursorLane, the base of tape._cursor.Cursor: the turn, decoding
  *   tailer.c    TailerLane, the base of tape.Tailer: read, get, seek, iterating
  *   many.c      read_many
  *   wait.c      read(timeout=) and get() when there is nothing yet
@@ -99,10 +100,22 @@ typedef struct {
 extern PyTypeObject cursor_type, tailer_type, iterator_type, appender_type;
 extern PyTypeObject stream_type, step_type, waiter_type;
 
+/* handled.c */
+/* The address that cffi's `pointer` holds; -1 with an exception set. */
+int fast_address_of(PyObject *pointer, void **out);
+extern PyGetSetDef fast_handled_properties[];
+
+/* The type of such objects, out of the methods, members and so on of the file it stands in. */
+#define FAST_HANDLED_TYPE(name, object)                                                       \
+    {                                                                                         \
+        PyVarObject_HEAD_INIT(NULL, 0).tp_name = (name), .tp_basicsize = sizeof(object),      \
+        .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,            \
+        .tp_new = PyType_GenericNew, .tp_dealloc = dealloc, .tp_traverse = traverse,          \
+        .tp_clear = clear, .tp_methods = methods, .tp_members = members,                      \
+        .tp_getset = fast_handled_properties,                                                 \
+    }
+
 /* cursor.c */
-/* `_handle` of an object that begins as handled_t does. */
-PyObject *fast_get_handle(PyObject *self, void *unused);
-int fast_set_handle(PyObject *self, PyObject *value, void *unused);
 cursor_t *cursor_of(PyObject *tailer);
 bool cursor_take(cursor_t *c);
 void cursor_give(cursor_t *c);

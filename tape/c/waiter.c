@@ -93,29 +93,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef properties[] = {
-    {"_handle", fast_get_handle, fast_set_handle, NULL, NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
 static PyMemberDef members[] = {
     {"_sleepers", T_OBJECT_EX, offsetof(waiter_t, sleepers), 0, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
-PyTypeObject waiter_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "tape._fast.WaiterLane",
-    .tp_basicsize = sizeof(waiter_t),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_new = PyType_GenericNew,
-    .tp_dealloc = dealloc,
-    .tp_traverse = traverse,
-    .tp_clear = clear,
-    .tp_methods = methods,
-    .tp_getset = properties,
-    .tp_members = members,
-};
+PyTypeObject waiter_type = FAST_HANDLED_TYPE("tape._fast.WaiterLane", waiter_t);
 
 int waiter_setup(void)
 {
