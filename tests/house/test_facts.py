@@ -15,6 +15,7 @@ from tape.dump.parts import File
 from tape.dump.walker import Walker
 from tape.opening import EPOCH_MAX
 
+from tests.kit.clocks import SetClock
 from tests.kit.sources import C_SOURCES, CSRC, ROOT
 
 
@@ -96,7 +97,8 @@ def test_both_codecs_of_fressian_have_the_same_kinds_and_limits() -> None:
 def test_dump_decodes_the_write_position_as_c_writes_it(tmp_path: Path, roll_cycle: str) -> None:
     """The sequence shift of each roll cycle, and what the two words are, stand in pair.h and in
     dump/walker.py."""
-    with tape.open(tmp_path, roll_cycle=roll_cycle) as q:
+    clock = SetClock(1_700_000_000_000)
+    with tape.open(tmp_path, roll_cycle=roll_cycle, clock=clock) as q:
         indexes = [q.appender().write(n) for n in range(3)]
         path = q.cycles()[0].path
         sequence = q.locate(indexes[-1]).sequence
