@@ -18,7 +18,8 @@ from .options import INDEX, WHEN
 from .payload import Payload, codec_named
 from .shown import moment
 
-__all__ = ["Choice", "Printer", "choice_options", "entries", "form_options", "printer_of", "watch"]
+__all__ = ["Choice", "Printer", "begin_options", "choice_options", "entries", "form_options",
+           "printer_of", "watch"]
 
 
 @dataclass
@@ -185,9 +186,13 @@ form_options = _all([
     click.option("--exclude", multiple=True, metavar="REGEX", help="No lines that match."),
 ])
 
-choice_options = _all([
+begin_options = _all([
     click.option("--since", type=WHEN, metavar="WHEN", help="10m, 2h, 3d, 2026-01-31T12:00Z."),
-    click.option("--until", type=WHEN, metavar="WHEN", help="Before this time, by cycles."),
     click.option("--from", "from_index", type=INDEX, metavar="INDEX", help="From this index on."),
+])
+
+choice_options = _all([
+    begin_options,
+    click.option("--until", type=WHEN, metavar="WHEN", help="Before this time, by cycles."),
     click.option("--to", "to_index", type=INDEX, metavar="INDEX", help="Before this index."),
 ])

@@ -239,6 +239,30 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def test_tail_begins_at_a_time_or_an_index_and_goes_on(tmp_path: Path) -> None:
+    with tape.open(tmp_path / "q") as q:
+        indexes = q.appender().write_many(range(20))
+    for where in (["--from", hex(indexes[3])], ["--since", "2d", "--from", hex(indexes[3])]):
+        code, out, _ = outcome("tail", tmp_path / "q", *where)
+        assert (code, out.split()) == (0, [str(n) for n in range(3, 20)])
+    assert outcome("tail", tmp_path / "q", "--since", "2d")[1].split() \
+        == [str(n) for n in range(20)]
+    assert outcome("tail", tmp_path / "q", "-f", "--from", hex(indexes[18]), "--limit", "2")[1] \
+        == "18\n19\n"
+    assert outcome("tail", tmp_path / "q", "--from", hex(indexes[-1] + 1))[:2] == (0, "")
+    code, _, error = outcome("tail", tmp_path / "q", "-n", "3", "--since", "10m")
+    assert code == 2 and "--lines counts from the end" in error
+    process = subprocess.Popen([*TAPE, "tail", "-f", "--from", hex(indexes[19]), tmp_path / "q"],
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "19\n"
+    with tape.open(tmp_path / "q") as q:
+        q.appender().write("new")
+    assert process.stdout.readline() == '"new"\n'
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 130
+
+
 def test_tail_limits_its_lines_and_ends_by_itself(queue: Path) -> None:
     """The last ones, matching; then those that come, as many as were asked for."""
     assert outcome("tail", queue, "-n", "2", "--match", "1.")[1] == '{"n": 18}\n{"n": 19}\n'
