@@ -175,6 +175,8 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
         if (job->count > 1) write_more(a, job);
         tape__appender_count(a, job->index + (int64_t)job->done - 1, job->done, job->size);
         if (a->durable) job->unsynced = tape__durable_note_in_hand(a->durable, w);
+        if (a->tries) w->foresees = true;
+        if (w->foresees && job->done == job->count) tape__roll_foresee(w);
     }
     SYNC_POINT(before_release);
     if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
@@ -356,6 +358,7 @@ static bool catch_up_at_hand(tape__writer_t *w)
 static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size, int64_t *index)
 {
     int rc = tape__roll_goes_on(a->writer);
+    a->writer->foresees = true;
     if (rc != TAPE__YES) return rc < 0 ? rc : TAPE_EAGAIN;
     return catch_up_at_hand(a->writer) ? write_at_hand(a, b, size, -1, index) : TAPE_EAGAIN;
 }
@@ -367,6 +370,7 @@ static int64_t try_durably(tape_appender_t *a, const void *data, size_t size)
     if (rc != TAPE_OK) return rc;
     if (!tape__write_lock_try(&a->writer->lock)) return TAPE_EAGAIN;
     rc = tape__roll_goes_on(a->writer);
+    a->writer->foresees = true;
     if (rc == TAPE__YES && catch_up_at_hand(a->writer) &&
         write_and_note(a, data, size, -1, &index) == TAPE_OK)
         return index;
@@ -381,12 +385,14 @@ int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t siz
     if (!is_for_the_lane(a, data, size)) {
         rc = tape__appender_check(a, data, size);
         if (rc != TAPE_OK) return rc;
+        a->tries = true;
         if (a->durable) return try_durably(a, data, size);
     }
     int64_t index = 0;
     bool locked;
     const tape__body_t b = tape__appender_body(a, data, size);
     rc = write_quickly(a, &b, size, -1, &index, &locked);
+    a->tries = rc == TAPE_EAGAIN; /* the slow write that may follow is to make room for us */
     if (rc == TAPE_EAGAIN && locked) {
         rc = try_with_lock(a, &b, size, &index);
         SYNC_POINT(before_release);

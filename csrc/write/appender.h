@@ -32,6 +32,7 @@ struct tape_appender {
     size_t lane_end;        /* smaller messages go by the lane of write(); 0: none does */
     uint32_t framing;
     uint32_t durability;
+    bool tries;             /* it was told to come again by the slow way */
     int64_t sync_interval_ns;
     tape__durable_t *durable; /* NULL: nobody syncs */
     int64_t last_index; /* TAPE_ENOINDEX before the first */

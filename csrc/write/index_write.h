@@ -26,11 +26,14 @@ int tape__index_write_add(tape__cycle_store_t *s, int64_t sequence, uint64_t pos
 uint64_t tape__index_write_put(uint8_t *file, size_t capacity, uint64_t *at, const char *event,
                                int64_t count);
 
-/* Whether tape__index_write_add() of a message to come maps nothing and finds its place free. */
+/* Whether tape__index_write_add() of a message to come maps and reserves nothing, and finds its
+ * place free. */
 static inline bool tape__index_write_is_at_hand(const tape__cycle_store_t *s, int64_t sequence)
 {
     const int64_t entry = sequence / s->index_spacing;
-    if (!s->outer_first || !s->page_first || s->page_number != entry / s->index_count) return false;
+    if (!s->outer_first || !s->page_first || s->page_number != entry / s->index_count ||
+        s->page_reserved != s->page_number + 1)
+        return false;
     const uint64_t at = s->page_first + (uint64_t)(entry % s->index_count) * 8;
     return PEEK64(index_entry, tape__window_u64(&s->page, at)) == 0;
 }

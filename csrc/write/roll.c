@@ -14,8 +14,10 @@
 #include "format/file_names.h"
 #include "write/cycle_build.h"
 #include "write/cycle_end.h"
+#include "write/index_write.h"
 
 #define LOOK_EVERY_MS 1000
+enum { FORESEEN = 8192 }; /* bytes of room: with them come many more, if the disk has them */
 
 /* ---- the clock (format.md 9.7) ---- */
 
@@ -316,12 +318,23 @@ int tape__roll_goes_on(const tape__writer_t *w)
 {
     const int64_t now = tape__now_coarse_ms();
     int64_t cycle = 0;
-    if (!w->site->clock) return tape__answer(tape__roll_is_current(w));
+    if (tape__roll_is_current(w)) return TAPE__YES;
     if (!w->open || w->doubtful || now < w->looked_ms || now >= w->looked_ms + LOOK_EVERY_MS ||
         PEEK64(listing, w->site->listing.mod_count) != w->listing_seen)
         return TAPE__NO;
     int rc = clock_cycle(w, &cycle);
     return rc == TAPE_OK ? tape__answer(cycle == w->store.cycle) : rc;
+}
+
+void tape__roll_foresee(tape__writer_t *w)
+{
+    if (!w->open || w->doubtful || look_after_files(w) != TAPE_OK || !w->open) return;
+    const int64_t spacing = w->store.index_spacing;
+    const int64_t indexed = (w->next.sequence + spacing - 1) / spacing * spacing;
+    if (w->ready_to < w->next.position + FORESEEN) (void)tape__roll_make_ready(w, FORESEEN);
+    if (!tape__index_write_is_at_hand(&w->store, indexed) &&
+        !tape__excerpt_index_full(&w->store, indexed))
+        (void)tape__index_write_check_free(&w->store, indexed);
 }
 
 static int go_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)

@@ -41,6 +41,7 @@ typedef struct {
     uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
     uint64_t newer_seen;    /* listing.modCount when no newer cycle had messages */
+    bool foresees;          /* an appender tries: what it will need is made ready by who waits */
     bool tidied;            /* temporary files of dead writers were removed */
     bool doubtful;          /* what we know may be wrong: look at the file again */
     tape__unsynced_t *unsynced; /* it is one of those that are synced; NULL: nobody wanted that */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,37 @@ def test_a_new_cycle_is_left_to_write(q: tape.Queue, clock: SetClock) -> None:
         a.write(b"%d" % n)
         clock.ms += 1000
     assert list(q.tailer()) == [b"0", b"1", b"2"]
+
+
+def test_a_young_cycle_refuses_once(tmp_path: Path) -> None:
+    """By the real clock: there is no file yet; then room, index and listing are at hand, at both
+    ends of the cycle too, where the coarse clock does not know it. Once a second one must look."""
+    refused: list[int] = []
+    written = 0
+    with tape.open(tmp_path, codec=raw, roll_cycle="TEST_SECONDLY") as q:
+        a = q.appender()
+        while len({index >> 32 for index in refused}) < 3:
+            if a.try_write(b"x") is None:
+                refused.append(a.write(b"x"))
+            written += 1
+            time.sleep(0.0002)
+        cycles = [index >> 32 for index in refused]
+        assert max(map(cycles.count, cycles)) <= 2, [f"{index:x}" for index in refused]
+        assert [index & 0xFFFFFFFF for index in refused].count(0) == 3
+        assert len(list(q.tailer())) == written
+
+
+def test_once_it_was_refused_a_slow_write_thinks_of_the_next_ones(
+        q: tape.Queue, clock: SetClock) -> None:
+    """One write() makes a cycle and all that is needed in it, index entries included."""
+    a = q.appender()
+    for _ in range(3):
+        assert a.try_write(b"no file") is None
+        begun, first = time.monotonic(), a.write(b"0")
+        written = [a.try_write(b"%d" % n) for n in range(1, 600)]
+        assert written.count(None) <= int(time.monotonic() - begun)
+        assert written[0] == first + 1
+        clock.ms += 1000
 
 
 def test_it_does_not_wait_for_who_makes_a_message_in_place(tmp_path: Path) -> None:
