@@ -275,6 +275,41 @@ print(list(q.tailer()))
     assert (done.stdout, done.stderr) == ("[b'before', b'abcd', b'after']\n", "")
 
 
+def test_a_child_forked_while_another_thread_makes_a_message_ends_as_any(tmp_path: Path) -> None:
+    """The thread and its message stay with the parent; the child closes, or just ends."""
+    program = f"""
+import os, sys, tape, threading
+q = tape.open({str(tmp_path / "q")!r}, codec=tape.codecs.raw)
+a = q.appender()
+a.write(b"before")
+inside, go = threading.Event(), threading.Event()
+def make():
+    with a.writing(4) as w:
+        w.buffer[:] = b"abcd"
+        inside.set()
+        go.wait()
+thread = threading.Thread(target=make)
+thread.start()
+inside.wait()
+for how in ("ends", "a", "q"):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if how != "ends":
+                globals()[how].close()
+        except tape.StateError:
+            pass
+        sys.exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7, how
+go.set()
+thread.join()
+print(list(q.tailer()))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True,
+                          text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[b'before', b'abcd']\n", "")
+
+
 def test_a_place_that_is_forgotten_or_used_twice(a: tape.Appender) -> None:
     """Forgotten, it is abandoned; the object is for one message."""
     a.writing(5).__enter__()
