@@ -17,6 +17,24 @@ if "t" in getattr(_sys, "abiflags", ""):
     raise ImportError("tape does not work on a Python without the GIL yet (this is one): "
                       "use the usual build of the same version, python3.14 in place of python3.14t")
 
+
+def _in_a_subinterpreter() -> bool:
+    """Whether this is not the process's main interpreter. Asked before anything written in C is
+    imported: some of that harms the main interpreter when another one imports it, or ends."""
+    for name in ("_interpreters", "_xxsubinterpreters"):  # since 3.13, and before
+        try:
+            module = __import__(name)
+        except ImportError:
+            continue
+        return bool(module.get_current() != module.get_main())
+    return False  # PyPy has none
+
+
+if _in_a_subinterpreter():
+    raise ImportError("tape works in a process's main interpreter only, and this is a "
+                      "subinterpreter: import it there (mod_wsgi: WSGIApplicationGroup "
+                      "%{GLOBAL}), or in a process of its own")
+
 from . import codecs
 from ._ffi import lib as _lib
 from ._ffi import text as _text
