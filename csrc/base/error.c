@@ -120,7 +120,7 @@ static code_row_t code_row(tape_code_t code)
         return (code_row_t){"TAPE_ESYNC", "what was written may not be on disk",
                             "copy the queue's directory, while memory still holds it all, to a "
                             "disk that works, and open the copy; this queue acknowledges nothing "
-                            "more until it is closed"};
+                            "more, whoever opens it, until the machine has started anew"};
     case TAPE_EGAP:
         return (code_row_t){"TAPE_EGAP", "messages that were yet to be read are gone",
                             "read again to go on behind the gap; let nobody delete cycles that a "

@@ -11,7 +11,8 @@
 #include "base/sync_point.h"
 #include "format/file_names.h"
 
-enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32, NOTICE_AT = 32 };
+enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32 };
+enum { NOTICE_AT = 32, FAILED_AT = 40 };
 #define WRITERS_AT (UINT64_C(1) << 40)
 #define OWNERS_AT (WRITERS_AT + (UINT64_C(1) << 20))
 #define JUDGE_AT (UINT64_C(1) << 42)
@@ -28,6 +29,11 @@ typedef struct {
 _Static_assert(sizeof(slot_t) == SLOT_SIZE, "slots are numbered by their place in the file");
 _Static_assert(SLOTS_AT + SLOTS * SLOT_SIZE <= TAPE__SIDE_THEFTS, "pages lie behind the slots");
 _Static_assert(sizeof(tape__thefts_t) == TAPE__SIDE_PAGE, "the list is a page of the file");
+
+typedef struct {
+    uint64_t boot, inode, system_errno;
+} failed_sync_t;
+_Static_assert(FAILED_AT + sizeof(failed_sync_t) <= SLOTS_AT, "it stands before the slots");
 
 static uint64_t slot_at(int slot) { return SLOTS_AT + (uint64_t)slot * SLOT_SIZE; }
 
@@ -48,11 +54,16 @@ static bool write_slot(int fd, int slot, const slot_t *value)
     return tape__file_write(fd, slot_at(slot), value, sizeof *value) == 0;
 }
 
+static void side_path(const char *directory, char *out)
+{
+    snprintf(out, TAPE__PATH_SIZE, "%s/" TAPE__SIDE_NAME, directory);
+}
+
 static int open_side(const char *directory)
 {
     char path[TAPE__PATH_SIZE];
     tape__stat_t st;
-    snprintf(path, sizeof path, "%s/" TAPE__SIDE_NAME, directory);
+    side_path(directory, path);
     int fd = tape__open_file(path, TAPE__RDWR);
     if (fd == -ENOENT) {
         fd = tape__open_file(path, TAPE__CREATE_NEW);
@@ -154,6 +165,36 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
         if (side->writer) write_slot(side->fd, side->slot, &self);
     }
     tape__process_unlock();
+}
+
+/* ---- a sync that failed ---- */
+
+/* Where it cannot be written, no file can be: then nobody acknowledges anything. */
+void tape__side_file_mark_failed_sync(const char *directory, int system_errno)
+{
+    tape__stat_t st;
+    int fd = open_side(directory);
+    if (fd < 0) return;
+    if (tape__stat_fd(fd, &st) == 0) {
+        const failed_sync_t mark = {tape__boot(), st.inode, (uint64_t)system_errno};
+        (void)tape__file_write(fd, FAILED_AT, &mark, sizeof mark);
+    }
+    tape__close_file(fd);
+}
+
+int tape__side_file_failed_sync(const char *directory)
+{
+    char path[TAPE__PATH_SIZE];
+    failed_sync_t mark = {0};
+    tape__stat_t st;
+    side_path(directory, path);
+    int fd = tape__open_file(path, TAPE__RDONLY);
+    if (fd < 0) return 0;
+    bool here = tape__file_read(fd, FAILED_AT, &mark, sizeof mark) == sizeof mark &&
+                tape__stat_fd(fd, &st) == 0 && mark.inode == st.inode &&
+                mark.boot == tape__boot() && mark.system_errno < 4096;
+    tape__close_file(fd);
+    return here ? (int)mark.system_errno : 0;
 }
 
 /* ---- judging ---- */

@@ -2,6 +2,7 @@
  *
  *     0000  "TAPESID1"                       magic
  *     0020  notice: u32, see notice.h        who waits for messages, and how often it was told
+ *     0028  boot, inode of this file, errno: three u64, a sync of the queue failed, see below
  *     0040  slots of 64 bytes: pid, start time of the process, pid namespace, 1 for a writer, boot
  *           (five i64, rest 0)
  *     11000 thefts of names of tailers: how many, and 511 names (u64 each), see tailer_names.h
@@ -41,6 +42,14 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
 /* Maps the page with the notice word, making the file if need be: where the word is, or NULL. */
 uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page);
 enum { TAPE__NOTICE_PAGE = 4096 };
+
+/* A sync of this queue failed with that errno. Whoever opens it later would be told nothing: the
+ * kernel has forgotten what it could not write, and the pages in memory look like those on disk.
+ * So it stands here for all processes until this boot is over, after which memory is what the disk
+ * had. A copy of the directory has a file with another inode, and does not inherit it. */
+void tape__side_file_mark_failed_sync(const char *directory, int system_errno);
+/* That errno, or 0. */
+int tape__side_file_failed_sync(const char *directory);
 
 /* What is known of the process `pid` that the lock word names. `table_inode`: a holder must have
  * the table store mapped for writing, so one that has not is somebody else who got the pid later.

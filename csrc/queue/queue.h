@@ -17,6 +17,7 @@ struct tape_queue {
     tape__site_t site; /* first: the last child finds the queue by it */
     tape__writer_t writer;
     int32_t mismatch;
+    uint32_t sync_failed; /* order[sync_failed]: as in durable.h, of one opened to read */
 };
 
 /* Begins and ends a call on the queue itself. TAPE_OK, TAPE_EINVAL (NULL), TAPE_ECLOSED or

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/sync_point.h"
+#include "file/side_file.h"
 
 /* So long the one who syncs waits at most for those who synced with him the last time: a share of
  * what a sync takes, so that it costs little when they do not come. */
@@ -24,6 +25,15 @@ static void remember(tape__durable_t *d, int system_errno, const char *path)
     if (d->failed != 0) return;
     snprintf(d->failed_file, sizeof d->failed_file, "%s", path);
     PUBLISH32(sync_failed, &d->failed, (uint32_t)system_errno);
+    tape__side_file_mark_failed_sync(d->path, system_errno);
+}
+
+/* What an earlier one, or another process, left in the side file: its opener was told, or is. */
+static void inherit_failure(tape__durable_t *d)
+{
+    d->failed = (uint32_t)tape__side_file_failed_sync(d->path);
+    d->told = d->failed != 0;
+    snprintf(d->failed_file, sizeof d->failed_file, "%s", d->path);
 }
 
 int tape__durable_fail(tape__durable_t *d, int system_errno, const char *path)
@@ -100,9 +110,14 @@ static int sync_chosen(const tape__durable_t *d, const tape__unsynced_t *files, 
         if (rc == 0 && !d->ancestors_synced) rc = sync_ancestors(d);
         if (rc == 0) SYNC_POINT(name_synced);
     }
-    if (rc < 0 || !(nameless || all)) return rc;
-    *path = d->table_path;
-    return tape__file_sync(d->table);
+    if (rc == 0 && (nameless || all)) {
+        *path = d->table_path;
+        rc = tape__file_sync(d->table);
+    }
+    if (rc < 0) return rc;
+    /* Another process may have been told of what this one's descriptors are too young to be. */
+    *path = d->path;
+    return -tape__side_file_failed_sync(d->path);
 }
 
 /* order[unsynced]: what is noted from here on is for the next sync. */
@@ -253,6 +268,7 @@ static int make(const tape__site_t *site, tape__companion_t **out)
     pthread_mutex_init(&d->lock, NULL);
     snprintf(d->path, sizeof d->path, "%s", site->path);
     snprintf(d->table_path, sizeof d->table_path, "%s", site->table.file.path);
+    inherit_failure(d);
     d->generation = tape__process_generation();
     d->entered = d->synced_below = TAPE__NO_CYCLE;
     d->companion.let_go = let_go;

@@ -14,7 +14,8 @@
  * the write lock held, and those who write meanwhile share the next sync.
  *
  * A sync that failed is the last: the kernel forgets what it could not write, and would answer the
- * next one with success. From then on nothing is acknowledged any more.
+ * next one with success. From then on nothing is acknowledged any more, by no process, until the
+ * machine has started anew: it stands in the side file, too.
  */
 #ifndef TAPE_DURABLE_H
 #define TAPE_DURABLE_H

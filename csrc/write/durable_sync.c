@@ -1,5 +1,6 @@
 /* durable_sync.c - sync() of an appender and a queue, and the last sync of a handle. */
 #include "base/error.h"
+#include "file/side_file.h"
 #include "write/appender.h"
 #include "write/durable.h"
 
@@ -126,7 +127,10 @@ void tape__durable_show(const tape__site_t *site, tape_queue_info_t *out)
 {
     const tape__durable_t *d = of_site(site);
     if (site->has_table) out->in_memory = tape__filesystem_is_memory(site->table.file.fd);
-    if (!d) return;
+    if (!d) {
+        out->sync_failed = tape__side_file_failed_sync(site->path);
+        return;
+    }
     out->syncs = PEEK64(counters, &d->syncs);
     out->sync_failed = (int32_t)OBSERVE32(sync_failed, &d->failed);
 }

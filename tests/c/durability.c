@@ -41,6 +41,15 @@ static t_writer_t open_with(const char *directory, uint32_t durability, int64_t 
     return t_open_writer(directory, &o);
 }
 
+static tape_queue_t *open_to_read(const char *directory, int64_t *ms)
+{
+    tape_queue_options_t o = t_options(NULL, ms);
+    tape_queue_t *q;
+    o.flags = TAPE_READ_ONLY;
+    CHECK_OK(tape_queue_open(directory, &o, &q));
+    return q;
+}
+
 static int64_t write_text(t_writer_t w, const char *text)
 {
     return tape_appender_write(w.appender, text, strlen(text));
@@ -143,11 +152,8 @@ static void a_reader_can_sync_what_it_has_read(void)
     const char *directory = t_directory();
     t_close_writer(open_with(directory, 0, 0, NULL));
     t_writer_t w = open_with(directory, 0, 0, NULL);
-    tape_queue_options_t o = t_options(NULL, NULL);
-    tape_queue_t *reader;
     CHECK_OK(write_text(w, "a"));
-    o.flags = TAPE_READ_ONLY;
-    CHECK_OK(tape_queue_open(directory, &o, &reader));
+    tape_queue_t *reader = open_to_read(directory, NULL);
     since();
     CHECK_OK(tape_queue_sync(reader));
     CHECK_EQ(since(), 3);
@@ -155,6 +161,63 @@ static void a_reader_can_sync_what_it_has_read(void)
     CHECK_EQ(tape_queue_sync(reader), TAPE_ESYNC);
     fails = 0;
     CHECK_OK(tape_queue_close(reader));
+    t_close_writer(w);
+}
+
+/* All were closed, and the kernel says that all is well. */
+static void no_handle_believes_a_later_sync(const char *directory, int reason, int64_t *ms)
+{
+    tape_error_facts_t facts;
+    tape_queue_info_t info;
+    pid_t child = -1;
+    for (int i = 0; i < 2; i++) { /* this process, and another */
+        if (i == 1 && (child = fork()) != 0) break;
+        t_writer_t w = open_with(directory, TAPE_DURABILITY_EACH, 0, ms);
+        const int64_t last = tape_queue_last_index(w.queue);
+        CHECK_EQ(write_text(w, "g"), TAPE_ESYNC);
+        tape_error_last(&facts);
+        CHECK_EQ(facts.system_errno, reason);
+        CHECK_EQ(tape_queue_sync(w.queue), TAPE_ESYNC);
+        CHECK_EQ(tape_queue_last_index(w.queue), last);
+        t_close_writer(w);
+        w = open_with(directory, TAPE_DURABILITY_INTERVAL, 1000000000, ms);
+        CHECK_EQ(write_text(w, "h"), TAPE_ESYNC);
+        t_close_writer(w);
+        w = open_with(directory, TAPE_DURABILITY_OS, 0, ms); /* promises nothing of disks */
+        CHECK_OK(tape_queue_info(w.queue, &info));
+        CHECK_EQ(info.sync_failed, reason);
+        CHECK_EQ(write_text(w, "i"), last + 1);
+        CHECK_EQ(tape_appender_sync(w.appender), TAPE_ESYNC);
+        t_close_writer(w);
+        tape_queue_t *reader = open_to_read(directory, ms);
+        CHECK_EQ(tape_queue_sync(reader), TAPE_ESYNC);
+        CHECK_OK(tape_queue_close(reader));
+        if (i == 1) _exit(0);
+    }
+    CHECK_EQ(t_wait(child), 0);
+}
+
+/* What the hint says: a copy, which has tape.side, too. After a start of the machine memory holds
+ * what the disk had. */
+static void a_copy_is_another_queue_and_so_is_the_next_boot(const char *directory, int64_t *ms)
+{
+    char command[2048], path[1024];
+    const char *copy = t_directory();
+    snprintf(command, sizeof command, "cp -r '%s/.' '%s'", directory, copy);
+    CHECK_EQ(system(command), 0);
+    t_writer_t w = open_with(copy, TAPE_DURABILITY_EACH, 0, ms);
+    CHECK_OK(write_text(w, "j"));
+    t_close_writer(w);
+    snprintf(path, sizeof path, "%s/tape.side", directory);
+    int fd = tape__open_file(path, TAPE__RDWR);
+    uint64_t boot;
+    CHECK_EQ(tape__file_read(fd, 40, &boot, 8), 8);
+    CHECK(boot == tape__boot());
+    boot++;
+    CHECK_EQ(tape__file_write(fd, 40, &boot, 8), 0);
+    tape__close_file(fd);
+    w = open_with(directory, TAPE_DURABILITY_EACH, 0, ms);
+    CHECK_OK(write_text(w, "k"));
     t_close_writer(w);
 }
 
@@ -194,11 +257,29 @@ static void a_failed_sync_is_not_forgotten(void)
         CHECK_EQ(write_text(other, "f"), TAPE_ESYNC);
         t_close_writer(other);
         t_close_writer(w);
-        w = open_with(directory, TAPE_DURABILITY_EACH, 0, &ms);
-        CHECK_OK(write_text(w, "g"));
-        t_close_writer(w);
         CHECK_EQ(t_descriptors(directory), 0);
+        no_handle_believes_a_later_sync(directory, errnos[i], &ms);
+        a_copy_is_another_queue_and_so_is_the_next_boot(directory, &ms);
     }
+}
+
+static void what_a_reader_was_told_is_not_forgotten_either(void)
+{
+    int64_t ms = 100 * (int64_t)DAY;
+    const char *directory = t_directory();
+    t_writer_t old = open_with(directory, TAPE_DURABILITY_EACH, 0, &ms);
+    CHECK_OK(write_text(old, "a"));
+    tape_queue_t *reader = open_to_read(directory, &ms);
+    fails = EIO;
+    CHECK_EQ(tape_queue_sync(reader), TAPE_ESYNC);
+    fails = 0;
+    CHECK_EQ(tape_queue_sync(reader), TAPE_ESYNC);
+    CHECK_OK(tape_queue_close(reader));
+    /* Whose descriptors were open before: the next sync is the first that could tell. */
+    CHECK_EQ(write_text(old, "b"), TAPE_ESYNC);
+    CHECK_EQ(write_text(old, "c"), TAPE_ESYNC);
+    CHECK_EQ(tape_queue_count(old.queue, 0, INT64_MAX), 2);
+    t_close_writer(old);
 }
 
 /* ---- group commit ---- */
@@ -424,6 +505,7 @@ int main(void)
     other_appenders_cost_nothing_and_sync_says_all();
     a_reader_can_sync_what_it_has_read();
     a_failed_sync_is_not_forgotten();
+    what_a_reader_was_told_is_not_forgotten_either();
     who_writes_at_the_same_time_shares_a_sync();
     the_sync_began_after_the_message();
     a_message_is_synced_although_another_thread_rolled_on();

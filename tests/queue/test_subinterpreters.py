@@ -42,7 +42,8 @@ with tape.open(tempfile.mkdtemp()) as q:
 """
 ORDERS = {
     "alone": "one = make(kind); run(one, USE); interpreters.destroy(one)",
-    "after the main one": "here(); one = make(kind); run(one, USE); interpreters.destroy(one); here()",
+    "after the main one": "here(); one = make(kind); run(one, USE); interpreters.destroy(one); "
+                          "here()",
     "before the main one": "one = make(kind); run(one, USE); interpreters.destroy(one); here()",
     "twice": "one = make(kind); run(one, USE); run(one, USE); interpreters.destroy(one); here()",
     "a module of it": "one = make(kind); run(one, 'import tape.codecs.fressian'); "
