@@ -250,4 +250,5 @@ void tape_error_last(tape_error_facts_t *out)
 #ifdef TAPE_SYNC_POINTS
 #include "base/sync_point.h"
 void (*tape__sync_point_hook)(const char *name);
+tape__bug_t tape__sync_point_bug;
 #endif

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform_check.h"
+#include "base/sync_point.h"
 #include "check/mend.h"
 #include "format/file_names.h"
 
@@ -84,6 +85,7 @@ static int set_aside(const char *path)
     char aside[TAPE__PATH_SIZE];
     snprintf(aside, sizeof aside, "%.1100s-%" PRId64 TAPE__DISCARD_SUFFIX, path, tape__now_ms());
     int rc = tape__rename(path, aside);
+    SYNC_POINT(repair_set_aside);
     return rc < 0 ? tape__fail_errno(-rc, path, "moving the file aside") : TAPE_OK;
 }
 
@@ -94,7 +96,9 @@ static int mend_in_place(tape__repair_t *r, int64_t cycle, const char *path,
     int64_t count = 0;
     tape__repair_temporary(r, temporary, sizeof temporary);
     int rc = tape__repair_copy(r, path, temporary);
+    SYNC_POINT(repair_copied);
     if (rc == TAPE_OK && !r->f->stopped) rc = make_sound(r, temporary, path, facts, &count);
+    SYNC_POINT(repair_mended);
     if (rc == TAPE__YES && !r->f->stopped) {
         rc = tape__repair_replace(r, temporary, path);
         return rc == TAPE_OK ? keep_cycle(r, cycle, count) : rc;

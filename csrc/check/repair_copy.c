@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform_check.h"
+#include "base/sync_point.h"
 #include "check/repair.h"
 #include "format/file_names.h"
 
@@ -76,7 +77,9 @@ int tape__repair_replace(tape__repair_t *r, const char *made, const char *path)
     snprintf(kept, sizeof kept, "%.1100s-%" PRId64 TAPE__DAMAGED_SUFFIX, path, tape__now_ms());
     int rc = tape__link(path, kept);
     if (rc == -ENOENT) rc = 0; /* there was none */
+    SYNC_POINT(repair_kept);
     if (rc == 0) rc = tape__rename(made, path);
+    SYNC_POINT(repair_replaced);
     if (rc < 0) return tape__fail_errno(-rc, path, "putting the mended file in its place");
     return tape__repair_sync_directory(r->into);
 }

@@ -2,6 +2,7 @@
 #include "file/cycle_chain.h"
 
 #include "base/atomics.h"
+#include "base/sync_point.h"
 #include "file/excerpt_index.h"
 
 enum { PAIR_TRIES = 128 }; /* as Java (4.3) */
@@ -56,6 +57,7 @@ static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain
 int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
 {
     int rc = starting_point(s, w, out);
+    SYNC_POINT(end_looked_up);
     out->last_position = 0;
     while (rc == TAPE_OK) {
         rc = tape__cycle_store_observe(s, w, &out->end, TAPE__WALK_WINDOW);

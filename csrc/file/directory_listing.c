@@ -8,6 +8,7 @@
 #include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 
 #define LOOK_LASTS_NS UINT64_C(60000000000) /* as in Java (format.md 9.4) */
 /* Two changes within one tick of the kernel's clock bear one modification time; on file systems
@@ -62,8 +63,11 @@ static void raise(uint64_t *word, int64_t cycle)
 void tape__listing_add(const tape__listing_t *l, int64_t cycle)
 {
     lower(l->lowest, cycle);
+    SYNC_POINT(lowest_listed);
     raise(l->highest, cycle);
+    SYNC_POINT(highest_listed);
     (void)BUMP64(listing, l->mod_count, 1);
+    SYNC_POINT(listing_counted);
 }
 
 /* Only a cycle at the lower end: the words say nothing of those between them. */

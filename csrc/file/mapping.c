@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 
 enum {
     WINDOW_GRAIN = 64 * 1024, /* windows begin at multiples of this */
@@ -132,6 +133,7 @@ int tape__mapping_enlarge(tape__file_t *file, uint64_t size)
         failed = tape__file_truncate(file->fd, size);
         if (failed < 0) rc = tape__fail_errno(-failed, file->path, "enlarging the file");
         else file->size = size;
+        SYNC_POINT(file_enlarged);
     }
     tape__unlock_range(file->fd, 0, 0);
     return rc;

@@ -129,6 +129,7 @@ static taking_t take_slot(int fd, int slot, int64_t spare_pid)
     if (tape__file_read(fd, slot_at(slot), &old, sizeof old) < 0) got = SLOT_FAILED;
     else if (old.pid != 0 && old.pid == spare_pid) got = SLOT_IN_USE;
     else if (!write_slot(fd, slot, &self)) got = SLOT_FAILED;
+    SYNC_POINT(slot_written);
     tape__unlock_range(fd, WRITERS_AT + (uint64_t)slot, 1);
     if (got != SLOT_TAKEN) tape__unlock_range(fd, OWNERS_AT + (uint64_t)slot, 1);
     return got;
@@ -162,7 +163,9 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
         slot_t self = ourselves(true);
         side->writer =
             tape__lock_range(side->fd, WRITERS_AT + (uint64_t)side->slot, 1, true) == 0;
+        SYNC_POINT(slot_locked);
         if (side->writer) write_slot(side->fd, side->slot, &self);
+        SYNC_POINT(slot_marked);
     }
     tape__process_unlock();
 }

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/table_store.h"
 #include "format/file_names.h"
 #include "format/header_word.h"
@@ -114,10 +115,12 @@ int tape__table_store_create(const char *directory, const tape__settings_t *sett
     const char *doing;
     fill_table(image, sizeof image, settings, lowest, highest);
     int rc = write_new(fd, 0, image, &doing);
+    SYNC_POINT(table_written);
     if (rc == 0) {
         doing = "linking the table store into place";
         rc = tape__link(temporary, path);
         if (rc == -EEXIST) rc = 0;
+        SYNC_POINT(table_linked);
     }
     tape__close_file(fd);
     tape__unlink(temporary);
@@ -135,7 +138,9 @@ static int fill_file(int fd, const uint8_t *image, const char **doing)
     tape__put_u32(word, TAPE__NOT_COMPLETE);
     *doing = "filling the table store";
     int rc = tape__file_write(fd, 0, word, sizeof word);
+    SYNC_POINT(table_begun);
     if (rc == 0) rc = write_new(fd, TAPE__WORD_SIZE, image, doing);
+    SYNC_POINT(table_filled);
     return rc == 0 ? tape__file_write(fd, 0, image, TAPE__WORD_SIZE) : rc;
 }
 

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "format/file_names.h"
 #include "format/header_word.h"
 #include "format/roll_cycle.h"
@@ -295,6 +296,7 @@ static uint64_t *add_entry(tape__table_store_t *t, const char *key, uint64_t ini
         memcpy(tape__window_at(&t->window, s.end + 4), body, length);
         /* The next word may hold what a process left that died over a longer entry. */
         memset(tape__window_at(&t->window, s.end + 4 + length), 0, ZERO_BEHIND);
+        SYNC_POINT(key_written);
         /* order[table_entry]: key and value before the header word */
         if (CLAIM32(table_entry, tape__window_u32(&t->window, s.end), 0, (uint32_t)length))
             return tape__window_u64(&t->window, cell);
@@ -312,6 +314,7 @@ uint64_t *tape__table_store_make_cell(tape__table_store_t *table, const char *ke
     }
     if (tape__table_lock(&table->file) != TAPE_OK) return NULL;
     uint64_t *cell = add_entry(table, key, initial);
+    SYNC_POINT(key_added);
     tape__table_lock_release(&table->file);
     return cell;
 }

@@ -5,6 +5,7 @@
  * left at its end all the same: nobody can end it any more.
  */
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/cycle_chain.h"
 #include "read/tailer.h"
 
@@ -110,6 +111,7 @@ static int64_t first_of(const tape_tailer_t *t, int64_t cycle)
 int tape__tailer_enter_later(tape_tailer_t *t)
 {
     int64_t here = t->store.cycle, cycle;
+    SYNC_POINT(cycle_read);
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != TAPE__YES) return rc;
     int deleted = cycle > here + 1 ? tape__tailer_is_deleted(t) : TAPE__NO;
@@ -158,6 +160,7 @@ static int leave_unfinished(tape_tailer_t *t)
         tape__roll_cycle_start_ms(r, site->listing.epoch_ms, t->store.cycle) + r->length_ms;
     if (!site->has_table || tape__site_clock_ms(site) < over) return TAPE__NO;
     int rc = newer_has_messages(t);
+    SYNC_POINT(newer_looked_into);
     if (rc != TAPE__YES) return rc;
     const uint64_t *lock = tape__table_store_cell(&site->table, "chronicle.write.lock");
     /* order[write_lock]: what the last holder wrote is seen below. */

@@ -24,8 +24,4 @@ void tape__look_judge(tape__foreign_t *f, uint32_t word);
  * tailer's poll interval. */
 int64_t tape__look_pause(int64_t poll_ns, int64_t foreign_ns, int64_t now);
 
-#ifdef TAPE_SYNC_POINTS
-extern bool tape__wait_planted_bug;
-#endif
-
 #endif

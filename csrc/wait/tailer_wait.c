@@ -8,13 +8,6 @@
 #include "base/sync_point.h"
 #include "wait/look.h"
 
-#ifdef TAPE_SYNC_POINTS
-bool tape__wait_planted_bug; /* looks before arming and not after it: tests must see that */
-#define PLANTED_BUG tape__wait_planted_bug
-#else
-#define PLANTED_BUG false
-#endif
-
 /* order[waiting]: `stop` is set by who saw `waiting`, and then the word is stirred. */
 static int check_stopped(tape_tailer_t *t)
 {
@@ -38,12 +31,12 @@ static int sleep_for_it(tape_tailer_t *t, tape__notice_t *notice, int64_t until)
     uint32_t armed = 0;
     for (bool woken = true;;) {
         uint32_t before = armed;
-        int rc = PLANTED_BUG ? look_again(t, now) : TAPE__NO;
-        if (PLANTED_BUG) SYNC_POINT(wait_looked_again);
+        int rc = PLANTED(TAPE__BUG_ARMS_LATE) ? look_again(t, now) : TAPE__NO;
+        if (PLANTED(TAPE__BUG_ARMS_LATE)) SYNC_POINT(wait_looked_again);
         armed = tape__notice_arm(notice);
         SYNC_POINT(wait_armed);
-        if (!PLANTED_BUG) rc = look_again(t, now);
-        if (!PLANTED_BUG) SYNC_POINT(wait_looked_again);
+        if (!PLANTED(TAPE__BUG_ARMS_LATE)) rc = look_again(t, now);
+        if (!PLANTED(TAPE__BUG_ARMS_LATE)) SYNC_POINT(wait_looked_again);
         tape__look_judge(&t->wait.foreign, armed);
         if (rc == TAPE__YES && !woken && armed == before)
             tape__look_found(&t->wait.foreign, armed, now);

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "format/wire.h"
 #include "write/index_write.h"
 
@@ -114,6 +115,7 @@ int tape__cycle_build(const tape__new_file_t *n)
         doing = "reserving the first blocks of a cycle file";
         rc = tape__file_reserve(fd, 0, used);
     }
+    SYNC_POINT(cycle_file_begun);
     if (rc == 0 || rc == -EOPNOTSUPP) {
         doing = "writing a new cycle file";
         rc = (rc == 0 ? write_mapped : write_by_calls)(fd, used, n, &fits);

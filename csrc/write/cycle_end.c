@@ -204,7 +204,9 @@ int tape__cycle_end_give_up(tape__cycle_store_t *s, const tape__cursor_t *c)
     }
     if (rc == TAPE_OK)
         rc = tape__window_cover(&w, &s->file, c->position, 4, TAPE__WALK_WINDOW);
-    if (rc == TAPE_OK && !tape__excerpt_give_up(tape__window_at(&w, c->position), length))
+    if (rc == TAPE_OK && PLANTED(TAPE__BUG_CLEARS_RESERVATIONS))
+        (void)tape__excerpt_abandon(tape__window_at(&w, c->position), length);
+    else if (rc == TAPE_OK && !tape__excerpt_give_up(tape__window_at(&w, c->position), length))
         rc = taken(s, c->position);
     if (rc == TAPE_OK) SYNC_POINT(given_up);
     tape__window_close(&w);
@@ -255,8 +257,10 @@ int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
         rc = tape__cycle_store_bad(s, end->position, "no room for the end mark");
     if (rc == TAPE_OK) {
         uint8_t *header = tape__window_at(&w, end->position);
-        if (!tape__excerpt_seal(header, end->word)) rc = taken(s, end->position);
-        else tape__excerpt_sign(header + 4);
+        const bool marked = tape__excerpt_seal(header, end->word);
+        SYNC_POINT(end_marked);
+        if (marked) tape__excerpt_sign(header + 4);
+        else rc = taken(s, end->position);
         SYNC_POINT(sealed);
     }
     tape__window_close(&w);

@@ -84,10 +84,11 @@ static TAPE__INLINE tape__lane_t tape__lane_put(const tape__writer_t *w, tape__r
         return TAPE__LANE_ROBBED;
     }
     SYNC_POINT(header_reserved);
-    tape__lane_fill(header, length, b);
+    if (!PLANTED(TAPE__BUG_PUBLISHES_EARLY)) tape__lane_fill(header, length, b);
     SYNC_POINT(body_written);
     if (!tape__excerpt_publish(header, length, 0)) return TAPE__LANE_ROBBED;
     SYNC_POINT(published);
+    if (PLANTED(TAPE__BUG_PUBLISHES_EARLY)) tape__lane_fill(header, length, b);
     r->position = behind;
     r->sequence++;
     return TAPE__LANE_WRITTEN;

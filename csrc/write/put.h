@@ -103,6 +103,7 @@ static TAPE__INLINE bool tape__put_publish(tape__writer_t *w, uint8_t *header, u
 static TAPE__INLINE void tape__put_lead(tape__writer_t *w, uint64_t position, bool wants_page)
 {
     const int64_t sequence = w->next.sequence - 1;
+    if (PLANTED(TAPE__BUG_LETS_GO_EARLY) && tape__write_lock_let_go(&w->lock)) SYNC_POINT(released);
     tape__pair_raise(&w->store, position, sequence);
     SYNC_POINT(pair_set);
     if (tape__excerpt_index_wants(&w->store, sequence)) {

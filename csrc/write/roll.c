@@ -104,19 +104,21 @@ static int remove_temporary(void *user, const char *name)
         return 0;
     snprintf(path, sizeof path, "%s/%s", w->site->path, name);
     tape__unlink(path);
+    SYNC_POINT(temporary_removed);
     return 0;
 }
 
 /* Gives the file built at `temporary` its name. A lock that was broken meanwhile means that others
- * may have gone on, in a newer cycle even: then this file would come too late. *made is false when
- * the name is taken. */
+ * may have gone on, in a newer cycle even: then this file would come too late; or one of them took
+ * it for a dead writer's and removed it. *made is false when the name is taken. */
 static int link_cycle(tape__writer_t *w, const char *temporary, const char *path, bool *made)
 {
     int rc = -EEXIST;
     bool ours = tape__write_lock_is_ours(&w->lock);
     if (ours) rc = tape__link(temporary, path);
     tape__unlink(temporary);
-    if (!ours) return tape__fail(TAPE_ETAKEN, path, -1, "%s: the lock was broken", path);
+    if (!ours || rc == -ENOENT)
+        return tape__fail(TAPE_ETAKEN, path, -1, "%s: the lock was broken", path);
     *made = rc == 0;
     if (rc == 0 || rc == -EEXIST) return TAPE_OK;
     return tape__fail_errno(-rc, path, "linking a new cycle file into place");

@@ -3,6 +3,7 @@
 
 #include "base/atomics.h"
 #include "base/error.h"
+#include "base/sync_point.h"
 #include "file/cycle_chain.h"
 #include "file/excerpt.h"
 #include "write/cycle_end.h"
@@ -117,9 +118,11 @@ static int repair_end(tape__writer_t *w, const tape__chain_end_t *end, tape__ste
     if ((actions & TAPE__DO_CLEAR) &&
         !tape__excerpt_clear(tape__window_at(&w->window, w->next.position), w->next.word))
         rc = taken(w);
+    if (actions & TAPE__DO_CLEAR) SYNC_POINT(word_cleared);
     if ((actions & TAPE__DO_SET_PAIR) &&
         !tape__pair_mend(&w->store, end->pair_position, end->last_position, w->next.sequence - 1))
         rc = taken(w);
+    if (actions & TAPE__DO_SET_PAIR) SYNC_POINT(pair_mended);
     if (rc == TAPE_OK && (actions & TAPE__DO_INDEX)) rc = index_the_current(w);
     if (actions && rc == TAPE_OK) COUNT64(counters, &w->repairs, 1);
     return rc;

@@ -149,6 +149,7 @@ static void note_ended(tape__writer_t *w, int64_t cycle, bool first_time)
         uint64_t seen = OBSERVE64(listing, cell);
         if ((int64_t)seen >= cycle || CLAIM64(listing, cell, seen, (uint64_t)cycle)) break;
     }
+    SYNC_POINT(ended_noted);
 }
 
 int tape__roll_end_older(tape__writer_t *w, int64_t cycle)

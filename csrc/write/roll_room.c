@@ -68,6 +68,7 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
     if (end > w->store.file.size) /* by Java's steps */
         rc = tape__mapping_enlarge(&w->store.file, tape__writer_file_size(w, end));
     if (rc == TAPE_OK) rc = reserve_blocks(w, end);
+    SYNC_POINT(blocks_reserved);
     bool moves = !tape__window_has(&w->window, position, need);
     if (rc == TAPE_OK) {
         rc = tape__window_cover(&w->window, &w->store.file, position, need, TAPE__WRITER_WINDOW);

@@ -97,6 +97,7 @@ static bool rob(tape__write_lock_t *lock, uint64_t word, int64_t since_ns)
                   claim(lock, word);
     tape__side_file_end_judging(lock->entry);
     if (robbed) {
+        SYNC_POINT(lock_taken_over);
         lock->robbed = word;
         COUNT64(counters, &lock->broken, 1);
     }
@@ -218,6 +219,7 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         if (outcome == TAPE_ECLOSED || OBSERVE32(closed, lock->closed)) return refuse_closed(lock);
         if (outcome != TRY_AGAIN) return outcome;
         if (is_interrupted(lock, &w)) return interrupted(lock);
+        SYNC_POINT(lock_awaited);
         pause_a_little(&w);
     }
 }

@@ -64,13 +64,17 @@ static inline bool tape__write_lock_try(tape__write_lock_t *lock)
     return false;
 }
 void tape__write_lock_was_lost(tape__write_lock_t *lock);
+/* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
+ * broke the lock, the word is not ours to change. */
+static TAPE__INLINE bool tape__write_lock_let_go(const tape__write_lock_t *lock)
+{
+    return CLAIM64(write_lock, lock->word, lock->own, TAPE__LOCK_FREE);
+}
 /* Then wakes those who wait for messages. False when somebody broke the lock meanwhile: what we
  * know of the file must be looked at again (see `doubt`). */
 static TAPE__INLINE bool tape__write_lock_release(tape__write_lock_t *lock)
 {
-    /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody
-     * broke the lock, the word is not ours to change. */
-    const bool ours = CLAIM64(write_lock, lock->word, lock->own, TAPE__LOCK_FREE);
+    const bool ours = tape__write_lock_let_go(lock);
     if (!ours) tape__write_lock_was_lost(lock);
     SYNC_POINT(released);
     tape__notice_ring(&lock->notice);

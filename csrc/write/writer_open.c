@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "file/side_file.h"
 #include "format/file_names.h"
 #include "write/roll.h"
@@ -135,6 +136,7 @@ int tape__writer_open_files(tape__writer_t *w, const tape_queue_options_t *o,
     int rc = o->flags & TAPE_OPEN_EXISTING ? 0 : tape__stat_path(site->path, &st);
     if (rc == -ENOENT) rc = make_directories(site->path, &made);
     else if (rc < 0) rc = tape__fail_errno(-rc, site->path, "opening the queue");
+    SYNC_POINT(directory_made);
     if (rc == TAPE_OK) rc = open_or_create(site, o, roll_cycle);
     if (rc != TAPE_OK) remove_directories(site->path, made);
     return rc;

@@ -28,7 +28,13 @@ static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "h
                                      "wait_looked", "wait_armed", "wait_looked_again",
                                      "wait_slept", "bell_armed", "theft_named", "name_claimed",
                                      "reservation_resized", "given_up", "room_reserved",
-                                     "room_cleaned", "moved_aside"};
+                                     "room_cleaned", "moved_aside", "lock_awaited",
+                                     "lock_taken_over", "word_cleared", "pair_mended",
+                                     "temporary_removed", "table_begun", "table_filled",
+                                     "repair_copied", "repair_mended", "repair_kept",
+                                     "repair_replaced", "repair_set_aside", "cycle_read",
+                                     "newer_looked_into", "file_enlarged",
+                                     "key_written", "key_added"};
 
 /* What survives the writer's death. */
 typedef struct {

@@ -7,8 +7,8 @@
 
 #include "base/atomics.h"
 #include "base/platform_wait.h"
+#include "base/sync_point.h"
 #include "helpers.h"
-#include "wait/look.h"
 
 #define NEVER_POLL (3600 * INT64_C(1000000000))
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     printf("%" PRId64 " sleeps for %" PRIu64 " messages: %" PRId64 " wake-ups lost\n", sleeps, n,
            lost);
     CHECK_EQ(lost, 0);
-    tape__wait_planted_bug = true;
+    tape__sync_point_bug = TAPE__BUG_ARMS_LATE;
     uint64_t before = n;
     lost = read_them(t, 1000000, INT64_C(50000000), 1, &n);
     printf("planted bug: %" PRId64 " lost within %" PRIu64 " messages\n", lost, n - before);

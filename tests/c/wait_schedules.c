@@ -10,9 +10,10 @@
 #include "helpers.h"
 #include "queue/queue.h"
 #include "read/tailer.h"
+#include "schedules.h"
 #include "wait/look.h"
 
-enum { THREADS_MAX = 3, DEPTH_MAX = 64 };
+enum { THREADS_MAX = 3 };
 #define NEVER (3600 * INT64_C(1000000000))
 
 typedef enum { RUNS, PARKED, SLEEPS, OVER } state_t;
@@ -86,7 +87,7 @@ static void *play(void *argument)
 static bool is_asleep(int thread)
 {
     char path[64], text[512];
-    const char *last = tape__wait_planted_bug ? "wait_armed" : "wait_looked_again";
+    const char *last = tape__sync_point_bug ? "wait_armed" : "wait_looked_again";
     snprintf(path, sizeof path, "/proc/self/task/%d/stat", stage.tids[thread]);
     for (int i = 0; i < 4; i++) {
         pthread_mutex_lock(&stage.lock);
@@ -127,9 +128,9 @@ static void settle(void)
     }
 }
 
-/* Runs one schedule: at each step, the `choices[step]`th of the threads that can go on; 0 beyond
- * the known depth. Notes how many could. Returns whether somebody slept on for ever. */
-static bool run(const int *choices, int known, int *options, int *depth)
+/* Runs one schedule: each step is that of a thread that can go on. Returns whether somebody slept
+ * on for ever. */
+static bool run(t_schedule_t *schedule)
 {
     pthread_t threads[THREADS_MAX];
     for (int i = 0; i < stage.count; i++) stage.states[i] = RUNS;
@@ -138,7 +139,6 @@ static bool run(const int *choices, int known, int *options, int *depth)
     tape__site_stir(&writer.queue->site); /* each schedule begins with nobody's mark */
     for (int i = 0; i < stage.count; i++)
         CHECK(pthread_create(&threads[i], NULL, play, (void *)(intptr_t)i) == 0);
-    *depth = 0;
     bool lost = false;
     for (;;) {
         int ready[THREADS_MAX], n = 0, asleep = 0;
@@ -151,10 +151,7 @@ static bool run(const int *choices, int known, int *options, int *depth)
             lost = asleep > 0;
             break;
         }
-        CHECK(*depth < DEPTH_MAX);
-        int choice = *depth < known ? choices[*depth] : 0;
-        CHECK(choice < n); /* the same steps lead to the same place */
-        options[(*depth)++] = n;
+        const int choice = t_schedule_choose(schedule, n);
         pthread_mutex_lock(&stage.lock);
         stage.granted = ready[choice];
         stage.states[ready[choice]] = RUNS;
@@ -179,18 +176,16 @@ static bool run(const int *choices, int known, int *options, int *depth)
 /* All schedules, depth first; how many lost a wake-up. */
 static int explore(int waiters, int *schedules)
 {
-    int choices[DEPTH_MAX] = {0}, options[DEPTH_MAX], depth = 0, known = 0, lost = 0;
+    t_schedule_t schedule = {.known = 0};
+    int lost = 0;
     stage.count = waiters + 1;
     for (int i = 1; i < THREADS_MAX; i++) CHECK_OK(tape_tailer_seek_end(tailers[i]));
-    for (*schedules = 0;; ++*schedules) {
-        lost += run(choices, known, options, &depth);
-        for (int i = known; i < depth; i++) choices[i] = 0;
-        known = depth;
-        while (known > 0 && choices[known - 1] + 1 == options[known - 1]) known--;
-        if (known == 0) break;
-        choices[known - 1]++;
-    }
-    ++*schedules;
+    *schedules = 0;
+    do {
+        t_schedule_begin(&schedule);
+        lost += run(&schedule);
+        ++*schedules;
+    } while (t_schedule_next(&schedule));
     return lost;
 }
 
@@ -212,11 +207,11 @@ int main(int argc, char **argv)
     CHECK_EQ(explore(1, &schedules), 0);
     printf("one waiter: %d schedules, none loses a wake-up\n", schedules);
     CHECK(schedules > 50);
-    tape__wait_planted_bug = true;
+    tape__sync_point_bug = TAPE__BUG_ARMS_LATE;
     int lost = explore(1, &schedules);
     printf("planted bug: %d of %d schedules lose one\n", lost, schedules);
     CHECK(lost > 0);
-    tape__wait_planted_bug = false;
+    tape__sync_point_bug = TAPE__SOUND;
     if (argc > 1) {
         few_steps = true;
         CHECK_EQ(explore(2, &schedules), 0);
