@@ -293,6 +293,34 @@ static double run_seek_all(int count)
     return seek_among(count, written);
 }
 
+/* The floor of seeking among all: the same table of places and messages, and nothing but looking at
+ * them. Positions are noted as the messages come, before the clock starts. */
+static double run_touch_all(int count)
+{
+    static uint32_t *places;
+    static int64_t known, room;
+    static uint64_t at;
+    if (written < 10 * BATCH) run_append(10 * BATCH);
+    if (walked == NULL) map_cycle();
+    if (written > room && !(places = realloc(places, (size_t)(room = 2 * written) * 4)))
+        die("noting places", 0);
+    while (known < written) {
+        const uint32_t word = OBSERVE32(floor, word_at(walked + at));
+        if (!(word & 0x40000000)) places[known++] = (uint32_t)(at / 4);
+        at = (at + 4 + (word & 0x3FFFFFFF) + 3) & ~(uint64_t)3;
+    }
+    double begin = now_ns();
+    for (int i = 0; i < count; i++) {
+        const uint8_t *header = walked + (uint64_t)places[random_word() % (uint64_t)known] * 4;
+        uint64_t seen = OBSERVE32(floor, word_at(header)) + header[4];
+        /* One at a time: the next begins when this one is known, as it is for who looks at what he
+         * reads. */
+        __asm__ __volatile__("lfence" : "+r"(seen)::"memory");
+        sink += seen;
+    }
+    return now_ns() - begin;
+}
+
 /* Framed messages go into a queue of their own, so that walking meets but one kind. */
 static double run_append_framed(int count)
 {
@@ -329,6 +357,7 @@ static const scenario_t scenarios[] = {
     {"spans", run_spans, 3},
     {"append_many", run_append_many, 0},
     {"seek_all", run_seek_all, 4},
+    {"touch_all", run_touch_all, 4},
     {"append_only", run_append_only, 1}, /* the last: not in the table */
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios - 1 };

@@ -421,6 +421,7 @@ static int64_t clock_ns(clockid_t id)
 }
 
 int64_t tape__now_ms(void) { return clock_ns(CLOCK_REALTIME) / 1000000; }
+int64_t tape__now_coarse_ns(void) { return clock_ns(CLOCK_REALTIME_COARSE); }
 int64_t tape__now_coarse_ms(void) { return clock_ns(CLOCK_REALTIME_COARSE) / 1000000; }
 int64_t tape__monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 

@@ -151,6 +151,7 @@ tape__maps_t tape__process_maps(int64_t pid, uint64_t inode);
 
 /* ---- time ---- */
 int64_t tape__now_ms(void);        /* real time, precise */
+int64_t tape__now_coarse_ns(void);
 int64_t tape__now_coarse_ms(void); /* real time, behind by at most tape__coarse_tick_ms() */
 int64_t tape__coarse_tick_ms(void);
 int64_t tape__monotonic_ns(void);

@@ -229,10 +229,9 @@ int tape__appender_check(const tape_appender_t *a, const void *data, size_t size
 
 /* With the lock held, in the cycle to be written: by the lane. TAPE_OK and the index, or
  * TAPE_EAGAIN: then nothing was written. */
-static TAPE__INLINE int write_at_hand(tape_appender_t *a, const tape__body_t *b, size_t size,
-                                      int64_t expect, int64_t *index)
+static TAPE__INLINE int write_at_hand(tape_appender_t *a, tape__writer_t *w, const tape__body_t *b,
+                                      size_t size, int64_t expect, int64_t *index)
 {
-    tape__writer_t *w = a->writer;
     const uint64_t position = w->next.position;
     if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE) return TAPE_EAGAIN;
     tape__rail_t rail = tape__lane_enter(w);
@@ -257,7 +256,7 @@ static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__body_t *b,
     *locked = tape__write_lock_try(&w->lock);
     if (!*locked) return TAPE_EAGAIN;
     SYNC_POINT(lock_taken);
-    if (!tape__roll_is_current(w) || write_at_hand(a, b, size, expect, index) != TAPE_OK)
+    if (!tape__roll_is_current(w) || write_at_hand(a, w, b, size, expect, index) != TAPE_OK)
         return TAPE_EAGAIN;
     SYNC_POINT(before_release);
     (void)tape__write_lock_release(&w->lock);
@@ -280,7 +279,7 @@ static int write_and_note(tape_appender_t *a, const void *data, size_t size, int
 {
     tape__writer_t *w = a->writer;
     const tape__body_t b = tape__appender_body(a, data, size);
-    if (!w->unsynced || write_at_hand(a, &b, size, expect, index) != TAPE_OK) return TAPE_EAGAIN;
+    if (!w->unsynced || write_at_hand(a, w, &b, size, expect, index) != TAPE_OK) return TAPE_EAGAIN;
     tape__durable_note(a->durable, w->unsynced);
     SYNC_POINT(before_release);
     (void)tape__write_lock_release(&w->lock);
@@ -300,20 +299,25 @@ static int64_t write_durably(tape_appender_t *a, const void *data, size_t size, 
     return write_slowly(a, data, size, expect, locked);
 }
 
-/* Whether nothing is to be checked, and nothing to be synced. */
+/* Whether nothing is to be checked, nothing to be synced, and the message is not empty. */
 static TAPE__INLINE bool is_for_the_lane(const tape_appender_t *a, const void *data, size_t size)
 {
-    return a && (data || size == 0) && tape__site_is_usable(a->writer->site) && size < a->lane_end;
+    return a && data && tape__site_is_usable(a->writer->site) && size - 1 < a->lane_end;
+}
+
+static __attribute__((noinline)) int64_t write_by_all_rules(tape_appender_t *a, const void *data,
+                                                            size_t size, int64_t expect)
+{
+    int rc = tape__appender_check(a, data, size);
+    if (rc != TAPE_OK) return rc;
+    return a->durable ? write_durably(a, data, size, expect)
+                      : write_slowly(a, data, size, expect, false);
 }
 
 static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, size_t size,
                                           int64_t expect)
 {
-    if (!is_for_the_lane(a, data, size)) {
-        int rc = tape__appender_check(a, data, size);
-        if (rc != TAPE_OK) return rc;
-        if (a->durable) return write_durably(a, data, size, expect);
-    }
+    if (!is_for_the_lane(a, data, size)) return write_by_all_rules(a, data, size, expect);
     int64_t index;
     bool locked;
     const tape__body_t b = tape__appender_body(a, data, size);
@@ -360,7 +364,7 @@ static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size,
     int rc = tape__roll_goes_on(a->writer);
     a->writer->foresees = true;
     if (rc != TAPE__YES) return rc < 0 ? rc : TAPE_EAGAIN;
-    return catch_up_at_hand(a->writer) ? write_at_hand(a, b, size, -1, index) : TAPE_EAGAIN;
+    return catch_up_at_hand(a->writer) ? write_at_hand(a, a->writer, b, size, -1, index) : TAPE_EAGAIN;
 }
 
 static int64_t try_durably(tape_appender_t *a, const void *data, size_t size)

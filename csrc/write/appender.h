@@ -29,7 +29,7 @@ typedef struct {
 struct tape_appender {
     tape__child_t child;
     tape__writer_t *writer;
-    size_t lane_end;        /* smaller messages go by the lane of write(); 0: none does */
+    size_t lane_end;        /* so long messages go by the lane of write(); 0: none does */
     uint32_t framing;
     uint32_t durability;
     bool tries;             /* it was told to come again by the slow way */

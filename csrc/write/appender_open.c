@@ -28,7 +28,7 @@ static int set_durability(tape_appender_t *a, const tape_appender_options_t *o)
         if (rc != TAPE_OK || a->durability != TAPE_DURABILITY_INTERVAL) return rc;
         return tape__durable_every(a->durable, a->sync_interval_ns);
     }
-    a->lane_end = w->body_max - TAPE__FRAME_MAX + 1;
+    a->lane_end = w->body_max - TAPE__FRAME_MAX;
     return TAPE_OK;
 }
 

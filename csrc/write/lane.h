@@ -49,11 +49,8 @@ typedef struct {
 /* What is ready lies in the window, from the writer's place on. Without room: not for the lane. */
 static TAPE__INLINE tape__rail_t tape__lane_enter(const tape__writer_t *w)
 {
-    const uint64_t position = w->next.position;
-    const bool fits = w->store.aligned && position % 4 == 0 && w->ready_to >= TAPE__END_ROOM;
-    return (tape__rail_t){w->window.base - w->window.start, position,
-                          fits ? w->ready_to - TAPE__END_ROOM : 0, w->next.sequence, w->lock.word,
-                          w->lock.own};
+    return (tape__rail_t){w->window.base - w->window.start, w->next.position, w->lane_to,
+                          w->next.sequence, w->lock.word, w->lock.own};
 }
 
 static TAPE__INLINE void tape__lane_leave(tape__writer_t *w, const tape__rail_t *r)

@@ -23,11 +23,12 @@ static TAPE__INLINE void tape__pair_raise(tape__cycle_store_t *s, uint64_t posit
     for (;;) {
         const uint64_t at = PEEK64(write_position, s->pair);
         if (at > position) return;
-        const uint64_t old = s->has_pair ? PEEK64(write_position, s->pair + 1) : word;
         if (s->pair_at_once) {
-            if (CLAIM_PAIR(write_position, s->pair, at, old, position, word)) return;
+            const uint64_t seen = PEEK64(write_position, s->pair + 1);
+            if (CLAIM_PAIR(write_position, s->pair, at, seen, position, word)) return;
             continue;
         }
+        const uint64_t old = s->has_pair ? PEEK64(write_position, s->pair + 1) : word;
         if (at != position && !CLAIM64(write_position, s->pair, at, position)) continue;
         if (old == word || CLAIM64(write_position, s->pair + 1, old, word)) return;
     }

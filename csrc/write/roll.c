@@ -17,6 +17,7 @@
 #include "write/index_write.h"
 
 #define LOOK_EVERY_MS 1000
+#define NS_PER_MS 1000000
 enum { FORESEEN = 8192 }; /* bytes of room: with them come many more, if the disk has them */
 
 /* ---- the clock (format.md 9.7) ---- */
@@ -31,8 +32,11 @@ static void trust_coarse_clock(tape__writer_t *w)
     int64_t start = tape__roll_cycle_start_ms(r, w->site->listing.epoch_ms, w->store.cycle);
     int64_t end = start + r->length_ms - tape__coarse_tick_ms();
     int64_t look = w->looked_ms + LOOK_EVERY_MS;
-    w->trusted_from_ms = later(start, w->looked_ms);
-    w->trusted_to_ms = w->site->clock ? 0 : end < look ? end : look;
+    int64_t from = later(start, w->looked_ms), to = end < look ? end : look;
+    w->trusted_ns = 0;
+    if (w->site->clock || to <= from || from > INT64_MAX / NS_PER_MS) return;
+    w->trusted_from_ns = from * NS_PER_MS;
+    w->trusted_ns = (uint64_t)(to - from) * NS_PER_MS;
 }
 
 /* ---- entering a cycle ---- */
@@ -66,7 +70,8 @@ static int open_cycle(tape__writer_t *w, int64_t cycle, unsigned *actions)
     }
     w->open = true;
     w->window = (tape__window_t){0};
-    w->reserved_to = w->ready_to = 0;
+    w->reserved_to = 0;
+    tape__writer_set_ready(w, 0);
     w->reserve_step = TAPE__RESERVE_FIRST;
     return TAPE_OK;
 }

@@ -44,9 +44,8 @@ int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t 
 static inline bool tape__roll_is_current(const tape__writer_t *w)
 {
     if (w->doubtful) return false;
-    const int64_t now = tape__now_coarse_ms();
-    return now >= w->trusted_from_ms && now < w->trusted_to_ms &&
-           PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
+    const uint64_t since = (uint64_t)tape__now_coarse_ns() - (uint64_t)w->trusted_from_ns;
+    return since < w->trusted_ns && PEEK64(listing, w->site->listing.mod_count) == w->listing_seen;
 }
 
 /* The same by whichever clock the queue has, without a system call of ours: an answer, TAPE__NO

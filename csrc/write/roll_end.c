@@ -141,7 +141,7 @@ int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step)
         }
         again = false;
         w->next = end.end;
-        w->ready_to = 0;
+        tape__writer_set_ready(w, 0);
         rc = repair_end(w, &end, step, &again);
     }
     w->doubtful = rc < 0; /* half repaired: once more before the next message */
@@ -168,7 +168,8 @@ int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step)
             before = INT64_MAX - WALKED_MAX;
         }
     }
-    if (w->window.base != base) w->ready_to = 0; /* other addresses: to be faulted in again */
+    /* At other addresses all is to be faulted in again. */
+    tape__writer_set_ready(w, w->window.base == base ? w->ready_to : 0);
     int rc = index_is_behind(w) ? index_the_current(w) : TAPE_OK;
     if (rc < 0) w->doubtful = true;
     return rc;

@@ -81,7 +81,7 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
     uint64_t to = tape__max_u64(end, tape__min_u64(from + POPULATE_STEP, w->reserved_to));
     to = tape__min_u64(to, w->window.start + w->window.size);
     rc = fault_in(w, from, to);
-    if (rc == TAPE_OK) w->ready_to = to;
+    if (rc == TAPE_OK) tape__writer_set_ready(w, to);
     return rc;
 }
 

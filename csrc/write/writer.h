@@ -33,10 +33,11 @@ typedef struct {
     tape__window_t window;  /* on the end of the chain */
     tape__cursor_t next;    /* the slot of the next message, when nobody else wrote meanwhile */
     uint64_t ready_to;      /* up to here: in the file, on disk, in the window, faulted in */
+    uint64_t lane_to;       /* so far the lane may put a word behind a message; 0: not at all */
     uint64_t reserved_to;   /* blocks are reserved up to here */
     uint64_t reserve_step;
-    int64_t trusted_from_ms; /* while the coarse clock is in here, it alone decides the cycle */
-    int64_t trusted_to_ms;   /* 0 while none is open */
+    int64_t trusted_from_ns; /* from here on the coarse clock alone decides the cycle, ... */
+    uint64_t trusted_ns;     /* ... for so long; 0 while none is open */
     int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
     uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */
@@ -47,6 +48,14 @@ typedef struct {
     tape__unsynced_t *unsynced; /* it is one of those that are synced; NULL: nobody wanted that */
     tape__durable_t *durable;   /* where that is */
 } tape__writer_t;
+
+/* How far all is ready from `next` on. The lane is for files of data format 1. */
+static inline void tape__writer_set_ready(tape__writer_t *w, uint64_t to)
+{
+    const bool fits = w->store.aligned && w->next.position % 4 == 0 && to >= TAPE__END_ROOM;
+    w->ready_to = to;
+    w->lane_to = fits ? to - TAPE__END_ROOM : 0;
+}
 
 /* Nothing is open yet. */
 void tape__writer_begin(tape__writer_t *w, tape__site_t *site);
