@@ -361,10 +361,11 @@ static bool catch_up_at_hand(tape__writer_t *w)
 /* What the lane leaves and needs no waiting either: a clock of the caller's, messages of others. */
 static int try_with_lock(tape_appender_t *a, const tape__body_t *b, size_t size, int64_t *index)
 {
-    int rc = tape__roll_goes_on(a->writer);
-    a->writer->foresees = true;
+    tape__writer_t *w = a->writer;
+    int rc = tape__roll_goes_on(w);
+    w->foresees = true;
     if (rc != TAPE__YES) return rc < 0 ? rc : TAPE_EAGAIN;
-    return catch_up_at_hand(a->writer) ? write_at_hand(a, a->writer, b, size, -1, index) : TAPE_EAGAIN;
+    return catch_up_at_hand(w) ? write_at_hand(a, w, b, size, -1, index) : TAPE_EAGAIN;
 }
 
 static int64_t try_durably(tape_appender_t *a, const void *data, size_t size)
