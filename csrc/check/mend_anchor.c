@@ -10,6 +10,7 @@ static void read_pair(tape__mend_t *m)
     const int shift = s->sequence_shift;
     m->pair = (tape__anchor_t){position, tape__pair_sequence(shift, word)};
     m->pair_agrees = tape__pair_agrees(shift, position, word) && position < UINT64_C(1) << 62 &&
+                     tape__pair_is_proof(shift, position) &&
                      tape__cycle_store_has_room(s, position, m->pair.sequence);
 }
 

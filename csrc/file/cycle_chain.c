@@ -26,43 +26,73 @@ static void read_pair(tape__cycle_store_t *s, uint64_t *position, int64_t *seque
     }
 }
 
-/* A message whose place and sequence are certain, to start counting from; else the first
- * document. */
-static int starting_point(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
+/* What the pair says of the last message, and whether the walk shall tell if it is right. */
+typedef struct {
+    int64_t sequence; /* -1: nothing */
+    bool doubtful;
+} said_t;
+
+static int check_position(const tape__cycle_store_t *s, uint64_t position)
 {
-    int64_t sequence;
-    read_pair(s, &out->pair_position, &sequence);
-    out->pair_matches = sequence >= 0;
-    out->end = (tape__cursor_t){s->first_document, 0, 0};
-    if (out->pair_position == 0) return TAPE_OK;
-    if (out->pair_position < s->first_document)
+    if (position < s->first_document)
         return tape__cycle_store_bad(s, s->write_position_at,
                                      "the write position lies inside the header");
-    if (s->aligned && out->pair_position % 4 != 0)
+    if (s->aligned && position % 4 != 0)
         return tape__cycle_store_bad(s, s->write_position_at,
                                      "the write position is not a multiple of 4");
-    if (out->pair_matches) {
-        tape__cursor_t c = {out->pair_position, sequence, 0};
-        int rc = tape__cycle_store_observe(s, w, &c, TAPE__WALK_WINDOW);
-        if (rc != TAPE_OK) return rc;
-        if (tape__word_kind(c.word) != TAPE__WORD_DATA)
-            return tape__cycle_store_bad(s, s->write_position_at,
-                                         "the write position is not that of a message");
-        out->end = c;
-        return TAPE_OK;
-    }
-    return tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
+    return TAPE_OK;
+}
+
+/* Where agreeing is no proof: with less than a period between the last index entry and the write
+ * position, what the pair may be the word of instead lies before that entry, and has a smaller
+ * number. Else the walk begins at the entry, and tells when it comes by. */
+static int doubt(tape__cycle_store_t *s, tape__window_t *w, said_t *said, tape__chain_end_t *out)
+{
+    int rc = tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
+    const bool behind = out->end.position <= out->pair_position;
+    said->doubtful = !behind ||
+                     out->pair_position - out->end.position >= tape__pair_period(s->sequence_shift) ||
+                     said->sequence < out->end.sequence;
+    return rc;
+}
+
+/* A message whose place and sequence are certain, to start counting from; else the first
+ * document. */
+static int starting_point(tape__cycle_store_t *s, tape__window_t *w, said_t *said,
+                          tape__chain_end_t *out)
+{
+    read_pair(s, &out->pair_position, &said->sequence);
+    said->doubtful = false;
+    out->pair_matches = said->sequence >= 0;
+    out->end = (tape__cursor_t){s->first_document, 0, 0};
+    if (out->pair_position == 0) return TAPE_OK;
+    int rc = check_position(s, out->pair_position);
+    if (rc != TAPE_OK) return rc;
+    if (!out->pair_matches) return tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
+    tape__cursor_t c = {out->pair_position, said->sequence, 0};
+    rc = tape__cycle_store_observe(s, w, &c, TAPE__WALK_WINDOW);
+    if (rc != TAPE_OK) return rc;
+    if (tape__word_kind(c.word) != TAPE__WORD_DATA)
+        return tape__cycle_store_bad(s, s->write_position_at,
+                                     "the write position is not that of a message");
+    if (!tape__pair_is_proof(s->sequence_shift, c.position)) rc = doubt(s, w, said, out);
+    if (!said->doubtful) out->end = c;
+    else out->pair_matches = false;
+    return rc;
 }
 
 int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out)
 {
-    int rc = starting_point(s, w, out);
+    said_t said;
+    int rc = starting_point(s, w, &said, out);
     SYNC_POINT(end_looked_up);
     out->last_position = 0;
     while (rc == TAPE_OK) {
         rc = tape__cycle_store_observe(s, w, &out->end, TAPE__WALK_WINDOW);
         if (rc != TAPE_OK) break;
         if (!tape__word_is_document(out->end.word)) break;
+        if (said.doubtful && out->end.position == out->pair_position)
+            out->pair_matches = out->end.sequence == said.sequence;
         if (tape__word_is_message(out->end.word)) out->last_position = out->end.position;
         tape__cycle_store_step(s, &out->end);
     }

@@ -7,8 +7,9 @@
 
 enum { HEADER_READ = 1024 }; /* those of Java and of tape end before */
 
-/* The pair as it stands in the first bytes of the file; false when the two do not belong together,
- * are not among them, or the sequence is one for which there is no room before the position. */
+/* The pair as it stands in the first bytes of the file; false when the two do not belong together
+ * for certain, are not among them, or the sequence is one for which there is no room before the
+ * position. */
 static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t size,
                     uint64_t *position, int64_t *sequence)
 {
@@ -17,7 +18,7 @@ static bool pair_of(const tape__cycle_store_t *s, const uint8_t *head, size_t si
     *position = tape__get_u64(head + s->write_position_at);
     uint64_t word = tape__get_u64(head + s->write_position_at + 8);
     *sequence = tape__pair_sequence(shift, word);
-    return tape__pair_agrees(shift, *position, word) &&
+    return tape__pair_agrees(shift, *position, word) && tape__pair_is_proof(shift, *position) &&
            tape__cycle_store_has_room(s, *position, *sequence);
 }
 

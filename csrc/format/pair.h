@@ -34,6 +34,18 @@ static inline bool tape__pair_agrees(int shift, uint64_t position, uint64_t word
     return word != 0 && position << shift >> shift == word >> shift;
 }
 
+/* So far apart are positions of which [1] keeps the same bits. */
+static inline uint64_t tape__pair_period(int shift) { return UINT64_C(1) << (64 - shift); }
+
+/* Whether agreeing is proof. A pair that was caught, or left by a death, between its stores is one
+ * message behind. That is less than the period, or all positions up to this one are; else it agrees
+ * by chance behind a message that is a multiple of the period long: 64 KiB for HUGE_DAILY_XSPARSE. */
+static inline bool tape__pair_is_proof(int shift, uint64_t position)
+{
+    enum { LONGEST_RECORD_LOG2 = 31 };
+    return 64 - shift >= LONGEST_RECORD_LOG2 || position < tape__pair_period(shift);
+}
+
 static inline int64_t tape__pair_sequence(int shift, uint64_t word)
 {
     return (int64_t)(word & ((UINT64_C(1) << shift) - 1));
