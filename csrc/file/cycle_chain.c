@@ -49,9 +49,8 @@ static int check_position(const tape__cycle_store_t *s, uint64_t position)
 static int doubt(tape__cycle_store_t *s, tape__window_t *w, said_t *said, tape__chain_end_t *out)
 {
     int rc = tape__excerpt_index_find(s, w, INT64_MAX, &out->end);
-    const bool behind = out->end.position <= out->pair_position;
-    said->doubtful = !behind ||
-                     out->pair_position - out->end.position >= tape__pair_period(s->sequence_shift) ||
+    const uint64_t entry = out->end.position, period = tape__pair_period(s->sequence_shift);
+    said->doubtful = entry > out->pair_position || out->pair_position - entry >= period ||
                      said->sequence < out->end.sequence;
     return rc;
 }

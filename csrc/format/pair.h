@@ -38,8 +38,9 @@ static inline bool tape__pair_agrees(int shift, uint64_t position, uint64_t word
 static inline uint64_t tape__pair_period(int shift) { return UINT64_C(1) << (64 - shift); }
 
 /* Whether agreeing is proof. A pair that was caught, or left by a death, between its stores is one
- * message behind. That is less than the period, or all positions up to this one are; else it agrees
- * by chance behind a message that is a multiple of the period long: 64 KiB for HUGE_DAILY_XSPARSE. */
+ * message behind. That is less than the period, or all positions up to this one are; else it may
+ * agree by chance behind a message that is a multiple of the period long: 64 KiB for
+ * HUGE_DAILY_XSPARSE. */
 static inline bool tape__pair_is_proof(int shift, uint64_t position)
 {
     enum { LONGEST_RECORD_LOG2 = 31 };

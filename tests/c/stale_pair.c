@@ -27,7 +27,7 @@ static tape__cycle_store_t open_store(const char *directory, int64_t cycle)
     return s;
 }
 
-/* The place of the last message, with the word of the message before: as left between two stores. */
+/* The place of the last message, with the word of the one before: as left between two stores. */
 static void make_stale(const char *directory, int64_t cycle, bool by_chance)
 {
     tape__cycle_store_t s = open_store(directory, cycle);
