@@ -21,9 +21,11 @@ from typing import Any
 
 from .errors import QueueBusy, QueueNotFound
 
-__all__ = ["PARKED", "TASKS", "lease", "load", "store"]
+__all__ = ["PARKED", "TASKS", "TEMPORARY", "lease", "load", "store", "tidy"]
 
 PARKED, TASKS = "tape.parked", "tape.tasks"
+#: What becomes a file as a whole: one at a time, with the lease held.
+TEMPORARY = ".tape-side.tmp"
 
 
 @contextlib.contextmanager
@@ -56,6 +58,13 @@ def lease(directory: str, timeout: float = 10.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def tidy(directory: str) -> None:
+    """Removes what a process left that died with the lease. Such a file is never written to: it
+    may be a second name of a cycle file that was just thawed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(directory, TEMPORARY))
+
+
 def load(directory: str, name: str) -> dict[str, Any]:
     """The facts of a file; none when it is not there or makes no sense."""
     try:
@@ -68,9 +77,10 @@ def load(directory: str, name: str) -> dict[str, Any]:
 
 def store(directory: str, name: str, facts: dict[str, Any]) -> None:
     """Replaces a file of facts, with the lease held."""
-    temporary = os.path.join(directory, f".tape-{name}-{os.getpid()}.tmp")
+    temporary = os.path.join(directory, TEMPORARY)
+    tidy(directory)
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
+        with open(temporary, "x", encoding="utf-8") as file:
             json.dump(facts, file)
             file.flush()
             os.fsync(file.fileno())

@@ -29,11 +29,6 @@ __all__ = ["compress", "thaw"]
 _log = logging.getLogger("tape.tasks")
 
 CHUNK = 1 << 20
-TEMPORARY = ".tape-gzip.tmp"  # one at a time: with the lease held
-
-
-def step(name: str) -> None:
-    """A moment at which tests kill the process."""
 
 
 class Kind:
@@ -85,15 +80,17 @@ def _copy(source: Iterable[bytes], target: IO[bytes], *, holes: bool) -> None:
 
 
 def _same(packed: str, plain: str) -> bool:
-    """Whether a compressed file is whole and gives the file."""
+    """Whether a compressed file is whole and gives the file. Zeros at the end do not count: Java
+    makes files longer when it opens them, and cuts them when it leaves them."""
     try:
         with open(packed, "rb") as left, open(plain, "rb") as right:
             if packed.endswith(_zstd.SUFFIX):
                 _zstd.table(left.fileno(), packed)
             for data in chunks(packed, left.fileno()):
-                if data != right.read(len(data)):
+                other = right.read(len(data))
+                if data != other and data.rstrip(b"\0") != other.rstrip(b"\0"):
                     return False
-            return right.read(1) == b""
+            return not any(data.strip(b"\0") for data in iter(lambda: right.read(CHUNK), b""))
     except CorruptQueue:
         return False
 
@@ -106,13 +103,6 @@ def _sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def _tidy(q: Queue) -> None:
-    """Removes what a dead process left. Never written to: it may be a second name of a cycle file
-    that was just thawed."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.path.join(q.path, TEMPORARY))
-
-
 def _finished(q: Queue, cycle: int) -> bool:
     info = ffi.new("tape_cycle_info_t *")
     code = lib.tape_queue_cycle_info(q._open_handle(), cycle, info)
@@ -120,17 +110,13 @@ def _finished(q: Queue, cycle: int) -> bool:
 
 
 def _pack(q: Queue, path: str, kind: Kind, level: int) -> None:
-    temporary = os.path.join(q.path, TEMPORARY)
+    temporary = os.path.join(q.path, _side.TEMPORARY)
     try:
         with open(path, "rb") as source, open(temporary, "xb") as target:
-            step("opened")
             kind.pack(source, cast("IO[bytes]", target), level)
             target.flush()
-            step("written")
             os.fsync(target.fileno())
-        step("synced")
         os.replace(temporary, path + kind.suffix)  # over what was cut, if there is something
-        step("linked")
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
@@ -149,7 +135,7 @@ def compress(q: Queue, keep: int, unread_by: Any, kind: str = "gzip",
         raise InvalidArgument(f"keep={keep} is negative", hint="a number of cycle files")
     _check_writable(q)
     with _side.lease(q.path):
-        _tidy(q)
+        _side.tidy(q.path)
         files = cycle_files(q)
         plain = [f for f in files if not f.compressed]
         stays, holders = first_that_stays(q, files), holders_of(q, unread_by)
@@ -163,9 +149,7 @@ def compress(q: Queue, keep: int, unread_by: Any, kind: str = "gzip",
                 packed = file.path + how.suffix
                 _pack(q, file.path, how, strength)
             _sync_directory(q.path)
-            step("kept")
             remove(q, file.path, file.cycle)
-            step("removed")
             made.append(packed)
             _log.info("%s was compressed", file.path)
     return made
@@ -212,20 +196,17 @@ def _plain_of(packed: str) -> str:
 
 
 def _unpack(q: Queue, packed: str, plain: str) -> None:
-    temporary = os.path.join(q.path, TEMPORARY)
+    temporary = os.path.join(q.path, _side.TEMPORARY)
     try:
         with open(packed, "rb") as source, open(temporary, "xb") as target:
             _copy(chunks(packed, source.fileno()), cast("IO[bytes]", target), holes=True)
             target.flush()
-            step("written")
             os.fsync(target.fileno())
-        step("thawed")
         try:
             os.link(temporary, plain)
         except FileExistsError:
             raise StateError(f"{plain} was made meanwhile", file=plain,
                              hint="look at both files, and remove one") from None
-        step("linked")
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -236,21 +217,20 @@ def thaw(q: Queue) -> list[str]:
     _check_writable(q)
     made = []
     with _side.lease(q.path):
-        _tidy(q)
+        _side.tidy(q.path)
         for file in reversed(cycle_files(q)):  # so that there is never a hole in between
             if not file.compressed or not os.path.exists(file.path):
                 continue
             plain = _plain_of(file.path)
             if not os.path.exists(plain):
                 _unpack(q, file.path, plain)
+                q.refresh()  # Java looks for what the listing names, now, not when all are back
             elif not _same(file.path, plain):
                 _log.warning("%s differs from %s: both stay", file.path, plain)
                 continue
             _sync_directory(q.path)
-            step("kept")
             os.unlink(file.path)
-            step("removed")
             made.append(plain)
             _log.info("%s was thawed", plain)
-        q.refresh()
+        q.refresh()  # also what a run that died brought back
     return made

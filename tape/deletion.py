@@ -12,7 +12,7 @@ __all__ = ["delete"]
 
 # What a queue consists of: Java's files, and tape's beside them. Anything else stays.
 OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks|codec)"
-                  r"|.+\.cq4(?:\.gz)?|.+\.precreated|.+\.cq4t?-\d+\.(?:discard|damaged)"
+                  r"|.+\.cq4(?:\.gz|\.zst)?|.+\.precreated|.+\.cq4t?-\d+\.(?:discard|damaged)"
                   r"|\.tape-.*\.tmp")
 
 

@@ -340,6 +340,7 @@ def collect(q: Queue, keep: Keep, *, dry_run: bool = False) -> list[Verdict]:
         raise ReadOnlyQueue(f"{q.path} was opened read-only", file=q.path,
                             hint="open it for writing, or ask with dry_run=True")
     with _side.lease(q.path):
+        _side.tidy(q.path)
         done, stopped = [], ""
         for verdict in plan(q, keep):
             if verdict.goes and stopped:  # never a hole between older and newer messages

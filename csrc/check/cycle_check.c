@@ -226,10 +226,11 @@ static bool header_is_sound(tape__cycle_walk_t *w)
 }
 
 bool tape__cycle_check_file(tape__findings_t *f, const char *path, const tape__cycle_facts_t *facts,
-                            int64_t *count)
+                            int64_t *count, bool *ended)
 {
     tape__cycle_walk_t *w = tape__alloc(sizeof *w);
     *count = 0;
+    if (ended) *ended = false;
     tape__findings_begin_file(f, path);
     if (!w) {
         tell_unreadable(f, ENOMEM);
@@ -245,6 +246,7 @@ bool tape__cycle_check_file(tape__findings_t *f, const char *path, const tape__c
             if (!f->stopped) settle(w);
             if (!f->stopped) tell_all(w);
             *count = w->count;
+            if (ended) *ended = w->end_word == TAPE__END_OF_DATA;
             f->report.messages += w->count;
         }
         if (w->look.in.failure) tell_unreadable(f, w->look.in.failure);

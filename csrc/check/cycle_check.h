@@ -19,9 +19,10 @@ typedef struct {
     uint64_t lock_at;   /* offset of its cell; 0: there is none */
 } tape__cycle_facts_t;
 
-/* Checks the file at `path`. *count: its messages, as far as they were found. False: it is gone. */
+/* Checks the file at `path`. *count: its messages, as far as they were found; *ended, which
+ * may be NULL: whether END_OF_DATA stands behind them. False: it is gone. */
 bool tape__cycle_check_file(tape__findings_t *f, const char *path, const tape__cycle_facts_t *facts,
-                            int64_t *count);
+                            int64_t *count, bool *ended);
 
 /* Whether a living process has the write lock. */
 bool tape__cycle_check_lock_lives(const tape__cycle_facts_t *facts);

@@ -36,7 +36,7 @@ static bool is_sound(const char *path, const tape__cycle_facts_t *facts, int64_t
     if (!quiet) return false;
     quiet->options.finding = keep_first;
     quiet->options.finding_user = why;
-    (void)tape__cycle_check_file(quiet, path, facts, count);
+    (void)tape__cycle_check_file(quiet, path, facts, count, NULL);
     const bool sound = wrongs(quiet) == 0;
     tape__free(quiet);
     return sound;
@@ -149,7 +149,8 @@ static int mend_cycles(tape__repair_t *r)
         const int64_t wrong = wrongs(r->f);
         const tape__cycle_facts_t facts = tape__queue_look_facts(&r->q, cycle, true);
         tape__queue_look_path(&r->q, cycle, path, sizeof path);
-        if (!tape__cycle_check_file(r->f, path, &facts, &count)) continue; /* deleted meanwhile */
+        if (!tape__cycle_check_file(r->f, path, &facts, &count, NULL))
+            continue; /* deleted meanwhile */
         r->f->report.messages = before;
         done += size_of(path);
         told_to(r->f, done);

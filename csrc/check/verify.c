@@ -27,20 +27,27 @@ static bool listing_fits(const tape__queue_look_t *q)
            word_fits(q, TAPE__KEY_HIGHEST, last, INT32_MIN);
 }
 
+/* A word that names fewer cycles than there are is what somebody leaves who dies while he makes,
+ * removes or brings back a file; whoever reads the directory next, or takes his lock over, mends
+ * it. */
 static void tell_word(tape__findings_t *f, const tape__queue_look_t *q, const char *key,
                       int64_t wanted, int64_t unset)
 {
     const tape__table_entry_t *e = tape__table_look_find(&q->table, key);
     if (!e || word_fits(q, key, wanted, unset)) return;
     const bool weekly = strcmp(q->roll_cycle->name, "WEEKLY") == 0; /* Java writes nonsense (1.8) */
+    const int64_t named = (int64_t)e->value;
+    const bool fewer = named >= 0 && (unset == INT32_MAX ? named > wanted : named < wanted);
     if (q->count)
-        tape__findings_add(f, TAPE__FOUND_LISTING, weekly ? TAPE_NOTE : TAPE_DAMAGE,
+        tape__findings_add(f, TAPE__FOUND_LISTING,
+                           weekly  ? TAPE_NOTE
+                           : fewer ? TAPE_UNFINISHED
+                                   : TAPE_DAMAGE,
                            (int64_t)e->at, -1, "%s is %" PRId64 ", the files say %" PRId64, key,
-                           (int64_t)e->value, wanted);
+                           named, wanted);
     else
         tape__findings_add(f, TAPE__FOUND_LISTING, TAPE_NOTE, (int64_t)e->at, -1,
-                           "%s is %" PRId64 ", and there is no cycle file", key,
-                           (int64_t)e->value);
+                           "%s is %" PRId64 ", and there is no cycle file", key, named);
 }
 
 static void check_listing(tape__findings_t *f, tape__queue_look_t *q)
@@ -75,13 +82,17 @@ static void check_locks(tape__findings_t *f, const tape__queue_look_t *q)
     }
 }
 
-static void check_normalised(tape__findings_t *f, const tape__queue_look_t *q)
+/* The word says that all cycles below it have END_OF_DATA. It is above the newest one where a
+ * writer ended that, and died or gave up before it made the next: then it is true. */
+static void check_normalised(tape__findings_t *f, const tape__queue_look_t *q, bool newest_ended)
 {
     const tape__table_entry_t *e = tape__table_look_find(&q->table, "normalisedEOFsTo");
     if (!e || q->count == 0 || (int64_t)e->value <= q->cycles[q->count - 1]) return;
-    tape__findings_add(f, TAPE__FOUND_NORMALISED, TAPE_DAMAGE, (int64_t)e->at, -1,
-                       "normalisedEOFsTo is %" PRId64 ", above the newest cycle %" PRId64,
-                       (int64_t)e->value, q->cycles[q->count - 1]);
+    tape__findings_add(f, TAPE__FOUND_NORMALISED, newest_ended ? TAPE_NOTE : TAPE_DAMAGE,
+                       (int64_t)e->at, -1,
+                       "normalisedEOFsTo is %" PRId64 ", above the newest cycle %" PRId64 "%s",
+                       (int64_t)e->value, q->cycles[q->count - 1],
+                       newest_ended ? ", which is finished" : "");
 }
 
 /* ---- named tailers: `positions` are the entries as read before any file ---- */
@@ -119,7 +130,9 @@ static int64_t size_of(const char *path)
     return (int64_t)(st.size < st.allocated ? st.size : st.allocated);
 }
 
-static void check_cycles(tape__findings_t *f, const tape__queue_look_t *q, int64_t *counts)
+/* *newest_ended: whether the last one is finished. */
+static void check_cycles(tape__findings_t *f, const tape__queue_look_t *q, int64_t *counts,
+                         bool *newest_ended)
 {
     char path[TAPE__PATH_SIZE];
     for (size_t n = 0; n < q->count; n++) {
@@ -131,7 +144,7 @@ static void check_cycles(tape__findings_t *f, const tape__queue_look_t *q, int64
         const tape__cycle_facts_t facts = tape__queue_look_facts(q, q->cycles[n], false);
         tape__queue_look_path(q, q->cycles[n], path, sizeof path);
         before += size_of(path);
-        (void)tape__cycle_check_file(f, path, &facts, &counts[n]);
+        (void)tape__cycle_check_file(f, path, &facts, &counts[n], newest_ended);
         if (before > f->done) tape__findings_progress(f, before - f->done);
     }
 }
@@ -140,15 +153,16 @@ static int verify(tape__findings_t *f, tape__queue_look_t *q)
 {
     const size_t size = (q->count ? q->count : 1) * sizeof(int64_t);
     int64_t *counts = tape__alloc(size);
+    bool newest_ended = false;
     if (!counts) return tape__fail(TAPE_ENOMEM, q->path, -1, "out of memory");
-    check_cycles(f, q, counts);
+    check_cycles(f, q, counts, &newest_ended);
     if (q->has_table && q->table.header_is_sound && !f->stopped) {
         tape__findings_begin_file(f, q->table_path);
         for (int i = 0; i < q->table.count && !f->stopped; i++)
             check_tailer(f, q, &q->table.entries[i], counts);
         check_locks(f, q);
         check_listing(f, q); /* last: it may read the directory again */
-        check_normalised(f, q);
+        check_normalised(f, q, newest_ended);
     } else if (!q->has_table && q->count && !q->listing_4 && f->report.messages > 0) {
         tape__findings_begin_file(f, q->table_path);
         tape__findings_add(f, TAPE__FOUND_NO_TABLE, TAPE_DAMAGE, -1, -1,

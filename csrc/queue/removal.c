@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/platform.h"
+#include "base/sync_point.h"
 #include "queue/queue.h"
 
 static int refuse_newest(const tape_queue_t *q, int64_t cycle)
@@ -30,7 +31,9 @@ static int remove_cycle(tape_queue_t *q, int64_t cycle, const char *path)
     if (next == TAPE__NO_CYCLE) return refuse_newest(q, cycle);
     if (q->writer.open && q->writer.store.cycle == cycle) tape__writer_leave_cycle(&q->writer);
     tape__listing_forget(l, cycle, next);
+    SYNC_POINT(cycle_forgotten);
     rc = tape__unlink(path);
+    SYNC_POINT(cycle_removed);
     if (rc < 0 && rc != -ENOENT) {
         (void)tape__listing_refresh(l); /* the words name it again */
         return tape__fail_errno(-rc, path, "removing a cycle file");

@@ -200,6 +200,7 @@ int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
         if (rc == TAPE__LOCK_TAKEN_OVER) { /* anything may have been left half done */
             w->doubtful = true;
             w->sealed_below = TAPE__NO_CYCLE;
+            tape__roll_list_oldest(w);
         }
         locked = false;
         rc = work_locked(a, job, &again);

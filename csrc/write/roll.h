@@ -40,6 +40,9 @@ typedef enum {
  * tape__roll_is_current(). `m` may be NULL: then no file is made. */
 int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step);
 
+/* Names the oldest file again that a dead process did not come to remove. */
+void tape__roll_list_oldest(tape__writer_t *w);
+
 /* Whether the coarse clock alone says that the writer's cycle is the one to write. */
 static inline bool tape__roll_is_current(const tape__writer_t *w)
 {

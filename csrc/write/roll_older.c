@@ -103,9 +103,15 @@ static int apply(tape__writer_t *w, older_t *o, unsigned actions, bool *again)
 
 /* A file whose messages lead to nothing is left as it is: no reader gets past that place, and no
  * writer shall stop because of it. */
+typedef struct {
+    tape__writer_t *w;
+    int64_t last; /* that there is, or TAPE__NO_CYCLE */
+} ending_t;
+
 static int end_cycle(void *user, int64_t cycle)
 {
-    tape__writer_t *w = user;
+    ending_t *ending = user;
+    tape__writer_t *w = ending->w;
     char path[TAPE__PATH_SIZE];
     older_t o = {.path = path};
     tape__extent_t extent;
@@ -113,7 +119,10 @@ static int end_cycle(void *user, int64_t cycle)
     unsigned actions;
     int rc = TAPE_OK;
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path)) return TAPE_OK;
-    if (tape__cycle_measure_finished(path, &extent)) return TAPE_OK; /* row @C, as most are */
+    if (tape__cycle_measure_finished(path, &extent)) { /* row @C, as most are */
+        if (cycle > ending->last) ending->last = cycle;
+        return TAPE_OK;
+    }
     for (bool again = true; again && rc == TAPE_OK;) {
         again = false;
         rc = judge(cycle, &o, &facts);
@@ -121,7 +130,10 @@ static int end_cycle(void *user, int64_t cycle)
         if (rc != TAPE_OK) break;
         rc = tape__roll_decide(w, cycle, &facts, &actions);
         if (rc == TAPE_OK) rc = apply(w, &o, actions, &again);
-        if (facts.file == TAPE__FILE_READY) tape__cycle_store_close(&o.store);
+        if (facts.file == TAPE__FILE_READY) {
+            if (cycle > ending->last) ending->last = cycle;
+            tape__cycle_store_close(&o.store);
+        }
     }
     if (rc < 0) tape__while(rc, "while ending cycle %" PRId64 ", which is over", cycle);
     return rc;
@@ -136,13 +148,13 @@ static int64_t first_unsure_cycle(tape__writer_t *w)
     return stored > 0 && stored < INT32_MAX ? stored : 0;
 }
 
-/* Remembers for every later opener, Java's included, that all below `cycle` is ended. The key is
- * only made when there are older cycles, as Java does. */
+/* Remembers for every later opener, Java's included, that all up to `cycle` is ended: the newest
+ * one that is, not the clock's, which there may never be. The key is only made when there are older
+ * cycles, as Java does. */
 static void note_ended(tape__writer_t *w, int64_t cycle, bool first_time)
 {
-    w->sealed_below = cycle;
     uint64_t *cell = tape__table_store_cell(&w->site->table, "normalisedEOFsTo");
-    if (!cell && first_time && tape__listing_lowest_word(&w->site->listing) < cycle &&
+    if (!cell && first_time && tape__listing_lowest_word(&w->site->listing) <= cycle &&
         tape__listing_lowest_word(&w->site->listing) != TAPE__NO_CYCLE)
         cell = tape__table_store_make_cell(&w->site->table, "normalisedEOFsTo", (uint64_t)cycle);
     while (cell) { /* it only grows, also when our lock was broken */
@@ -158,9 +170,11 @@ int tape__roll_end_older(tape__writer_t *w, int64_t cycle)
     int64_t from = first_unsure_cycle(w);
     if (from > cycle) from = 0; /* more than there can be: the word is wrong */
     /* END_OF_DATA into every existing file of the cycles [from, cycle). */
-    int rc = tape__listing_each(&w->site->listing, from, cycle, end_cycle, w);
+    ending_t ending = {w, TAPE__NO_CYCLE};
+    int rc = tape__listing_each(&w->site->listing, from, cycle, end_cycle, &ending);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(older_cycles_ended);
-    note_ended(w, cycle, first_time);
+    w->sealed_below = cycle;
+    if (ending.last != TAPE__NO_CYCLE) note_ended(w, ending.last, first_time);
     return TAPE_OK;
 }

@@ -23,7 +23,8 @@ enum { PER_CYCLE = 18, CYCLES = 3, MESSAGES = PER_CYCLE * CYCLES };
 
 static const char *const points[] = {T_SYNC_POINTS};
 /* Steps that a writer by itself does not come by: those of who reads or waits, beside a dead
- * holder, and of mending what others left (robbed_at_each_instruction dies in those). */
+ * holder, of mending what others left (robbed_at_each_instruction dies in those), and of removing
+ * old cycles (removal_deaths). */
 static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "holder_judged",
                                      "wait_looked", "wait_armed", "wait_looked_again",
                                      "wait_slept", "bell_armed", "theft_named", "name_claimed",
@@ -34,7 +35,8 @@ static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "h
                                      "repair_copied", "repair_mended", "repair_kept",
                                      "repair_replaced", "repair_set_aside", "cycle_read",
                                      "newer_looked_into", "file_enlarged",
-                                     "key_written", "key_added"};
+                                     "key_written", "key_added", "cycle_forgotten",
+                                     "cycle_removed"};
 
 /* What survives the writer's death. */
 typedef struct {

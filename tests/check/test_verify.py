@@ -210,14 +210,47 @@ def test_positions_of_named_tailers_are_compared_with_what_exists(queue: Path) -
 
 
 def test_a_dead_holder_and_a_wrong_listing_are_found(queue: Path) -> None:
-    """Both in the table store."""
+    """Both in the table store. Who dies while he makes, removes or brings back a file leaves words
+    that name fewer than there are; nobody's death makes them name more."""
     table = queue / "metadata.cq4t"
     store = read_table_store(table)
     lock, highest = store.cell("chronicle.write.lock"), store.cell("listing.highestCycle")
     assert lock and highest
     poke(table, lock.offset, struct.pack("<Q", (1 << 22) + 7))
     poke(table, highest.offset, struct.pack("<q", highest.value - 1))
+    assert kinds(queue, "unfinished") == ["lock", "listing"] and kinds(queue) == []
+    poke(table, highest.offset, struct.pack("<q", highest.value + 1))
     assert kinds(queue, "unfinished") == ["lock"] and kinds(queue) == ["listing"]
+    with tape.open(queue, codec=tape.codecs.raw, clock=SetClock(SECOND + 2000)) as q:
+        q.appender().write(b"next")
+    assert tape.verify(queue).ok
+
+
+def test_a_word_that_is_ahead_of_the_newest_cycle_may_be_true(tmp_path: Path) -> None:
+    """Whose newer file was deleted, for one: Java takes the word for "below it all is ended". It is
+    wrong when the newest cycle is not. No writer of tape makes it so, nor leaves it when it dies:
+    the word is the newest cycle that is ended, as Java has it."""
+    clock, path = SetClock(SECOND), tmp_path / "q"
+
+    def opened() -> tape.Queue:
+        return tape.open(path, codec=tape.codecs.raw, roll_cycle="TEST_SECONDLY", clock=clock)
+    with opened() as q:
+        for _ in range(2):
+            q.appender().write(b"x")
+            clock.ms += 1000
+    with opened() as q:
+        with pytest.raises(ZeroDivisionError), q.appender().writing(8):
+            raise ZeroDivisionError
+        assert q.table()["normalisedEOFsTo"] == SECOND // 1000 + 1
+    [*_, newest] = sorted(path.glob("*.cq4"))
+    assert tape.verify(path).ok and kinds(path, "note") == ["end-of-data"]
+    word = read_table_store(path / "metadata.cq4t").cell("normalisedEOFsTo")
+    assert word
+    poke(path / "metadata.cq4t", word.offset, struct.pack("<q", word.value + 3))
+    assert tape.verify(path).ok and "normalised" in kinds(path, "note")
+    assert tape.repair(path, tmp_path / "copy").outcome == "clean"
+    poke(newest, CycleFile(newest).scan().end, bytes(8))
+    assert kinds(path) == ["normalised"]
 
 
 def test_names_that_are_no_cycles_are_mentioned(queue: Path) -> None:
@@ -231,7 +264,7 @@ def test_names_that_are_no_cycles_are_mentioned(queue: Path) -> None:
 def test_a_half_made_file_and_a_lost_table_store_are_found(queue: Path) -> None:
     """The files tell the roll cycle when the settings are gone."""
     (queue / "20200913-122650T4.cq4").write_bytes(b"")
-    assert kinds(queue, "unfinished") == ["end-of-data", "half-made"]
+    assert kinds(queue, "unfinished") == ["end-of-data", "half-made", "listing"]
     (queue / "20200913-122650T4.cq4").unlink()
     (queue / "metadata.cq4t").unlink()
     assert kinds(queue) == ["no-table-store"] and tape.verify(queue).messages == 15

@@ -1,31 +1,25 @@
-"""Cycle files as .gz and .zst and back; dying anywhere loses none."""
+"""Cycle files as .gz and .zst and back. They die in test_deaths.py."""
 
 from __future__ import annotations
 
 import gzip
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import tape
-from tape import _zstd, compression
+from tape import _side, _zstd, compression
 from tape.codecs import raw
 from tape.tasks import CycleEvent, Gzip, Zstd
 
 from tests.kit.queues import CYCLE, Changing
+from tests.kit.retention_deaths import unpacked
 
 ALL = [b"%d.%d" % (s, n) for s in (0, 1, 2, 5) for n in (0, 1)]
 
 
 KINDS = pytest.mark.parametrize("kind", ["gzip", "zstd"])
-
-
-def unpacked(data: bytes, kind: str) -> bytes:
-    """By the libraries themselves."""
-    return (gzip.decompress(data) if kind == "gzip"
-            else _zstd.module().decompress(data))  # type: ignore[no-any-return]
 
 
 def task_of(kind: str) -> Gzip | Zstd:
@@ -109,6 +103,24 @@ def test_a_gz_beside_its_original_is_made_anew_unless_it_is_whole(
 
 
 @KINDS
+@pytest.mark.parametrize("length", [-4096, 100_000, 3 << 20])
+def test_an_original_that_java_made_longer_or_shorter_is_the_same(
+        changing: Changing, kind: str, length: int) -> None:
+    """As when a run died with both there, and a JVM opened the file before the next one."""
+    original = changing.file(0).read_bytes()
+    run(changing.q, task_of(kind))
+    changing.file(0).write_bytes((original + bytes(max(length, 0)))[:length if length < 0
+                                                                   else None])
+    assert str(changing.file(0)) in changing.q.thaw()
+    assert not packed(changing.q) and list(changing.q.tailer()) == ALL
+    changing.file(0).write_bytes(original)
+    run(changing.q, task_of(kind))
+    changing.file(0).write_bytes(original[:-1] + b"x" + bytes(max(length, 0)))
+    assert str(changing.file(0)) not in changing.q.thaw() and changing.file(0).exists()
+    assert len(packed(changing.q)) == 1
+
+
+@KINDS
 def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.MonkeyPatch,
                                      kind: str) -> None:
     """The original stays, no half file either; thawing alike."""
@@ -120,7 +132,7 @@ def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.Mon
         patch.setattr(_zstd, "compress", full)
         with pytest.raises(OSError, match="No space left"):
             run(changing.q, task_of(kind))
-    assert packed(changing.q) == [] and not Path(changing.q.path, compression.TEMPORARY).exists()
+    assert packed(changing.q) == [] and not Path(changing.q.path, _side.TEMPORARY).exists()
     assert list(changing.q.tailer()) == ALL
     run(changing.q, task_of(kind))
     with monkeypatch.context() as patch:
@@ -128,7 +140,7 @@ def test_a_full_disk_changes_nothing(changing: Changing, monkeypatch: pytest.Mon
         with pytest.raises(OSError, match="No space left"):
             changing.q.thaw()
     assert packed(changing.q) == names(changing, 0, 1, 2, kind=kind)
-    assert not Path(changing.q.path, compression.TEMPORARY).exists()
+    assert not Path(changing.q.path, _side.TEMPORARY).exists()
     changing.q.thaw()
     assert list(changing.q.tailer()) == ALL
 
@@ -148,48 +160,6 @@ def test_thawing_a_cut_file_says_so_and_leaves_it(changing: Changing, kind: str)
     with tape.open(changing.q.path, codec=raw, read_only=True) as q, \
             pytest.raises(tape.ReadOnlyQueue):
         q.thaw()
-
-
-KILL = """
-import os, sys, tape
-from tape import compression
-from tape.codecs import raw
-def step(name):
-    if name == sys.argv[3]: os.kill(os.getpid(), 9)
-compression.step = step
-q = tape.open(sys.argv[1], codec=raw)
-if sys.argv[2] == "thaw": q.thaw()
-else: compression.compress(q, 1, tape.ALL, sys.argv[4])
-"""
-
-
-@KINDS
-@pytest.mark.parametrize(("what", "where"), [
-    *(("compress", s) for s in ("opened", "written", "synced", "linked", "kept", "removed")),
-    *(("thaw", s) for s in ("written", "thawed", "linked", "kept", "removed"))])
-def test_dying_at_any_step_loses_no_cycle(changing: Changing, what: str, where: str,
-                                          kind: str) -> None:
-    """Each cycle is there as an original or as a whole compressed file, readers meet each message
-    once, and the next run finishes the work."""
-    q = changing.q
-    originals = {s: changing.file(s).read_bytes() for s in (0, 1, 2)}
-    if what == "thaw":
-        run(q, task_of(kind))
-    died = subprocess.run([sys.executable, "-c", KILL, q.path, what, where, kind], check=False,
-                          timeout=60)
-    assert died.returncode == -9
-    assert list(q.tailer()) == ALL and len(q) == len(ALL)
-    for second, data in originals.items():
-        path = changing.file(second)
-        archive = Path(f"{path}{compression.KINDS[kind].suffix}")
-        assert (path.read_bytes() if path.exists()
-                else unpacked(archive.read_bytes(), kind)) == data
-    run(q, task_of(kind))
-    assert packed(q) == names(changing, 0, 1, 2, kind=kind)
-    assert not Path(q.path, compression.TEMPORARY).exists()
-    q.thaw()
-    assert {s: changing.file(s).read_bytes() for s in (0, 1, 2)} == originals
-    assert list(q.tailer()) == ALL
 
 
 @pytest.mark.parametrize(("kind", "wrong"), [

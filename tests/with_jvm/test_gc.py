@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 import tape
+from tape import tasks
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
 from tests.kit.jvm_peer import Peer
+from tests.kit.queues import BLOCK, CYCLE
+from tests.kit.retention_deaths import SCENES, SECONDS, Deaths, everything
 
 pytestmark = pytest.mark.jvm
 
@@ -51,3 +54,32 @@ def test_javas_reader_and_writer_go_on(own_peer: Peer, tmp_path: Path) -> None:
         # It stood in a file that went, and holds nothing; Java says so, reads on, and so it is.
         assert [m.data for m in free.read_all()][-4:] == list(ours.tailer())
         assert "deleted from under the queue" in own_peer.warnings()[0]
+
+
+@pytest.mark.parametrize("name", ["gc", "thaw zstd", "task gzip"])
+def test_java_opens_what_a_death_left_and_what_the_next_run_made_of_it(
+        peer: Peer, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads the cycles that have files, and appends. Where the dead one has the write lock, it
+    would wait for that until it breaks it, so it comes after the next run."""
+    monkeypatch.setattr(tasks, "LOOK_EVERY_S", 3600.0)
+    deaths, number, count = Deaths(tmp_path, SCENES[name]), 17, 0
+    clock = (CYCLE + 5) * 1000
+
+    def java_reads(*more: bytes) -> bool:
+        plain = [s for s in SECONDS if (deaths.path / deaths.names[s]).exists()]
+        with peer.open(deaths.path, roll_cycle="TEST4_SECONDLY", clock=clock,
+                       block_size=BLOCK) as java:
+            found = [m.data for m in java.tailer().read_all()]
+        return found == [*everything(tuple(plain)), *more]
+    while deaths.die_at(number):
+        with tape.open(deaths.path, codec=raw, read_only=True) as q:
+            locked = q.info().lock_holder is not None
+        assert locked or java_reads()
+        deaths.check_the_next()
+        assert java_reads(b"on")
+        with peer.open(deaths.path, roll_cycle="TEST4_SECONDLY", clock=clock,
+                       block_size=BLOCK) as java:
+            java.appender().append(b"java")
+        assert java_reads(b"on", b"java") and tape.verify(deaths.path).ok
+        count, number = count + 1, number + 31
+    assert count >= 3
