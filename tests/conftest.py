@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from tests.kit.queues import CYCLE, Changing, Filled
 SCALE = "TAPE_TEST_SCALE"
 
 _summary: list[str] = []
+
+# A shell starts what runs in the background (``pytest &``) with Ctrl-C ignored, and so would what
+# the tests start: those that press it mean a program in the foreground.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

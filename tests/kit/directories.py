@@ -41,14 +41,25 @@ def _content(path: Path) -> str:
     return f"{size} {hashed.hexdigest()}"
 
 
+#: The first lines of a program of a user without rights; root would see no EACCES. All of tape is
+#: imported before: that user may not even enter the folder where it is installed.
+WITHOUT_RIGHTS = f'''
+import contextlib, importlib, os, pkgutil, sys, tape, tape.codecs
+for module in pkgutil.walk_packages(tape.__path__, "tape.", lambda name: None):
+    if not module.name.endswith("__main__"):
+        with contextlib.suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(module.name)
+from tape.codecs import document, fressian, json, raw, text, wire
+fressian.decode(fressian.encode({{1: 2}}))
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid({UNPRIVILEGED})
+    os.setuid({UNPRIVILEGED})
+'''
+
+
 def as_unprivileged(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python code as a user without rights; root would see no EACCES."""
-    # What is imported later must be there before: that user may not read the interpreter's folder.
-    prelude = ("import os, sys, tape, tape.info, tape.deletion, tape.retention, tape._inspect\n"
-               "from tape.codecs import document, fressian, json, raw, text, wire\n"
-               "fressian.decode(fressian.encode({1: 2}))\n"
-               "if os.getuid() == 0:\n    os.setgroups([])\n"
-               f"    os.setgid({UNPRIVILEGED})\n    os.setuid({UNPRIVILEGED})\n")
-    return subprocess.run([sys.executable, "-c", prelude + script, *arguments],
+    """Runs Python code as a user without rights."""
+    return subprocess.run([sys.executable, "-c", WITHOUT_RIGHTS + script, *arguments],
                           capture_output=True, text=True, timeout=60, check=False,
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})

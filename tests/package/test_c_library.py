@@ -93,6 +93,7 @@ def test_the_examples_are_built_by_find_package(installed: Installed, tmp_path: 
 
 def test_the_headers_are_found_where_they_were_told_to_be(tmp_path: Path) -> None:
     """And nowhere else: CMake refuses a target that names a folder which is not there."""
+    needs("cmake")
     run("cmake", "-S", ROOT, "-B", tmp_path / "b", "-DTAPE_EXAMPLES=OFF", "-DTAPE_MAN=OFF",
         "-DCMAKE_INSTALL_INCLUDEDIR=headers")
     run("cmake", "--build", tmp_path / "b", "-j2")

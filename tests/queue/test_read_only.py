@@ -19,7 +19,7 @@ import pytest
 import tape
 
 from tests.kit import golden_queues
-from tests.kit.directories import as_unprivileged, digest
+from tests.kit.directories import WITHOUT_RIGHTS, as_unprivileged, digest
 from tests.reference.queue import Queue as Reference
 from tests.reference.roll_cycles import BY_NAME
 from tests.reference.writer import QueueSpec, write_queue
@@ -264,11 +264,7 @@ def test_a_writer_of_another_process_is_followed(public: Path) -> None:
         "assert len(q.cycles()) > 1\n"
         "writable, readable = held(os.path.realpath(sys.argv[1]))\n"
         "print('all', writable, readable > 0)\n")
-    prelude = ("import os, tape\n"
-               # who has no rights can import nothing later
-               "import tape.info, tape.retention, tape._inspect\n"
-               "if os.getuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n")
-    with subprocess.Popen([sys.executable, "-c", prelude + script, str(path)], text=True,
+    with subprocess.Popen([sys.executable, "-c", WITHOUT_RIGHTS + script, str(path)], text=True,
                           stdout=subprocess.PIPE, cwd="/",
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as reader:
         assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
