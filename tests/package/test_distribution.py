@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import subprocess
 import sys
 import tarfile
@@ -21,6 +22,7 @@ def test_the_sdist_has_every_file_of_the_repository(tmp_path: Path) -> None:
     """.ci and the hidden ones included, and no built one."""
     if not (ROOT / ".git").exists():
         pytest.skip("needs the repository")
+    py_compile.compile(str(ROOT / "tests" / "kit" / "sources.py"))  # as any run of the tests leaves
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True,
                             check=True).stdout.split("\n")
     source = wheels.sdist(Path(sys.executable), tmp_path)
@@ -32,13 +34,16 @@ def test_the_sdist_has_every_file_of_the_repository(tmp_path: Path) -> None:
     assert not built, built
 
 
-def test_a_python_without_the_gil_is_refused_clearly() -> None:
-    """At import, before anything of C is loaded."""
-    code = "import sys; sys.abiflags = 't'; import tape"
+@pytest.mark.parametrize("sign", ["abiflags = 't'", "_is_gil_enabled = lambda: False"])
+def test_a_python_without_the_gil_is_refused_clearly(sign: str) -> None:
+    """At import, before anything of C is loaded, by its build and by what it says."""
+    code = ("import sys, atexit; atexit.register(lambda: print('tape._native' in sys.modules)); "
+            f"sys.{sign}; import tape")
     ran = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, text=True,
                          check=False)
     assert ran.returncode == 1 and "without the GIL" in ran.stderr
     assert ran.stderr.strip().splitlines()[-1].startswith("ImportError")
+    assert ran.stdout == "False\n"
 
 
 @pytest.mark.parametrize("name", ["tape/c/table.h", "tape/codecs/fressian/c/read.c", "csrc/tape.h",
