@@ -5,7 +5,7 @@ At run time nothing of ``typing`` is loaded: ``Queue[bytes]`` is a plain alias.
 
 from __future__ import annotations
 
-__all__ = ["NOTHING", "Nothing", "Of", "T"]
+__all__ = ["NOTHING", "Nothing", "Of", "T", "T_co", "T_contra"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .roll_cycles import RollCycle
     from .tasks import Task
 
-    T = TypeVar("T", default=Any)   # of the messages of a queue, appender or tailer
+    T = TypeVar("T", default=Any)   # of the messages of a queue, which gives and takes them
+    T_co = TypeVar("T_co", default=Any, covariant=True)       # of a tailer
+    T_contra = TypeVar("T_contra", default=Any, contravariant=True)   # of an appender
     U = TypeVar("U")                # of another codec
     D = TypeVar("D")                # of what stands for "nothing"
 
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
         on_gap: str | Callable[[Gap], Any]
 
 else:
-    T = None
+    T = T_co = T_contra = None
 
     class Of:
         """A base that costs nothing; ``class Queue(Of[T])``, and later ``Queue[bytes]``."""

@@ -10,7 +10,7 @@ from ._framing import FRAMINGS, framing_of, is_raw
 from ._handle import Owner
 from ._lanes import AppenderLane, adopt, fressian
 from ._signals import take_interrupt
-from ._types import Of, T
+from ._types import Of, T_contra
 from .errors import EncodeError, InvalidArgument, StateError
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ _write = lib.tape_appender_write
 _INT64 = 1 << 63
 
 
-class Appender(AppenderLane, Owner, Of[T]):
+class Appender(AppenderLane, Owner, Of[T_contra]):
     """Writes messages; made by :meth:`tape.Queue.appender`.
 
     Any thread may use it; writes are serialised in C. A failed write leaves no trace in the file.
@@ -46,7 +46,7 @@ class Appender(AppenderLane, Owner, Of[T]):
 
     KIND = "Appender"
 
-    codec: Codec[T]
+    codec: Codec[T_contra]
     durability: str
     queue: Queue[Any]
 
@@ -74,7 +74,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         fressian()
         self._arm(codec, self._encode, is_raw(self._encode))
 
-    def write(self, obj: T, *, expect: int | None = None) -> int:
+    def write(self, obj: T_contra, *, expect: int | None = None) -> int:
         """Appends one message.
 
         When it returns, every tailer in every process sees the message, and it survives the death
@@ -116,7 +116,7 @@ class Appender(AppenderLane, Owner, Of[T]):
             self._look_at_clock(4)
         return index
 
-    def try_write(self, obj: T) -> int | None:
+    def try_write(self, obj: T_contra) -> int | None:
         """Appends one message if that takes no waiting.
 
         Never waits for a lock, for a file to be made or for the disk. So it also gives ``None``
@@ -142,7 +142,7 @@ class Appender(AppenderLane, Owner, Of[T]):
         """
         return self._try_view(self._encode(obj))
 
-    def write_many(self, iterable: Iterable[T]) -> range:
+    def write_many(self, iterable: Iterable[T_contra]) -> range:
         """Appends many messages under one lock, into one cycle, one behind the other.
 
         All are encoded first: when that fails, or the iterable, nothing is written. A reader may

@@ -187,8 +187,8 @@ class Queue(Synced, Handle, Of[T]):
             max_mapped: bytes of a cycle file that it keeps mapped at a time, by default 16 MiB, at
                 least 64 KiB; a larger message is mapped whole while it is read. Of cycles that it
                 left nothing stays mapped or open.
-            steal: take the name although a live tailer on this host has it. That one gets
-                :class:`tape.TailerBusy` at its next read or commit, and stores nothing any more.
+            steal: take the name of a live tailer on this host: it gets :class:`tape.TailerBusy` and
+                stores no more. *At least once*: what it had in hand, not yet stored, comes again.
             on_error: what to do with a message that cannot be decoded: ``"raise"`` (it stays
                 next), ``"skip"``, or a callable that gets the :class:`tape.DecodeError` (it may
                 raise; when it returns, the message is skipped).
@@ -331,7 +331,8 @@ class Queue(Synced, Handle, Of[T]):
         return words
 
     def tailers(self) -> dict[str, int]:
-        """Named tailers and the index of the next read of each; 0: nothing read yet."""
+        """Named tailers and the index of the next read of each; 0: nothing read yet. What is below
+        comes no more: loops did it (*at least once*), ``read`` took it (*at most once*)."""
         return {key[6:]: value for key, value in self.table().items()
                 if key.lower().startswith("index.")
                 and not (key.lower().startswith("index.replicated:")

@@ -6,7 +6,7 @@ from ._cursor import Cursor
 from ._ffi import ffi, lib
 from ._handle import Closable
 from ._lanes import NOTHING, TailerLane, adopt
-from ._types import NOTHING as NONE_NOW, Of, T
+from ._types import NOTHING as NONE_NOW, T_co, Of
 from .errors import Error, IndexNotFound, InvalidArgument, TailerBusy
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def _index_of(cycles: list[CycleFile], ends: list[int], number: int) -> int:
     return cycles[place].first_index + number - (ends[place - 1] if place else 0)
 
 
-class Tailer(TailerLane, Closable, Of[T]):
+class Tailer(TailerLane, Closable, Of[T_co]):
     """Reads messages; made by :meth:`tape.Queue.tailer`. For one thread at a time.
 
     Iterating drains what is there and stops; :meth:`follow` goes on. ``next(t)`` is one
@@ -79,7 +79,7 @@ class Tailer(TailerLane, Closable, Of[T]):
                               **options)
 
     @property
-    def codec(self) -> Codec[T]:
+    def codec(self) -> Codec[T_co]:
         """The codec of its messages."""
         return self._cursor.codec
 
@@ -114,10 +114,10 @@ class Tailer(TailerLane, Closable, Of[T]):
 
     if TYPE_CHECKING:
         @overload
-        def read(self, default: None = None, *, timeout: float | None = 0) -> T | None: ...
+        def read(self, default: None = None, *, timeout: float | None = 0) -> T_co | None: ...
 
         @overload
-        def read(self, default: D, *, timeout: float | None = 0) -> T | D: ...
+        def read(self, default: D, *, timeout: float | None = 0) -> T_co | D: ...
 
     def read(self, default: Any = None, *, timeout: float | None = 0) -> Any:
         """The next message.
@@ -139,7 +139,7 @@ class Tailer(TailerLane, Closable, Of[T]):
         """
         return self._cursor.read(default, timeout)
 
-    def get(self, timeout: float | None = None) -> T:
+    def get(self, timeout: float | None = None) -> T_co:
         """The next message, waiting for it; :class:`tape.Empty` after ``timeout`` seconds."""
         return self._cursor.read(NOTHING, timeout)  # type: ignore[no-any-return]
 
@@ -147,16 +147,16 @@ class Tailer(TailerLane, Closable, Of[T]):
         """The next message as :class:`tape.Entry` (index, value, raw bytes); ``None``: none."""
         return self._cursor.read(None, timeout, True)  # type: ignore[no-any-return]
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T_co]:
         return self._cursor.messages()
 
-    def __next__(self) -> T:
+    def __next__(self) -> T_co:
         message = self._cursor.read(NONE_NOW, 0)
         if message is NONE_NOW:
             raise StopIteration
         return message  # type: ignore[no-any-return]
 
-    def __reversed__(self) -> Iterator[T]:
+    def __reversed__(self) -> Iterator[T_co]:
         """The messages before this place, newest first, by a tailer of its own."""
         other = Tailer(self.queue, self.codec, self.poll_interval)
         if (index := self.index) > 0:
@@ -175,7 +175,7 @@ class Tailer(TailerLane, Closable, Of[T]):
         """What is there now, as :class:`tape.Entry` objects, at most ``limit``."""
         return self._cursor.messages(True, limit)
 
-    def follow(self, timeout: float | None = None) -> Iterator[T]:
+    def follow(self, timeout: float | None = None) -> Iterator[T_co]:
         """Messages as they come, until the queue is closed or none came for ``timeout`` seconds."""
         return self._cursor.messages(wait=True, timeout=timeout)
 
@@ -217,7 +217,7 @@ class Tailer(TailerLane, Closable, Of[T]):
         """
         return self._cursor.call(lib.tape_tailer_fd)
 
-    def read_many(self, n: int, *, timeout: float | None = 0) -> list[T]:
+    def read_many(self, n: int, *, timeout: float | None = 0) -> list[T_co]:
         """Up to ``n`` messages as a list; waits for the first as :meth:`read` does.
 
         Copies many in one call of C, so that a message costs a fraction of what :meth:`read`
@@ -285,7 +285,8 @@ class Tailer(TailerLane, Closable, Of[T]):
     def commit(self) -> None:
         """Stores the position of a named tailer: the index of its next read.
 
-        With ``commit="manual"`` nothing else does.
+        With ``commit="manual"`` nothing else does. After the work it is *at least once*: what was
+        read since the last one comes again after a crash; before the work, *at most once*.
 
         Raises: :class:`tape.StateError` without a name, :class:`tape.ReadOnlyQueue`.
 
@@ -361,7 +362,7 @@ class Tailer(TailerLane, Closable, Of[T]):
             self.commit()
         return self
 
-    def seek_by(self, key: Callable[[T], Any], target: Any) -> bool:
+    def seek_by(self, key: Callable[[T_co], Any], target: Any) -> bool:
         """Moves to the first message with ``key(message) >= target``, by binary search.
 
         The messages must be ordered by ``key``. Reads about log2(messages) of them.

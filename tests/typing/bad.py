@@ -20,6 +20,8 @@ tape.open("q", lock_timeout="10s")  # error
 index: str = q.appender().write("text")  # error
 message: str = q.tailer().read("default")  # error
 t: tape.Tailer[int] = q.tailer()  # error
+any_queue: tape.Queue[object] = q  # error
+any_appender: tape.Appender[object] = q.appender()  # error
 q.tailer().read(timout=1)  # error
 q.roll_cycle = "daily"  # error
 tape.NOTHING()  # error

@@ -65,10 +65,20 @@ def orders() -> None:
                 assert_type(entry.index, int)
 
 
-def several_codecs(q: tape.Queue[Order]) -> None:
+def several_codecs(q: tape.Queue[Order], numbers: tape.Appender[int]) -> None:
+    seen(q.tailer())  # what a tailer gives may be taken for more,
+    say_yes(numbers)  # what an appender takes for less
     assert_type(q.tailer(codec=raw).get(), bytes)
     assert_type(q.tailer(codec=text, metadata=True).get(), "str | None")
     assert_type(q.appender(codec=raw), tape.Appender[bytes])
+
+
+def seen(t: tape.Tailer[object]) -> int:
+    return sum(1 for _ in t)
+
+
+def say_yes(a: tape.Appender[bool]) -> int:
+    return a.write(True)
 
 
 def numbers(t: tape.Tailer[Order]) -> Iterator[int]:
