@@ -10,6 +10,13 @@ WIDTH, HEIGHT = 760, 440
 LEFT, RIGHT, TOP, BOTTOM = 76, 190, 48, 52
 COLOURS = ("#1b6ca8", "#d1495b", "#2e933c", "#8d6a9f", "#e58f1d", "#00798c", "#6c757d", "#7a4419")
 
+#: For who likes pages dark; a program that knows no styles shows black on white.
+STYLE = ("<style>@media (prefers-color-scheme: dark) { .paper { fill: #131416 } "
+         "text { fill: #cccccc } .grid { stroke: #383838 } .ink { filter: brightness(1.4) } }"
+         "</style>")
+
+LINES = {"grid": "#dddddd", "tick": "#888888"}
+
 Series = dict[str, dict[float, float]]
 
 
@@ -18,15 +25,16 @@ def _text(x: float, y: float, words: str, anchor: str = "middle", size: int = 12
             f"{escape(words)}</text>")
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str = "#dddddd") -> str:
-    return (f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
-            f'stroke="{colour}"/>')
+def _line(x1: float, y1: float, x2: float, y2: float, kind: str = "grid") -> str:
+    return (f'<line class="{kind}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
+            f'stroke="{LINES[kind]}"/>')
 
 
 def _frame(title: str, unit: str, inside: list[str]) -> str:
     head = (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
             f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">')
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+    return "\n".join([head, STYLE,
+                      f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
                       _text(LEFT, 22, title, "start", 15), _text(LEFT, 40, unit, "start", 11),
                       *inside, "</svg>", ""])
 
@@ -35,7 +43,7 @@ def _legend(names: Sequence[str]) -> list[str]:
     out = []
     for n, name in enumerate(names):
         y = TOP + 14 + 20 * n
-        out.append(f'<rect x="{WIDTH - RIGHT + 14}" y="{y - 9}" width="12" height="12" '
+        out.append(f'<rect class="ink" x="{WIDTH - RIGHT + 14}" y="{y - 9}" width="12" height="12" '
                    f'fill="{COLOURS[n % len(COLOURS)]}"/>')
         out.append(_text(WIDTH - RIGHT + 32, y + 1, name, "start"))
     return out
@@ -70,13 +78,15 @@ def lines(title: str, unit: str, series: Series, show_x: Callable[[float], str],
         return LEFT + 10 + share * (WIDTH - LEFT - RIGHT - 20)
 
     for x in xs:
-        out += [_line(across(x), HEIGHT - BOTTOM, across(x), HEIGHT - BOTTOM + 5, "#888888"),
+        out += [_line(across(x), HEIGHT - BOTTOM, across(x), HEIGHT - BOTTOM + 5, "tick"),
                 _text(across(x), HEIGHT - BOTTOM + 20, show_x(x))]
     for n, points in enumerate(series.values()):
         colour = COLOURS[n % len(COLOURS)]
         path = " ".join(f"{across(x):.1f},{place(y):.1f}" for x, y in sorted(points.items()))
-        out.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        out += [f'<circle cx="{across(x):.1f}" cy="{place(y):.1f}" r="3" fill="{colour}"/>'
+        out.append(f'<polyline class="ink" points="{path}" fill="none" stroke="{colour}" '
+                   f'stroke-width="2"/>')
+        out += [f'<circle class="ink" cx="{across(x):.1f}" cy="{place(y):.1f}" r="3" '
+                f'fill="{colour}"/>'
                 for x, y in points.items()]
     return _frame(title, unit, out + _legend(list(series)))
 
@@ -94,8 +104,8 @@ def bars(title: str, unit: str, groups: dict[str, dict[str, float]],
         for n, name in enumerate(names):
             if name in group:
                 top = place(group[name])
-                out.append(f'<rect x="{begin + thick * n:.1f}" y="{top:.1f}" width="{thick:.1f}" '
-                           f'height="{HEIGHT - BOTTOM - top:.1f}" '
+                out.append(f'<rect class="ink" x="{begin + thick * n:.1f}" y="{top:.1f}" '
+                           f'width="{thick:.1f}" height="{HEIGHT - BOTTOM - top:.1f}" '
                            f'fill="{COLOURS[n % len(COLOURS)]}">'
                            f"<title>{escape(f'{name}, {label}: {show_y(group[name])}')}"
                            "</title></rect>")

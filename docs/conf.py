@@ -1,5 +1,7 @@
 """The site. ``python -m tools.site`` gathers its pages and builds it; see there."""
 
+import re
+
 from tools.man import VERSION
 from tools.site import REPOSITORY
 
@@ -41,4 +43,20 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#f0a06a", "color-brand-content": "#f0a06a"},
 }
 pygments_style = "friendly"
-pygments_dark_style = "native"
+pygments_dark_style = "github-dark"
+
+
+def one_paragraph(app, what, name, thing, options, lines):
+    """``Raises: this; that`` and its hanging lines are one paragraph, not a term and its meaning."""
+    hanging = False
+    for number, line in enumerate(lines):
+        if re.match(r"(Raises|Returns|Attributes): \S", line):
+            hanging = True
+        elif hanging and line.startswith(" "):
+            lines[number] = line.lstrip()
+        else:
+            hanging = False
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", one_paragraph, priority=100)  # before napoleon

@@ -71,7 +71,7 @@ def two(shares: dict[str, float]) -> str:
 
 
 STORES = [  # the comparison's rows: name, a write, writes in batches, reads in order, by key
-    ("tape, C", "c.append", "c.append_many", "c.spans", "c.seek"),
+    ("tape, C", "c.append", "c.append_many", "c.read", "c.seek"),
     ("tape, Python", "py.write", "py.write_many", "py.iterate", "py.seek_read"),
     ("Chronicle Queue, Java", "java.append", None, "java.read", "java.seek"),
     ("lmdb, Python", "lmdb.put", "lmdb.batch", "lmdb.cursor", "lmdb.get"),
