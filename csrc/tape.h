@@ -240,6 +240,13 @@ TAPE_API int64_t tape_queue_last_index(tape_queue_t *queue);
  * reading. Cost: a few system calls for each cycle between them. */
 TAPE_API int64_t tape_queue_count(tape_queue_t *queue, int64_t a, int64_t b);
 
+/* Between which indexes the first message lies that was written at `ms` (since 1970, by the queue's
+ * clock) or later: at *earliest or behind it, and at *latest or before it. All before *earliest
+ * were written before `ms`, all from *latest on at `ms` or later; there need be no message of
+ * either index. As of tape_tailer_seek_time(). TAPE_OK, TAPE_EINVAL, or as for reading. */
+TAPE_API int tape_queue_time_bounds(tape_queue_t *queue, int64_t ms, int64_t *earliest,
+                                    int64_t *latest);
+
 /* States of a cycle file. */
 #define TAPE_CYCLE_OPEN 0      /* messages may still be appended */
 #define TAPE_CYCLE_FINISHED 1  /* it has its END_OF_DATA */
@@ -511,6 +518,13 @@ TAPE_API int tape_tailer_peek(tape_tailer_t *tailer, tape_excerpt_t *out);
  * waits there if it is the one after the last of its cycle, otherwise it stays where it was. Errors
  * as for tape_tailer_next(), and TAPE_EINVAL for negative indexes. */
 TAPE_API int tape_tailer_seek(tape_tailer_t *tailer, int64_t index);
+/* Moves to the first message that was written at `ms` (since 1970, by the queue's clock) or later:
+ * 1; 0 when there is none: it then stands behind the last one. Messages bear no time, so the first
+ * message is taken that may be the one, by what tape's writers noted about once a second
+ * (docs/seek_by_time.md): never a later one, and where one process writes one that was written less
+ * than a second before. What nobody noted, Java above all, is known by its cycle alone. Errors as
+ * for tape_tailer_seek(), and TAPE_EINVAL beyond 2^62 ms. */
+TAPE_API int tape_tailer_seek_time(tape_tailer_t *tailer, int64_t ms);
 /* Moves before the first message, or behind the last one. Errors as for tape_tailer_next(). */
 TAPE_API int tape_tailer_seek_start(tape_tailer_t *tailer);
 TAPE_API int tape_tailer_seek_end(tape_tailer_t *tailer);

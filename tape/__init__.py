@@ -56,16 +56,16 @@ if TYPE_CHECKING:
     from .checking import Finding, Report, repair, verify
     from .codecs import Codec
     from .deletion import delete
-    from .info import (AppenderInfo, CycleFile, Entry, Lag, Location, MetadataEntry, QueueInfo,
-                       TailerInfo)
+    from .info import (AppenderInfo, Bounds, CycleFile, Entry, Lag, Location, MetadataEntry,
+                       QueueInfo, TailerInfo)
     from .replaying import replay
     from .retention import ALL, Keep, Verdict
     from .stats import QueueStats, TailerStats
 
 __version__ = _text(_lib.tape_version())
 
-__all__ = ["ALL", "Appender", "AppenderInfo", "Clock", "Codec", "CycleFile", "Entry", "Finding",
-           "Keep", "Lag", "Location", "NOTHING", "MetadataEntry", "Queue", "QueueInfo",
+__all__ = ["ALL", "Appender", "AppenderInfo", "Bounds", "Clock", "Codec", "CycleFile", "Entry",
+           "Finding", "Keep", "Lag", "Location", "NOTHING", "MetadataEntry", "Queue", "QueueInfo",
            "QueueStats", "Report", "RollCycle", "Tailer", "TailerInfo", "TailerStats", "Verdict",
            "codecs", "delete", "merge", "open", "repair",
            "replay", "verify",
@@ -77,7 +77,7 @@ _LATER = {"Clock": "_protocols", "Codec": "codecs", "delete": "deletion", "merge
           **dict.fromkeys(("Finding", "Report", "repair", "verify"), "checking"),
           **dict.fromkeys(("ALL", "Keep", "Verdict"), "retention"),
           **dict.fromkeys(("QueueStats", "TailerStats"), "stats"),
-          **dict.fromkeys(("AppenderInfo", "CycleFile", "Entry", "Lag", "Location",
+          **dict.fromkeys(("AppenderInfo", "Bounds", "CycleFile", "Entry", "Lag", "Location",
                            "MetadataEntry", "QueueInfo", "TailerInfo"), "info")}
 
 

@@ -1,4 +1,4 @@
-"""Arguments of tailers, checked."""
+"""Arguments of tailers and queues, checked."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import datetime
     from typing import Any
 
-__all__ = ["deadline_of", "main_thread_id", "name_of", "not_negative", "poll_ns"]
+__all__ = ["deadline_of", "main_thread_id", "ms_of", "name_of", "not_negative", "poll_ns"]
 
 
 def deadline_of(timeout: float | None) -> float | None:
@@ -28,6 +29,15 @@ def main_thread_id() -> int:
     """The thread that hears signals; the calling one as long as nobody made others."""
     threading = sys.modules.get("threading")
     return get_ident() if threading is None else int(threading.main_thread().ident or 0)
+
+
+def ms_of(time_: datetime.datetime) -> int:
+    """Milliseconds since 1970, rounded down, as a clock shows them."""
+    if time_.tzinfo is None:
+        raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
+    import datetime
+    since = time_ - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return since // datetime.timedelta(milliseconds=1)
 
 
 def poll_ns(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""What :meth:`tape.Queue.info` gathers."""
+"""What :meth:`tape.Queue.info` and :meth:`tape.Queue.cycles` gather."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import os
 import time
 from typing import Any
 
-from .info import QueueInfo
+from ._ffi import ffi, lib
+from .info import CycleFile, QueueInfo
 
-__all__ = ["queue_info"]
+__all__ = ["cycles_of", "queue_info"]
+
+_STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
+           lib.TAPE_CYCLE_HALF_MADE: "half-made"}
 
 
 def _filesystem(path: str) -> str:
@@ -73,3 +77,20 @@ def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
         lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
         lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
         clock_went_back=i.clock_went_back, files_lost=i.files_lost, syncs=i.syncs)
+
+
+def cycles_of(q: Any, handle: Any) -> list[CycleFile]:
+    """The cycle files of a queue, oldest first."""
+    from .retention import cycle_files
+    found = []
+    paths = {file.cycle: file.path for file in reversed(cycle_files(q))}
+    for cycle, path in paths.items():  # of several of one cycle, the first by name
+        info = ffi.new("tape_cycle_info_t *")
+        code = lib.tape_queue_cycle_info(handle, cycle, info)
+        if code == lib.TAPE_ENOTFOUND:
+            continue  # deleted meanwhile
+        q._check(code)
+        state = "compressed" if info.compressed else _STATES[info.state]
+        found.append(CycleFile(path, cycle, info.first_index, info.count, info.bytes,
+                               info.bytes_on_disk, state, info.data_format))
+    return sorted(found, key=lambda c: c.cycle)

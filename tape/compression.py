@@ -185,7 +185,7 @@ def drop_oldest(q: Queue, most: int, unread_by: Any, kind: str = "gzip") -> list
         for file in packed[:max(len(packed) - most, 0)]:
             if who_needs(q, file.cycle, holders) or os.path.exists(_plain_of(file.path)):
                 break
-            os.unlink(file.path)
+            remove(q, file.path, file.cycle)
             gone.append(file.path)
             _log.info("%s was removed: there are more than %d", file.path, most)
     return gone

@@ -12,8 +12,8 @@ __all__ = ["delete"]
 
 # What a queue consists of: Java's files, and tape's beside them. Anything else stays.
 OURS = re.compile(r"metadata\.cq4t|directory-listing\.cq4t|tape\.(?:side|parked|tasks|codec)"
-                  r"|.+\.cq4(?:\.gz|\.zst)?|.+\.precreated|.+\.cq4t?-\d+\.(?:discard|damaged)"
-                  r"|\.tape-.*\.tmp")
+                  r"|.+\.cq4(?:\.gz|\.zst|\.times)?|.+\.precreated"
+                  r"|.+\.cq4t?-\d+\.(?:discard|damaged)|\.tape-.*\.tmp")
 
 
 def _users(directory: Path) -> list[int]:

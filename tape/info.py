@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
-__all__ = ["AppenderInfo", "CycleFile", "Entry", "Lag", "Location", "MetadataEntry",
+__all__ = ["AppenderInfo", "Bounds", "CycleFile", "Entry", "Lag", "Location", "MetadataEntry",
            "QueueInfo", "TailerInfo"]
 
 
@@ -50,6 +50,14 @@ class Lag(NamedTuple):
     messages: int
     bytes: int
     seconds: float
+
+
+class Bounds(NamedTuple):
+    """Where the first message lies that was written at some time or later: at ``earliest`` or
+    behind it, and at ``latest`` or before it. Neither need be the index of a message."""
+
+    earliest: int
+    latest: int
 
 
 class CycleFile(NamedTuple):

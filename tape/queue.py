@@ -8,6 +8,7 @@ from _weakrefset import WeakSet
 
 from . import appender as _appender
 from . import tailer as _tailer
+from ._arguments import ms_of
 from ._durability import Synced
 from ._ffi import check, ffi, lib, text
 from ._handle import Handle, Owner
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from ._types import TailerOptions, U
     from .codecs import Codec
     from .errors import DecodeError, Error, Gap
-    from .info import CycleFile, Location, QueueInfo
+    from .info import Bounds, CycleFile, Location, QueueInfo
     from .retention import Keep, Verdict
     from .stats import Memory, QueueStats
     from .tasks import Watch
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     _E = TypeVar("_E", bound=Error)
 
 __all__ = ["Queue"]
-
-_STATES = {lib.TAPE_CYCLE_OPEN: "open", lib.TAPE_CYCLE_FINISHED: "finished",
-           lib.TAPE_CYCLE_HALF_MADE: "half-made"}
 
 
 def _handler(what: str | Callable[[_E], Any]) -> Callable[[_E], Any] | None:
@@ -278,6 +276,32 @@ class Queue(Synced, Handle, Of[T]):
     def __len__(self) -> int:
         return self._check(lib.tape_queue_count(self._handle, 0, (1 << 63) - 1))
 
+    def bounds(self, time_: datetime.datetime) -> Bounds:
+        """Between which indexes the first message lies that was written at a time or later.
+
+        All before ``earliest``, where :meth:`tape.Tailer.seek` goes, were written before; all from
+        ``latest`` on then or later. They are about a second apart where tape's writers took notes,
+        and elsewhere, as Java takes none, the ends of the cycle (docs/seek_by_time.md).
+
+        Args:
+            time_: with a time zone.
+
+        >>> import tape, tempfile
+        >>> from tape.testing import MovableClock
+        >>> clock = MovableClock()
+        >>> with tape.open(tempfile.mkdtemp(), clock=clock) as q:
+        ...     a = q.appender()
+        ...     i = a.write("before")
+        ...     clock.advance(minutes=10)
+        ...     j = a.write("after")
+        ...     q.bounds(clock.now) == (j, j)
+        True
+        """
+        from .info import Bounds
+        earliest, latest = ffi.new("int64_t *"), ffi.new("int64_t *")
+        self._check(lib.tape_queue_time_bounds(self._open_handle(), ms_of(time_), earliest, latest))
+        return Bounds(int(earliest[0]), int(latest[0]))
+
     def cycles(self) -> list[CycleFile]:
         """The cycle files, oldest first, as :class:`tape.CycleFile`.
 
@@ -287,20 +311,8 @@ class Queue(Synced, Handle, Of[T]):
         ...     [(c.first_index == i, c.count, c.state) for c in q.cycles()]
         [(True, 1, 'open')]
         """
-        from .info import CycleFile
-        from .retention import cycle_files
-        handle, found = self._open_handle(), []
-        paths = {file.cycle: file.path for file in reversed(cycle_files(self))}
-        for cycle, path in paths.items():  # of several of one cycle, the first by name
-            info = ffi.new("tape_cycle_info_t *")
-            code = lib.tape_queue_cycle_info(handle, cycle, info)
-            if code == lib.TAPE_ENOTFOUND:
-                continue  # deleted meanwhile
-            self._check(code)
-            state = "compressed" if info.compressed else _STATES[info.state]
-            found.append(CycleFile(path, cycle, info.first_index, info.count, info.bytes,
-                                   info.bytes_on_disk, state, info.data_format))
-        return sorted(found, key=lambda c: c.cycle)
+        from ._inspect import cycles_of
+        return cycles_of(self, self._open_handle())
 
     def refresh(self) -> None:
         """Looks at the directory again, and lets all other processes do so, Java's included.
@@ -375,18 +387,6 @@ class Queue(Synced, Handle, Of[T]):
         if self._closed_by is not None:
             self._fail(lib.TAPE_ECLOSED)
         return self._handle
-
-    def _cycle_of(self, time_: datetime.datetime) -> int:
-        """The cycle of a time, as a writer would choose it."""
-        import datetime
-        since = time_ - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-        ms = since // datetime.timedelta(milliseconds=1)
-        return (ms - self._effective_epoch()) // self.roll_cycle.length_ms
-
-    def _cycle_from(self, cycle: int) -> int | None:
-        """The first cycle from this one on that has a file."""
-        found = lib.tape_queue_cycle_from(self._open_handle(), max(cycle, 0))
-        return self._index_or_none(found)
 
     def _effective_epoch(self) -> int:
         row = lib.tape_roll_cycle_named(self.roll_cycle.name.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -24,6 +25,7 @@ __all__ = ["ALL", "Keep", "Verdict", "collect", "park", "parked"]
 _log = logging.getLogger("tape.retention")
 
 COMPRESSED = (".gz", ".zst")
+TIMES = ".times"  # behind the name of a cycle file: when its messages were written
 
 
 class _All(enum.Enum):
@@ -299,16 +301,32 @@ def _users(paths: set[str]) -> dict[str, tuple[int, ...]]:
 
 
 def remove(q: Queue, path: str, cycle: int) -> None:
-    """Removes one cycle file, with the lease held; that it is gone already is no error."""
+    """Removes one cycle file, with the lease held; that it is gone already is no error. What was
+    noted of its times goes with the last file of the cycle."""
     if path.endswith(COMPRESSED):
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
-        except FileNotFoundError:
-            pass
+        plain = os.path.splitext(path)[0]
+        if not any(os.path.exists(plain + suffix) for suffix in ("", *COMPRESSED)):
+            with contextlib.suppress(OSError):
+                os.unlink(plain + TIMES)
         return
     code = lib.tape_queue_remove_cycle(q._open_handle(), cycle)
     if code != lib.TAPE_ENOTFOUND:
         q._check(code)
+
+
+def _remove_orphans(q: Queue, files: Iterable[_File]) -> None:
+    """What was noted of the times of cycles older than all that there are: others, Java say,
+    removed those, and know nothing of it."""
+    oldest = min((f.cycle for f in files), default=0)
+    for name in os.listdir(q.path):
+        if name.endswith(TIMES):
+            plain = os.fsencode(name.removesuffix(TIMES))
+            cycle = lib.tape_queue_cycle_of_name(q._open_handle(), plain)
+            if 0 <= cycle < oldest:
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(q.path, name))
 
 
 def _carry_out(q: Queue, keep: Keep, verdict: Verdict) -> Verdict:
@@ -341,6 +359,7 @@ def collect(q: Queue, keep: Keep, *, dry_run: bool = False) -> list[Verdict]:
                             hint="open it for writing, or ask with dry_run=True")
     with _side.lease(q.path):
         _side.tidy(q.path)
+        _remove_orphans(q, cycle_files(q))
         done, stopped = [], ""
         for verdict in plan(q, keep):
             if verdict.goes and stopped:  # never a hole between older and newer messages

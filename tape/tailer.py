@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._arguments import ms_of
 from ._cursor import Cursor
 from ._ffi import ffi, lib
 from ._handle import Closable
@@ -315,28 +316,34 @@ class Tailer(TailerLane, Closable, Of[T_co]):
         return self._cursor.call(lib.tape_tailer_seek, target) == 1
 
     def _move_to_time(self, time_: datetime.datetime) -> bool:
-        """To the first message of the cycle of that time, or of the next one that exists."""
-        if time_.tzinfo is None:
-            raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
-        wanted = self.queue._cycle_of(time_)
-        while (cycle := self.queue._cycle_from(wanted)) is not None:
-            if self._cursor.call(lib.tape_tailer_seek, self.queue.index_of(cycle, 0)) == 1:
-                return True
-            wanted = cycle + 1  # an empty cycle
-        self._cursor.call(lib.tape_tailer_seek_end)
-        return False
+        """To the first message that may have been written at that time or later."""
+        return self._cursor.call(lib.tape_tailer_seek_time, ms_of(time_)) == 1
 
     def seek(self, index: int | datetime.datetime, *, strict: bool = False) -> bool:
         """Moves so that the next read gives ``index``.
 
         Args:
             index: of a message, not negative; or a time (with a time zone): then the first message
-                of its cycle, or of the next cycle that has one, since messages bear no time.
+                that was written then or later. Messages bear no time: by what tape's writers
+                note about once a second the first one is taken that it may be, never a later
+                one. What Java wrote is known by its cycle alone. docs/seek_by_time.md.
             strict: raise :class:`tape.IndexNotFound` instead of returning ``False``.
 
         Returns: ``True``; ``False`` when there is no such message: the tailer then waits there
             for it if it is the one after the last of its cycle (or of the queue, by time), and
             otherwise stays where it was.
+
+        >>> import datetime, tape, tempfile
+        >>> from tape.testing import MovableClock
+        >>> clock = MovableClock()
+        >>> with tape.open(tempfile.mkdtemp(), clock=clock) as q:
+        ...     a, t = q.appender(), q.tailer()
+        ...     for minute in range(60):
+        ...         i = a.write(f"minute {minute}")
+        ...         clock.advance(minutes=1)
+        ...     half_past = clock.now - datetime.timedelta(minutes=30)
+        ...     t.seek(half_past), t.read(), t.seek(clock.now)
+        (True, 'minute 30', False)
         """
         found = self._move_to(index)
         if self._cursor.auto_commit:

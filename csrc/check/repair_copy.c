@@ -81,5 +81,8 @@ int tape__repair_replace(tape__repair_t *r, const char *made, const char *path)
     if (rc == 0) rc = tape__rename(made, path);
     SYNC_POINT(repair_replaced);
     if (rc < 0) return tape__fail_errno(-rc, path, "putting the mended file in its place");
+    /* What was noted of its times may be about messages that have other indexes now. */
+    snprintf(kept, sizeof kept, "%.1100s" TAPE__TIMES_SUFFIX, path);
+    (void)tape__unlink(kept);
     return tape__repair_sync_directory(r->into);
 }

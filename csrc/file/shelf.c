@@ -170,6 +170,19 @@ int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__ea
     return rc;
 }
 
+int tape__shelf_has_packed(const char *path)
+{
+    char packed[TAPE__PATH_SIZE];
+    tape__stat_t st;
+    int rc = -ENOENT;
+    for (int i = 0; i < SUFFIXES && rc == -ENOENT; i++) {
+        snprintf(packed, sizeof packed, "%s%s", path, suffixes[i]);
+        rc = tape__stat_path(packed, &st);
+    }
+    if (rc < 0 && rc != -ENOENT) return tape__fail_errno(-rc, packed, "looking for the file");
+    return tape__answer(rc == 0);
+}
+
 /* ---- opening ---- */
 
 static int open_packed(const tape__shelf_t *shelf, const char *plain, int64_t cycle,

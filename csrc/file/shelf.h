@@ -39,6 +39,10 @@ int tape__shelf_below(tape__shelf_t *shelf, int64_t from, tape__neighbours_t **k
 int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__each_cycle_t *each,
                      void *user);
 
+/* Whether a compressed file lies beside the cycle file `path`, or would if that were there; whoever
+ * can decompress it. An answer. */
+int tape__shelf_has_packed(const char *path);
+
 /* Opens the file of a cycle for reading, the compressed one when there is no other. TAPE_OK,
  * TAPE__NOT_READY, TAPE_ENOTFOUND or another code. */
 int tape__shelf_open(tape__shelf_t *shelf, int64_t cycle, tape__cycle_store_t *store);

@@ -12,6 +12,8 @@
 #define TAPE__DISCARD_SUFFIX ".discard"
 /* What `tape repair` replaced, beside what it put there: <name>-<ms>.damaged */
 #define TAPE__DAMAGED_SUFFIX ".damaged"
+/* When the messages of a cycle were written, beside its file: <name>.times (cycle_times.h) */
+#define TAPE__TIMES_SUFFIX ".times"
 /* What is being made is linked under its own name when it is whole. */
 #define TAPE__TEMPORARY_PREFIX ".tape-"
 #define TAPE__TEMPORARY_CYCLE_PREFIX TAPE__TEMPORARY_PREFIX "cycle-"

@@ -1,4 +1,4 @@
-/* census.c - first and last message, counting, and describing cycle files.
+/* census.c - first and last message, counting, describing cycle files, and what lies at a time.
  *
  * A cycle's count is its last sequence plus one, which the write position or the index gives
  * without a walk over the messages (format.md 6.4).
@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/cycle_chain.h"
+#include "file/cycle_times.h"
 #include "queue/queue.h"
 #include "read/tailer.h"
 
@@ -194,4 +195,57 @@ int64_t tape_queue_last_index(tape_queue_t *q)
     tape__queue_leave(q);
     if (rc == TAPE__NO) return no_message(q);
     return rc < 0 ? rc : index;
+}
+
+/* ---- by time ---- */
+
+#define TIME_MAX_MS (INT64_C(1) << 62)
+
+/* The notes of a cycle, as far as they are about the messages that it has. An answer. */
+static int stretch_of(tape_queue_t *q, int64_t cycle, int64_t ms, tape__stretch_t *out)
+{
+    char path[TAPE__PATH_SIZE];
+    tape__extent_t extent;
+    *out = (tape__stretch_t){0, -1};
+    if (!tape__listing_path(&q->site.listing, cycle, path, sizeof path)) return TAPE__NO;
+    tape__cycle_times_find(path, cycle, ms, out);
+    if (out->first == 0) return TAPE__YES;
+    int rc = tape__shelf_measure(&q->site.shelf, cycle, &extent);
+    if (rc == TAPE__YES && out->first > extent.count) *out = (tape__stretch_t){0, -1};
+    return rc;
+}
+
+static int bounds_of(tape_queue_t *q, int64_t ms, int64_t *earliest, int64_t *latest)
+{
+    const tape_roll_cycle_t *r = q->site.settings.roll_cycle;
+    const int64_t most = INT64_MAX >> r->shift;
+    int64_t shown = tape__roll_cycle_at_ms(r, q->site.listing.epoch_ms, ms), cycle;
+    if (shown < 0) shown = 0;
+    if (shown > most) shown = most;
+    *earliest = *latest = tape__index(r, shown, 0);
+    int rc = tape__shelf_above(&q->site.shelf, shown, NULL, &cycle);
+    if (rc != TAPE_OK || cycle == TAPE__NO_CYCLE) return rc;
+    *earliest = *latest = tape__index(r, cycle, 0);
+    if (cycle != shown) return TAPE_OK;
+    tape__stretch_t stretch;
+    rc = stretch_of(q, cycle, ms, &stretch);
+    if (rc < 0) return rc;
+    *earliest = tape__index(r, cycle, stretch.first);
+    *latest = stretch.limit >= 0 ? tape__index(r, cycle, stretch.limit)
+              : cycle < most     ? tape__index(r, cycle + 1, 0)
+                                 : INT64_MAX;
+    return TAPE_OK;
+}
+
+int tape_queue_time_bounds(tape_queue_t *q, int64_t ms, int64_t *earliest, int64_t *latest)
+{
+    if (!earliest || !latest)
+        return tape__fail(TAPE_EINVAL, NULL, -1, "no place for the indexes");
+    if (ms < -TIME_MAX_MS || ms > TIME_MAX_MS)
+        return tape__fail(TAPE_EINVAL, NULL, -1, "a time beyond 2^62 ms");
+    int rc = tape__queue_enter(q);
+    if (rc != TAPE_OK) return rc;
+    rc = bounds_of(q, ms, earliest, latest);
+    tape__queue_leave(q);
+    return rc;
 }

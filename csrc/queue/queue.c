@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "write/durable.h"
+#include "write/times_write.h"
 
 const char *tape_version(void) { return "0.1.0"; }
 
@@ -46,11 +47,21 @@ static bool guard_wing(const tape_queue_t *q, tape__process_entry_t *entry)
     return true;
 }
 
+/* If nobody writes just now: closing waits for nobody. */
+static void note_the_end(tape_queue_t *q)
+{
+    tape__writer_t *w = &q->writer;
+    if (q->site.read_only || !tape__write_lock_try(&w->lock)) return;
+    tape__times_write_end(w, -1);
+    (void)tape__write_lock_release(&w->lock);
+}
+
 int tape_queue_shutdown(tape_queue_t *q)
 {
     int rc;
     if (!q) return tape__fail(TAPE_EINVAL, NULL, -1, "no queue");
     if (!tape__site_shut(&q->site, &rc)) return TAPE_OK;
+    note_the_end(q);
     /* Without children nobody can be inside the wing of writers any more. */
     tape__process_entry_t *entry = tape__site_children(&q->site) > 0 ? q->site.entry : NULL;
     if (entry && !guard_wing(q, entry)) return TAPE_EBUSY;

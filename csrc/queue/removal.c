@@ -13,6 +13,7 @@
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "queue/queue.h"
+#include "write/times_write.h"
 
 static int refuse_newest(const tape_queue_t *q, int64_t cycle)
 {
@@ -38,6 +39,7 @@ static int remove_cycle(tape_queue_t *q, int64_t cycle, const char *path)
         (void)tape__listing_refresh(l); /* the words name it again */
         return tape__fail_errno(-rc, path, "removing a cycle file");
     }
+    if (tape__shelf_has_packed(path) == TAPE__NO) tape__times_write_forget(path);
     return tape__listing_refresh(l);
 }
 

@@ -230,6 +230,18 @@ static void forget_gap(tape_tailer_t *t)
     t->gap = (tape__gap_t){0, 0, false, false};
 }
 
+/* Ends a call that sought a message. */
+static TAPE__INLINE int end_seeking(tape_tailer_t *t, int rc)
+{
+    if (rc == TAPE__SOUGHT_THERE || rc == TAPE__SOUGHT_NEXT) {
+        forget_gap(t);
+        allow_quick(t);
+    }
+    if (rc >= 0) rc = rc == TAPE__SOUGHT_THERE;
+    tape__tailer_leave(t);
+    return rc;
+}
+
 int tape_tailer_seek(tape_tailer_t *t, int64_t index)
 {
     int rc = tape__tailer_enter(t);
@@ -239,13 +251,18 @@ int tape_tailer_seek(tape_tailer_t *t, int64_t index)
         rc = tape__fail(TAPE_EINVAL, t->site->path, -1, "index %" PRId64 " is negative", index);
     else
         rc = tape__tailer_move(t, tape__index_cycle(r, index), tape__index_sequence(r, index));
-    if (rc == TAPE__SOUGHT_THERE || rc == TAPE__SOUGHT_NEXT) {
-        forget_gap(t);
-        allow_quick(t);
-    }
-    if (rc >= 0) rc = rc == TAPE__SOUGHT_THERE;
+    return end_seeking(t, rc);
+}
+
+int tape_tailer_seek_time(tape_tailer_t *t, int64_t ms)
+{
+    int rc = tape__tailer_enter(t);
+    if (rc != TAPE_OK) return rc;
+    rc = tape__tailer_move_to_time(t, ms);
+    if (rc != TAPE__SOUGHT_NEXT) return end_seeking(t, rc);
+    if (t->open) forget_gap(t); /* else there is no message at all */
     tape__tailer_leave(t);
-    return rc;
+    return 0;
 }
 
 int tape_tailer_seek_start(tape_tailer_t *t)

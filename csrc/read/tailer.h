@@ -4,6 +4,7 @@
  *     tailer_open.c      opening, shutting and closing
  *     tailer_walk.c      to the next message, forward or backward
  *     tailer_seek.c      to a given one
+ *     tailer_time.c      to the first of a time
  *     tailer_places.c    where some of those lie that were passed
  *     tailer_file.c      the cycle file in hand
  *     tailer_cycles.c    which one that is, and the next
@@ -205,6 +206,9 @@ typedef enum {
     TAPE__SOUGHT_BEYOND = 13 /* it is further away, or its file is not there: the tailer stays */
 } tape__sought_t;
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* tailer_time.c: the same to the first message that was written at a time or later, or a little
+ * before it, as far as is known; TAPE__SOUGHT_NEXT when there is none: it is behind the last. */
+int tape__tailer_move_to_time(tape_tailer_t *t, int64_t ms);
 /* Where the next message stands or will stand, found through `w`; the tailer stays. TAPE_OK or a
  * code. */
 int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out);

@@ -47,7 +47,8 @@ static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t l
                           "%s: chronicle.append.lock is held by process %" PRId64, w->site->path,
                           tape__table_keys_holder(PEEK64(append_lock, w->append_lock)));
     int rc = TAPE_OK;
-    if (!tape__roll_is_current(w)) {
+    const bool looks = !tape__roll_is_current(w);
+    if (looks) {
         rc = tape__roll_to_now(w, m, step);
         if (rc == TAPE_OK && *step == TAPE__STEP_WRITTEN) {
             int64_t cycle = w->sealed_below; /* the cycle just entered, also if opening it failed */
@@ -66,7 +67,10 @@ static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t l
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(prepared);
     *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
-    return m ? tape__put(w, m, *wants_page) : TAPE_OK;
+    if (!m) return TAPE_OK;
+    rc = tape__put(w, m, *wants_page);
+    if (looks && rc == TAPE_OK) tape__roll_note_append(w);
+    return rc;
 }
 
 /* One that the lane left. False when that was not possible. */

@@ -15,6 +15,7 @@
 #include "write/cycle_build.h"
 #include "write/cycle_end.h"
 #include "write/index_write.h"
+#include "write/times_write.h"
 
 #define LOOK_EVERY_MS 1000
 #define NS_PER_MS 1000000
@@ -23,16 +24,19 @@ enum { FORESEEN = 8192 }; /* bytes of room: with them come many more, if the dis
 /* ---- the clock (format.md 9.7) ---- */
 
 static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t earlier(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* The coarse clock lags by up to a tick and never leads: it is right until a tick before the end;
- * and for LOOK_EVERY_MS it is believed that nobody deleted the files. Never with another clock. */
+ * and for LOOK_EVERY_MS it is believed that nobody deleted the files, and no time is to be noted.
+ * Never with another clock. */
 static void trust_coarse_clock(tape__writer_t *w)
 {
     const tape_roll_cycle_t *r = w->site->settings.roll_cycle;
     int64_t start = tape__roll_cycle_start_ms(r, w->site->listing.epoch_ms, w->store.cycle);
     int64_t end = start + r->length_ms - tape__coarse_tick_ms();
     int64_t look = w->looked_ms + LOOK_EVERY_MS;
-    int64_t from = later(start, w->looked_ms), to = end < look ? end : look;
+    if (w->noted) look = earlier(look, w->noted_ms + TAPE__NOTE_EVERY_MS);
+    int64_t from = later(start, w->looked_ms), to = earlier(end, look);
     w->trusted_ns = 0;
     if (w->site->clock || to <= from || from > INT64_MAX / NS_PER_MS) return;
     w->trusted_from_ns = from * NS_PER_MS;
@@ -153,6 +157,7 @@ static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m
     int rc = tape__cycle_build(&n);
     if (rc != TAPE_OK) return rc;
     SYNC_POINT(cycle_file_built);
+    tape__times_write_forget(path);
     rc = link_cycle(w, temporary, path, made);
     if (rc != TAPE_OK || !*made) return rc;
     SYNC_POINT(cycle_file_linked);
@@ -321,26 +326,28 @@ static int look_after_files(tape__writer_t *w)
     return TAPE_OK;
 }
 
-/* The cycle that the clock shows. */
-static int clock_cycle(const tape__writer_t *w, int64_t *cycle)
+/* What the clock shows, and the cycle of that. */
+static int look_at_clock(const tape__writer_t *w, int64_t *now, int64_t *cycle)
 {
-    int64_t now = tape__site_clock_ms(w->site);
-    if (now < 0)
+    *now = tape__site_clock_ms(w->site);
+    if (*now < 0)
         return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
-    *cycle = tape__roll_cycle_at_ms(w->site->settings.roll_cycle, w->site->listing.epoch_ms, now);
+    *cycle = tape__roll_cycle_at_ms(w->site->settings.roll_cycle, w->site->listing.epoch_ms, *now);
     return TAPE_OK;
 }
 
 int tape__roll_goes_on(const tape__writer_t *w)
 {
-    const int64_t now = tape__now_coarse_ms();
-    int64_t cycle = 0;
+    const int64_t coarse = tape__now_coarse_ms();
+    int64_t now = 0, cycle = 0;
     if (tape__roll_is_current(w)) return TAPE__YES;
-    if (!w->open || w->doubtful || now < w->looked_ms || now >= w->looked_ms + LOOK_EVERY_MS ||
+    if (!w->open || w->doubtful || coarse < w->looked_ms ||
+        coarse >= w->looked_ms + LOOK_EVERY_MS ||
         PEEK64(listing, w->site->listing.mod_count) != w->listing_seen)
         return TAPE__NO;
-    int rc = clock_cycle(w, &cycle);
-    return rc == TAPE_OK ? tape__answer(cycle == w->store.cycle) : rc;
+    int rc = look_at_clock(w, &now, &cycle);
+    if (rc != TAPE_OK) return rc;
+    return tape__answer(cycle == w->store.cycle && !tape__times_write_is_due(w, now));
 }
 
 void tape__roll_foresee(tape__writer_t *w)
@@ -354,26 +361,62 @@ void tape__roll_foresee(tape__writer_t *w)
         (void)tape__index_write_check_free(&w->store, indexed);
 }
 
-static int go_to(tape__writer_t *w, int64_t cycle, const tape__message_t *m, tape__step_t *step)
+static void note_time(tape__writer_t *w, int64_t now, bool alone, int added)
 {
-    if (!w->open || w->store.cycle != cycle) return roll_to(w, cycle, m, step);
-    return w->doubtful ? tape__roll_find_the_end(w, step) : TAPE_OK;
+    tape__times_write_note(w, now, alone, added);
+    if (w->open) trust_coarse_clock(w);
+}
+
+void tape__roll_note_append(tape__writer_t *w)
+{
+    if (w->note_due) note_time(w, w->note_ms, w->note_alone, 1);
+    w->note_due = false;
+}
+
+/* A message that is on its way is noted when it is there, else where the writer stands. */
+static int see_to_time(tape__writer_t *w, int64_t now, bool alone, bool message, tape__step_t *step)
+{
+    if (*step == TAPE__STEP_WRITTEN) note_time(w, now, false, 1);
+    if (*step != TAPE__STEP_READY || !tape__times_write_is_due(w, now)) return TAPE_OK;
+    w->note_due = message;
+    w->note_ms = now;
+    w->note_alone = alone;
+    if (message) return TAPE_OK;
+    int rc = alone ? TAPE_OK : tape__roll_catch_up(w, step);
+    if (rc == TAPE_OK && *step == TAPE__STEP_READY) note_time(w, now, alone, 0);
+    return rc;
+}
+
+static int go_to(tape__writer_t *w, int64_t cycle, int64_t now, const tape__message_t *m,
+                 tape__step_t *step)
+{
+    const bool here = w->open && w->store.cycle == cycle;
+    const bool alone = here && tape__times_write_is_alone(w);
+    int rc = TAPE_OK;
+    if (!here) {
+        tape__times_write_end(w, now);
+        rc = roll_to(w, cycle, m, step);
+    } else if (w->doubtful) {
+        rc = tape__roll_find_the_end(w, step);
+    }
+    return rc == TAPE_OK ? see_to_time(w, now, alone, m != NULL, step) : rc;
 }
 
 int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step)
 {
-    int64_t shown = 0, cycle = 0;
+    int64_t now = 0, shown = 0, cycle = 0;
     *step = TAPE__STEP_READY;
+    w->note_due = false;
     int rc = look_after_files(w);
-    if (rc == TAPE_OK) rc = clock_cycle(w, &shown);
+    if (rc == TAPE_OK) rc = look_at_clock(w, &now, &shown);
     if (rc == TAPE_OK) rc = tape__roll_choose(w, shown, TAPE__OWN_GOES_ON, &cycle);
-    if (rc == TAPE_OK) rc = go_to(w, cycle, m, step);
+    if (rc == TAPE_OK) rc = go_to(w, cycle, now, m, step);
     if (rc == TAPE_OK && *step == TAPE__STEP_WAIT) {
         int64_t ended = cycle;
         rc = tape__roll_choose(w, ended, TAPE__OWN_ENDED, &cycle);
         if (rc == TAPE_OK && cycle > ended) {
             *step = TAPE__STEP_READY;
-            rc = go_to(w, cycle, m, step);
+            rc = go_to(w, cycle, now, m, step);
         }
     }
     if (rc == TAPE_OK && cycle > shown) COUNT64(counters, &w->clock_went_back, 1);

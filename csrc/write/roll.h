@@ -40,6 +40,9 @@ typedef enum {
  * tape__roll_is_current(). `m` may be NULL: then no file is made. */
 int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t *step);
 
+/* After tape__roll_to_now() the message was written: its time is noted, if that is due. */
+void tape__roll_note_append(tape__writer_t *w);
+
 /* Names the oldest file again that a dead process did not come to remove. */
 void tape__roll_list_oldest(tape__writer_t *w);
 

@@ -21,6 +21,7 @@ void tape__writer_leave_cycle(tape__writer_t *w)
     if (!w->open) return;
     w->lock.pulse = w->site->listing.mod_count;
     w->trusted_ns = 0;
+    w->noted = false;
     tape__durable_leave(w);
     tape__window_close(&w->window);
     tape__cycle_store_close(&w->store);

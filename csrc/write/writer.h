@@ -38,6 +38,11 @@ typedef struct {
     uint64_t reserve_step;
     int64_t trusted_from_ns; /* from here on the coarse clock alone decides the cycle, ... */
     uint64_t trusted_ns;     /* ... for so long; 0 while none is open */
+    bool noted;             /* the two below are of this cycle (times_write.h) */
+    int64_t noted_ms;       /* by the queue's clock: all that we wrote since was within a second */
+    int64_t noted_sequence; /* what came next then */
+    bool note_due, note_alone; /* the append under way is to be noted, with this time */
+    int64_t note_ms;
     int64_t looked_ms;      /* when it was seen last that nobody deleted the files, by that clock */
     uint64_t listing_seen;  /* listing.modCount then */
     int64_t sealed_below;   /* every file of a cycle below this has its END_OF_DATA */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,6 +23,7 @@ Examples:
   tape copy orders today --since 12h"""
 
 BATCH = 500
+TIMES = ".times"  # behind the name of a cycle file: when its messages were written
 
 
 class CycleClock:
@@ -41,7 +43,7 @@ class CycleClock:
 @click.option("--from", "from_index", type=INDEX, metavar="INDEX", help="Begin with this message.")
 @click.option("--to", "to_index", type=INDEX, metavar="INDEX", help="End before this one.")
 @click.option("--since", type=WHEN, metavar="WHEN", help="Begin there: 10m, 2026-01-31T12:00Z.")
-@click.option("--until", type=WHEN, metavar="WHEN", help="End before that cycle.")
+@click.option("--until", type=WHEN, metavar="WHEN", help="End before that time.")
 @click.option("--limit", type=click.IntRange(0), metavar="N", help="At most N messages.")
 @click.option("--keep-indexes", is_flag=True, help="Each message has the index it had.")
 @click.option("--roll-cycle", metavar="NAME", help="Of a queue that is made; else as QUEUE's.")
@@ -59,11 +61,12 @@ def command(run: Any, /, queue: str, target: str, limit: int | None, keep_indexe
     if os.path.realpath(queue) == os.path.realpath(target):
         raise click.UsageError("QUEUE and TARGET are one")
     clock = CycleClock() if keep_indexes else None
-    with looked_at(queue) as source:
+    with looked_at(queue) as source, contextlib.ExitStack() as leaving:
         epoch = source.epoch or None if keep_indexes else None
         with open_queue(target, clock=clock, strict=keep_indexes,
                         roll_cycle=roll_cycle or source.roll_cycle.name, epoch=epoch) as into:
             copied = Copying(source, into, clock, limit)
+            leaving.callback(copied.keep_times)  # when `into` is closed
             try:
                 copied.do(Choice(since, until, from_index, to_index), run)
             except Conflict as error:
@@ -84,6 +87,7 @@ class Copying:
         self.source, self.into, self.clock, self.limit = source, into, clock, limit
         self.appender = into.appender(codec=codecs.document)
         self.count, self.last = 0, None  # type: int, int | None
+        self.files: dict[str, str] = {}  # of cycles whose messages have the indexes they had
 
     def do(self, choice: Choice, run: Any) -> None:
         """Copies all of it, cycle by cycle, some hundred messages at a time."""
@@ -114,10 +118,22 @@ class Copying:
                 self.last = self.appender.write(message)
                 self.count += 1
             return
-        self.clock.ms = self.source.locate(first).opens_at
+        place = self.source.locate(first)
+        self.clock.ms = place.opens_at
+        self.files[place.path] = self.into.locate(first).path
         for number_, message in enumerate(batch):
             self.last = self.appender.write(message, expect=first + number_)
             self.count += 1
+
+    def keep_times(self) -> None:
+        """What is noted of the times of messages is that of the source, and not of the clock by
+        which they were copied."""
+        for source, target in self.files.items():
+            if os.path.exists(source + TIMES):
+                shutil.copyfile(source + TIMES, target + TIMES)
+            else:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(target + TIMES)
 
 
 @contextlib.contextmanager

@@ -30,22 +30,25 @@ class Choice:
     until: datetime.datetime | None = None
     from_index: int | None = None
     to_index: int | None = None
+    limit: int | None = None  # the index of `until`, once it was asked for
 
     def begin(self, t: Tailer, run: Any) -> None:
         """Moves a forward tailer to the first message."""
         if self.since is not None:
-            t.seek(self.since)
-            opens = t.queue.locate(max(t.index, 0)).opens_at
-            if opens < self.since.timestamp() * 1000 - 1 and len(t.queue):
-                run.say(f"messages bear no time: begins with the cycle of {moment(opens)}")
+            found, bounds = t.seek(self.since), t.queue.bounds(self.since)
+            if found and t.index == bounds.earliest:
+                opens, latest = (t.queue.locate(i) for i in bounds)
+                if opens.sequence == 0 and latest.cycle > opens.cycle:
+                    run.say("no times were noted in this cycle: begins with its first message, of "
+                            f"{moment(opens.opens_at)} or later")
         if self.from_index is not None and (self.since is None or t.index < self.from_index):
             move(t, self.from_index)
 
     def ends(self, q: Queue, index: int) -> bool:
         """Whether a message lies behind the range."""
-        if self.to_index is not None and index >= self.to_index:
-            return True
-        return self.until is not None and q.locate(index).opens_at >= self.until.timestamp() * 1000
+        if self.until is not None and self.limit is None:
+            self.limit = q.bounds(self.until).latest
+        return any(end is not None and index >= end for end in (self.to_index, self.limit))
 
 
 def move(t: Tailer, index: int) -> None:
@@ -193,6 +196,6 @@ begin_options = _all([
 
 choice_options = _all([
     begin_options,
-    click.option("--until", type=WHEN, metavar="WHEN", help="Before this time, by cycles."),
+    click.option("--until", type=WHEN, metavar="WHEN", help="Before this time."),
     click.option("--to", "to_index", type=INDEX, metavar="INDEX", help="Before this index."),
 ])

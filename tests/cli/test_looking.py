@@ -14,7 +14,8 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from tests.kit.commands import ENVIRONMENT, TAPE, Terminal, filled, outcome, run
+from tests.kit.clocks import SetClock
+from tests.kit.commands import ENVIRONMENT, T0, TAPE, Terminal, filled, outcome, run
 from tests.kit.directories import digest
 from tests.kit.golden_queues import extract
 
@@ -114,15 +115,50 @@ def test_cat_prints_ranges_forward_and_backward(queue: Path) -> None:
     assert numbers("--match", "1[0-3]", "--exclude", "12") == [10, 11, 13]
 
 
-def test_cat_begins_and_ends_at_times_by_cycles(queue: Path) -> None:
-    """Messages bear no time, and that is said when it matters."""
-    code, out, errors = outcome("cat", queue, "--since", "2020-01-02")
-    assert (code, errors, len(out.splitlines())) == (0, "", 10)
-    code, out, errors = outcome("cat", queue, "--since", "2020-01-02T06:00Z")
-    assert code == 0 and len(out.splitlines()) == 10 and "begins with the cycle" in errors
-    code, out, _ = outcome("cat", queue, "--until", "2020-01-02")
-    assert (code, len(out.splitlines())) == (0, 10)
-    assert outcome("cat", queue, "--since", "5m")[:2] == (0, "")
+def test_cat_begins_and_ends_at_times(queue: Path) -> None:
+    """Where the writer noted them; elsewhere by cycles, and that is said when it matters."""
+    def lines(*arguments: str) -> tuple[int, str]:
+        code, out, errors = outcome("cat", queue, *arguments)
+        assert code == 0
+        return len(out.splitlines()), errors
+    assert lines("--since", "2020-01-02") == (10, "")
+    assert lines("--since", "2020-01-02T06:00Z") == (10, "")  # they were written at noon
+    assert lines("--since", "2020-01-02T18:00Z") == (0, "")
+    assert lines("--until", "2020-01-02") == (10, "")
+    assert lines("--until", "2020-01-01T18:00Z") == (10, "")
+    assert lines("--since", "2020-01-01T18:00Z", "--until", "2020-01-02T18:00Z") == (10, "")
+    assert lines("--since", "5m") == (0, "")
+    for path in queue.glob("*.times"):
+        path.unlink()
+    count, errors = lines("--since", "2020-01-02T18:00Z")
+    assert count == 10 and "no times were noted in this cycle" in errors
+    assert lines("--until", "2020-01-01T18:00Z") == (10, "")
+    assert lines("--since", "5m") == (0, "")
+
+
+def test_cat_finds_the_minute_in_the_middle_of_a_cycle(tmp_path: Path) -> None:
+    """Of a day with a message each second; backward, too, and into a copy."""
+    clock = SetClock(T0)
+    with tape.open(tmp_path / "q", clock=clock) as q:
+        a = q.appender()
+        for n in range(7200):
+            a.write({"n": n})
+            clock.ms += 1000
+    span = ["--since", "2020-01-01T13:00:00Z", "--until", "2020-01-01T13:01:00Z"]
+    assert outcome("copy", tmp_path / "q", tmp_path / "kept", "--keep-indexes")[0] == 0
+    for name in ("q", "kept"):
+        code, out, errors = outcome("cat", tmp_path / name, *span)
+        assert (code, errors) == (0, "")
+        assert [json.loads(line)["n"] for line in out.splitlines()] == list(range(3600, 3660))
+        code, out, _ = outcome("cat", tmp_path / name, *span, "--reverse", "--limit", "2")
+        assert [json.loads(line)["n"] for line in out.splitlines()] == [3659, 3658]
+    assert outcome("copy", tmp_path / "q", tmp_path / "part", *span)[0] == 0
+    with tape.open(tmp_path / "part", read_only=True) as q:
+        assert len(q) == 60
+    for path in (tmp_path / "q").glob("*.times"):
+        path.unlink()
+    assert outcome("copy", tmp_path / "q", tmp_path / "none", "--keep-indexes")[0] == 0
+    assert list((tmp_path / "none").glob("*.times")) == []
 
 
 def test_forms_of_a_message_are_json_edn_hex_raw_and_templates(queue: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_public_names_are_these() -> None:
         Appender AppenderInfo Clock Codec CycleFile Entry Lag Location MetadataEntry Queue
         QueueInfo RollCycle Tailer TailerInfo codecs delete merge open AccessDenied
         ALL NOTHING CodecMismatch Keep QueueStats TailerStats Verdict replay Finding Report repair
-        verify
+        verify Bounds
         AppendsDisabled ClockError ClockWentBack Conflict CorruptQueue CycleFull DecodeError
         DiskFull DurabilityReduced Empty EncodeError Error Forked Gap IndexNotFound
         InvalidArgument LockLost LockTimeout MessageTooLarge OutOfMemory QueueBusy QueueClosed
