@@ -54,7 +54,9 @@ class Bodies:
         """Bytes and offsets, or an array of records."""
         if self._kind is not None:
             import numpy
-            return numpy.frombuffer(bytearray().join(self.parts), self._kind)
+
+            from ._arrow import Columns
+            return numpy.frombuffer(bytearray().join(self.parts), self._kind).view(Columns)
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts), self.offsets
 
     def fill(self, out: Any) -> None:

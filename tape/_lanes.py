@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["BEHIND", "KEPT", "NOTHING", "AppenderLane", "CursorLane", "StreamLane", "TailerLane",
-           "WaiterLane", "adopt", "fressian", "have_lanes"]
+           "WaiterLane", "adopt", "arrow_stream", "fressian", "have_lanes"]
 
 NOTHING: Any = object()  # there is no message now; any value may be one
 BEHIND: dict[Any, Any] = {}  # by lane: the method that is written in Python
@@ -88,6 +88,11 @@ def fressian() -> None:
     """Lets the lanes use Fressian's extension, if that has been imported."""
 
 
+def arrow_stream(length: int, columns: tuple[tuple[str, str, int, Any, Any], ...]) -> object:
+    """A capsule of Arrow's: (name, format, nulls, validity, data) by column."""
+    raise NotImplementedError("__arrow_c_stream__ needs the extension tape._fast")
+
+
 def _address(pointer: Any) -> int:
     return int(ffi.cast("uintptr_t", pointer))
 
@@ -114,6 +119,7 @@ if have_lanes:
     AppenderLane = _fast.AppenderLane  # type: ignore[misc]
     StreamLane = _fast.StreamLane      # type: ignore[misc]
     WaiterLane = _fast.WaiterLane      # type: ignore[misc]
+    arrow_stream = _fast.arrow_stream
 
     def adopt(cls: type) -> None:
         """Puts the lanes before the hot methods of a class."""

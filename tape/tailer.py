@@ -260,7 +260,10 @@ class Tailer(TailerLane, Closable, Of[T_co]):
             dtype: of a record, as numpy takes it: ``"f8,i8,S8"``, a list of names and types, ...
             n: the most records.
 
-        Returns: a one-dimensional array of its own memory; a field is a column.
+        Returns: a one-dimensional array of its own memory; a field is a column. Whoever takes
+            tables by Arrow's PyCapsule interface takes it as it is: ``pyarrow.table(...)``,
+            ``nanoarrow.Array(...)``, ... That needs the extension ``tape._fast``, which PyPy and
+            the abi3 wheel have not.
 
         Raises: as :meth:`read_many`; :class:`tape.DecodeError` for a message of another size, which
             ends what comes behind other messages; :class:`tape.InvalidArgument` for a dtype with

@@ -14,6 +14,7 @@
  *   waiter.c    WaiterLane, the base of tape._loop.LoopWaiter: waking who awaits
  *   batch.c     write_many
  *   appender.c  AppenderLane, the base of tape.Appender: write, try_write
+ *   arrow.c     read_columns for Arrow
  *   module.c    the module: setup(), adopt()
  *
  * The GIL is kept while no call of C waits for anybody. A write tries without waiting first, and
@@ -130,6 +131,9 @@ void fast_raise(PyObject *exception);
 /* wait.c: the next message, when there was none and the turn is given back. `none` if none came in
  * time, or Empty when it is fast_nothing. */
 PyObject *cursor_wait(cursor_t *c, PyObject *none, PyObject *timeout);
+
+/* arrow.c */
+PyObject *fast_arrow_stream(PyObject *module, PyObject *args);
 
 /* many.c */
 PyObject *tailer_read_many(PyObject *self, PyObject *const *args, Py_ssize_t n, PyObject *names);

@@ -116,6 +116,7 @@ static PyMethodDef functions[] = {
     {"adopt", adopt, METH_O, NULL},
     {"setup", setup, METH_VARARGS, NULL},
     {"fressian", fressian, METH_O, NULL},
+    {"arrow_stream", fast_arrow_stream, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
