@@ -46,6 +46,16 @@ static inline bool tape__places_wants(const tape__places_t *p, int64_t sequence)
     return (sequence & ((1 << p->every_bits) - 1)) == 0;
 }
 
+/* Where message `sequence` is, if that is known; else 0. */
+static inline uint64_t tape__places_at(const tape__places_t *p, int64_t sequence)
+{
+    if (!p->slots || !tape__places_wants(p, sequence)) return 0;
+    const uint64_t place = (uint64_t)sequence >> p->every_bits;
+    const uint64_t word = p->slots[place & ((UINT64_C(1) << p->slot_bits) - 1)];
+    const bool is_it = word >> TAPE__PLACE_POSITION_BITS == place >> p->slot_bits;
+    return is_it ? (word & ((UINT64_C(1) << TAPE__PLACE_POSITION_BITS) - 1)) << 2 : 0;
+}
+
 /* Message `sequence`, one that is wanted, is at `position`, a multiple of 4. */
 static inline void tape__places_note(tape__places_t *p, int64_t sequence, uint64_t position)
 {

@@ -14,6 +14,9 @@
 /* How long it is believed that nobody deleted the file in hand, unless the listing tells. */
 #define BELIEVED_MS 50
 
+/* So much of a message is at hand when it is read. */
+enum { MESSAGE_NEAR = 64 };
+
 /* ---- walking ---- */
 
 /* Over complete documents that lie whole in the window, up to message `sequence`, without a call;
@@ -102,11 +105,24 @@ static tape__window_t *window_to_seek(tape_tailer_t *t)
     return rc == TAPE_OK ? &t->wide : &t->window;
 }
 
+/* To a message that was passed before: it is there, and nobody need wait for its memory yet. */
+static int seek_known(const tape__window_t *w, uint64_t position, int64_t sequence,
+                      tape__cursor_t *c)
+{
+    *c = (tape__cursor_t){position, sequence, 0};
+    if (tape__window_has(w, position, MESSAGE_NEAR)) {
+        __builtin_prefetch(tape__window_at(w, position));
+        __builtin_prefetch(tape__window_at(w, position + MESSAGE_NEAR));
+    }
+    return TAPE__SOUGHT_THERE;
+}
+
 static int seek_in_hand(tape_tailer_t *t, int64_t sequence, tape__cursor_t *c)
 {
     if (t->store.aligned) tape__places_want(&t->places, tape__excerpt_index_next(&t->store));
     tape__window_t *w = window_to_seek(t);
-    int rc = seek_in(t, &t->store, w, sequence, c);
+    const uint64_t known = tape__places_at(&t->places, sequence);
+    int rc = known ? seek_known(w, known, sequence, c) : seek_in(t, &t->store, w, sequence, c);
     if (is_reached(rc) && w == &t->wide && tape__window_has(w, c->position, 4)) {
         tape__window_close(&t->window);
         t->window = tape__window_part(w, c->position, t->window_size);
