@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from ._ffi import ffi, lib
+from ._note import noted
 from .info import CycleFile, QueueInfo
 
 __all__ = ["cycles_of", "queue_info"]
@@ -57,7 +58,7 @@ def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
     """Facts about an open queue ``q``, beside ``i``, those that C has, at its clock's time."""
     files, words = q.cycles(), q.table()
     now = time.time_ns() // 1_000_000 if now is None else now
-    row = q.roll_cycle
+    row, (framing, made_with) = q.roll_cycle, noted(q.path) or (None, None)
     return QueueInfo(
         path=q.path, filesystem=_filesystem(q.path), roll_cycle=row.name, epoch=q.epoch,
         source_id=q.source_id, block_size=i.block_size, index_count=row.index_count,
@@ -76,7 +77,8 @@ def queue_info(q: Any, i: Any, now: int | None) -> QueueInfo:
         listing_mod_count=i.listing_mod_count, lock_holder=i.lock_holder_pid or None,
         lock_acquired=i.lock_acquired, lock_contended=i.lock_contended,
         lock_broken=i.lock_broken, lock_lost=i.lock_lost, repairs=i.repairs, rolls=i.rolls,
-        clock_went_back=i.clock_went_back, files_lost=i.files_lost, syncs=i.syncs)
+        clock_went_back=i.clock_went_back, files_lost=i.files_lost, syncs=i.syncs,
+        made_with=made_with, made_framing=framing)
 
 
 def cycles_of(q: Any, handle: Any) -> list[CycleFile]:

@@ -64,22 +64,29 @@ def note(path: str | os.PathLike[str], codec: Any, framing: str) -> None:
         os.close(file)
 
 
-def check(path: str | os.PathLike[str], codec: Any, framing: str, strict: bool) -> None:
-    """Warns, or raises, :class:`tape.CodecMismatch` when the queue was made with another codec."""
+def noted(path: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """Framing and name of the codec that a queue was made with; ``None``: nobody noted it."""
     try:
         file = os.open(os.path.join(path, NAME), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
-        return
+        return None
     try:
-        noted = os.read(file, _LONGEST)
+        text = os.read(file, _LONGEST)
     except OSError:
-        return
+        return None
     finally:
         os.close(file)
-    was, _, name = noted.decode("utf-8", "replace").partition("\n")
+    framing, _, name = text.decode("utf-8", "replace").partition("\n")
+    return (framing, name) if framing in ("bytes", "document") and name else None
+
+
+def check(path: str | os.PathLike[str], codec: Any, framing: str, strict: bool) -> None:
+    """Warns, or raises, :class:`tape.CodecMismatch` when the queue was made with another codec."""
+    found = noted(path)
     mine = f"{framing}\n{codec.name}".encode("utf-8", "replace")[:_LONGEST]
-    if noted == mine or was not in ("bytes", "document") or not name:
+    if found is None or "\n".join(found).encode("utf-8", "replace")[:_LONGEST] == mine:
         return
+    was, name = found
     mismatch = CodecMismatch(
         f"{os.fspath(path)} was made with codec {name!r} (framing {was!r}), and is opened with "
         f"{codec.name!r} ({framing!r})", file=os.fspath(path),

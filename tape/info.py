@@ -102,7 +102,9 @@ class QueueInfo(_Info):
     ``cycle`` is the one of the clock now; ``bytes`` the length of the ``files`` cycle files, mostly
     holes, and ``bytes_on_disk`` what they take; the replicated indexes are Java's, ``None`` when
     replication never stored one. ``data_formats`` are those of the files: 1, or 0 for files of
-    before 5.19.11. ``delta_checkpoint_interval`` is what is stored (it means nothing to tape), and
+    before 5.19.11. ``made_with`` is the name of the codec that the queue was made with, ``None``
+    when nobody noted it, as in queues of Java; ``made_framing`` that codec's framing.
+    ``delta_checkpoint_interval`` is what is stored (it means nothing to tape), and
     ``buffered`` is always false, as in Java's open edition; ``filesystem`` is the name of its kind.
     """
 
@@ -144,6 +146,8 @@ class QueueInfo(_Info):
     clock_went_back: int
     files_lost: int
     syncs: int
+    made_with: str | None
+    made_framing: str | None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,19 +31,20 @@ void tape__shelf_end(tape__shelf_t *shelf)
 static bool put(tape__shelf_t *shelf, int64_t cycle)
 {
     size_t at = shelf->count;
-    while (at > 0 && shelf->packed[at - 1] > cycle) at--;
-    if (at > 0 && shelf->packed[at - 1] == cycle) return true; /* it has both suffixes */
+    while (at > 0 && shelf->packed[at - 1].cycle > cycle) at--;
+    if (at > 0 && shelf->packed[at - 1].cycle == cycle) return true; /* it has both suffixes */
     if (shelf->count == shelf->room) {
         size_t room = shelf->room ? shelf->room * 2 : ROOM_LEAST;
-        int64_t *more = tape__alloc(room * sizeof *more);
+        tape__packed_t *more = tape__alloc(room * sizeof *more);
         if (!more) return false;
         if (shelf->count) memcpy(more, shelf->packed, shelf->count * sizeof *more);
         tape__free(shelf->packed);
         shelf->packed = more;
         shelf->room = room;
     }
-    memmove(shelf->packed + at + 1, shelf->packed + at, (shelf->count - at) * sizeof(int64_t));
-    shelf->packed[at] = cycle;
+    memmove(shelf->packed + at + 1, shelf->packed + at,
+            (shelf->count - at) * sizeof *shelf->packed);
+    shelf->packed[at] = (tape__packed_t){.cycle = cycle};
     shelf->count++;
     return true;
 }
@@ -70,6 +71,17 @@ static int look_at_name(void *user, const char *name)
     return 0;
 }
 
+/* What was measured before the directory was read again. */
+static void keep_measured(tape__shelf_t *shelf, const tape__packed_t *before, size_t were)
+{
+    for (size_t i = 0, k = 0; i < shelf->count && k < were;) {
+        tape__packed_t *p = &shelf->packed[i];
+        if (p->cycle == before[k].cycle) *p = before[k];
+        if (p->cycle <= before[k].cycle) i++;
+        else k++;
+    }
+}
+
 /* With the lock: reads the directory if it changed. */
 static int look(tape__shelf_t *shelf)
 {
@@ -78,12 +90,29 @@ static int look(tape__shelf_t *shelf)
     tape__stat_t st;
     int rc = tape__stat_path(directory, &st);
     if (rc == 0 && shelf->modified_ns != 0 && st.modified_ns == shelf->modified_ns) return TAPE_OK;
-    shelf->count = 0;
+    tape__packed_t *before = shelf->packed;
+    const size_t were = shelf->count;
+    shelf->packed = NULL;
+    shelf->count = shelf->room = 0;
     shelf->modified_ns = 0;
     if (rc == 0) rc = tape__list_directory(directory, look_at_name, shelf);
+    keep_measured(shelf, before, were);
+    tape__free(before);
     if (rc < 0) return tape__fail_errno(-rc, directory, "listing the directory");
     if (!tape__listing_too_fresh(&st, now_ms)) shelf->modified_ns = st.modified_ns;
     return TAPE_OK;
+}
+
+/* With the lock: the first that is not below `from`. */
+static size_t place_of(const tape__shelf_t *shelf, int64_t from)
+{
+    size_t low = 0, high = shelf->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (shelf->packed[middle].cycle < from) low = middle + 1;
+        else high = middle;
+    }
+    return low;
 }
 
 /* The nearest compressed one at or above (below) `from`; TAPE__NO_CYCLE when there is none. */
@@ -93,15 +122,10 @@ static int nearest(tape__shelf_t *shelf, bool above, int64_t from, int64_t *cycl
     if (!shelf->unpacker.call) return TAPE_OK;
     pthread_mutex_lock(&shelf->lock);
     int rc = look(shelf);
-    size_t low = 0, high = shelf->count; /* the first that is not below `from` */
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (shelf->packed[middle] < from) low = middle + 1;
-        else high = middle;
-    }
-    if (above && low < shelf->count) *cycle = shelf->packed[low];
-    if (!above && low < shelf->count && shelf->packed[low] == from) *cycle = from;
-    else if (!above && low > 0) *cycle = shelf->packed[low - 1];
+    const size_t at = place_of(shelf, from);
+    if (above && at < shelf->count) *cycle = shelf->packed[at].cycle;
+    if (!above && at < shelf->count && shelf->packed[at].cycle == from) *cycle = from;
+    else if (!above && at > 0) *cycle = shelf->packed[at - 1].cycle;
     pthread_mutex_unlock(&shelf->lock);
     return rc;
 }
@@ -217,17 +241,62 @@ int tape__shelf_open(tape__shelf_t *shelf, int64_t cycle, tape__cycle_store_t *s
     return open_at(shelf, path, cycle, store);
 }
 
-int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out)
+/* ---- measuring ---- */
+
+/* The compressed file that is read for a cycle. False: there is none. */
+static bool packed_file(const char *plain, tape__stat_t *st)
 {
     char path[TAPE__PATH_SIZE];
+    for (int i = 0; i < SUFFIXES; i++)
+        if ((size_t)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]) < sizeof path &&
+            tape__stat_path(path, st) == 0)
+            return true;
+    return false;
+}
+
+/* What is remembered of a file that was measured, or, with `store`, remembers it. */
+static bool recall(tape__shelf_t *shelf, int64_t cycle, const tape__stat_t *st, bool store,
+                   tape__extent_t *extent)
+{
+    bool known = false;
+    pthread_mutex_lock(&shelf->lock);
+    const size_t at = place_of(shelf, cycle);
+    if (at < shelf->count && shelf->packed[at].cycle == cycle) {
+        tape__packed_t *p = &shelf->packed[at];
+        if (store)
+            *p = (tape__packed_t){cycle, st->inode, st->modified_ns, st->size, *extent};
+        known = p->inode == st->inode && p->modified_ns == st->modified_ns && p->size == st->size;
+        if (known) *extent = p->extent;
+    }
+    pthread_mutex_unlock(&shelf->lock);
+    return known;
+}
+
+/* A file that must be opened: one that is written to, or a compressed one, once. */
+static int measure_at(tape__shelf_t *shelf, const char *path, int64_t cycle, tape__extent_t *out)
+{
     tape__cycle_store_t store;
-    *out = (tape__extent_t){0, 0};
-    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return TAPE__NO;
-    if (tape__cycle_measure_finished(path, out)) return TAPE__YES;
+    tape__stat_t st;
+    const bool packed = shelf->unpacker.call && packed_file(path, &st);
     int rc = open_at(shelf, path, cycle, &store);
     if (rc == TAPE_ENOTFOUND) return TAPE__NO;
     if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? TAPE__YES : rc;
     rc = tape__cycle_measure_extent(&store, out);
+    if (rc == TAPE_OK && packed && store.file.unpacker.call)
+        (void)recall(shelf, cycle, &st, true, out);
     tape__cycle_store_close(&store);
     return rc == TAPE_OK ? TAPE__YES : rc;
+}
+
+int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out)
+{
+    char path[TAPE__PATH_SIZE];
+    tape__stat_t st;
+    *out = (tape__extent_t){0, 0};
+    if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return TAPE__NO;
+    if (tape__cycle_measure_finished(path, out)) return TAPE__YES;
+    if (shelf->unpacker.call && tape__stat_path(path, &st) == -ENOENT && packed_file(path, &st) &&
+        recall(shelf, cycle, &st, false, out))
+        return TAPE__YES;
+    return measure_at(shelf, path, cycle, out);
 }

@@ -17,11 +17,19 @@
 #include "file/cycle_store.h"
 #include "file/directory_listing.h"
 
+/* A cycle with a compressed file; what is in that one, once it was measured: it never changes, but
+ * another may take its place. */
+typedef struct {
+    int64_t cycle;
+    uint64_t inode, modified_ns, size; /* of the file that was measured; 0: none was */
+    tape__extent_t extent;
+} tape__packed_t;
+
 typedef struct {
     tape__listing_t *listing;
     tape__unpacker_t unpacker;
     pthread_mutex_t lock;  /* guards the rest */
-    int64_t *packed;       /* cycles with a compressed file, ascending */
+    tape__packed_t *packed; /* by cycle, ascending */
     size_t count, room;
     uint64_t modified_ns;  /* of the directory when it was read; 0: never, or it was too fresh */
 } tape__shelf_t;

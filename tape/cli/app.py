@@ -32,6 +32,7 @@ COMMANDS = {
     "thaw": "bring compressed cycle files back",
     "copy": "a range or a whole queue into another",
     "unlock": "who holds the write lock; free it when that one is dead",
+    "latency": "where messages spent their time, by Java's histories",
     "bench": "how fast it is on your disk",
     "dump": "annotated bytes of .cq4 and .cq4t files",
     "completion": "a script that completes commands in your shell",
@@ -100,7 +101,7 @@ class Tape(click.Group):
         run = ctx.obj = Run()
 
         def warned(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-            if category is CodecMismatch and ctx.invoked_subcommand != "write":
+            if category is CodecMismatch and ctx.invoked_subcommand not in ("write", "copy"):
                 return  # they look at each message
             if category.__module__.startswith("tape."):
                 run.warn(f"warning: {message}")

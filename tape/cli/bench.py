@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
-from rich.table import Table
 
 from .. import Queue, codecs, open as open_queue
-from .shown import clean, console, is_terminal, number
+from .shown import clean, number, percentiles, print_figures, span
 
 EPILOG = """\b
 Examples:
@@ -111,24 +110,7 @@ def timed(call: Callable[[], object], count: int) -> array[int]:
 
 def result(name: str, times: array[int], messages: int) -> Result:
     """The figures of a kind of call."""
-    ordered = sorted(times)
-
-    def at(part: float) -> int:
-        return ordered[min(int(len(ordered) * part), len(ordered) - 1)]
-    return Result(name, len(times), messages / max(sum(times), 1) * 1e9, at(0.5), at(0.9),
-                  at(0.99), at(0.999), ordered[-1])
-
-
-def span(ns: float) -> str:
-    """Nanoseconds in the unit that fits.
-
-    >>> span(730), span(8200), span(12_500_000)
-    ('730 ns', '8.2 us', '12.5 ms')
-    """
-    for unit, factor in (("ns", 1.0), ("us", 1e3), ("ms", 1e6)):
-        if ns < factor * 1000 or unit == "ms":
-            return f"{ns / factor:.0f} {unit}" if unit == "ns" else f"{ns / factor:.1f} {unit}"
-    raise AssertionError
+    return Result(name, len(times), messages / max(sum(times), 1) * 1e9, *percentiles(times))
 
 
 def show(results: list[Result]) -> None:
@@ -136,17 +118,7 @@ def show(results: list[Result]) -> None:
     heads = ("call", "msg/s", "p50", "p90", "p99", "p99.9", "max")
     rows = [(r.name, number(round(r.messages_per_second)), span(r.p50), span(r.p90), span(r.p99),
              span(r.p999), span(r.longest)) for r in results]
-    if not is_terminal():
-        for row in (heads, *rows):
-            click.echo("\t".join(row))
-        return
-    table = Table(box=None, padding=(0, 1, 0, 0))
-    for head in heads:
-        table.add_column(head, justify="left" if head == "call" else "right", overflow="fold",
-                         no_wrap=head == "call")
-    for row in rows:
-        table.add_row(*row)
-    console().print(table)
+    print_figures(heads, rows)
 
 
 def histogram(times: array[int]) -> None:

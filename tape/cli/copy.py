@@ -6,13 +6,14 @@ import contextlib
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from .. import Queue, codecs, open as open_queue
-from ..errors import Conflict
+from ..errors import CodecMismatch, Conflict
 from .options import INDEX, WHEN, looked_at, queue_argument
 from .reading import Choice
 from .shown import index_text, number
@@ -24,6 +25,22 @@ Examples:
 
 BATCH = 500
 TIMES = ".times"  # behind the name of a cycle file: when its messages were written
+
+
+class MadeWith:
+    """Stands for the codec that a queue was made with, of which name and framing are noted: so
+    that its copy has the same note. Messages are copied as they are."""
+
+    def __init__(self, name: str, framing: str) -> None:
+        self.name, self.framing = name, framing
+
+    def encode(self, obj: Any) -> bytes:
+        """Not for messages."""
+        raise TypeError("nothing is encoded here")
+
+    def decode(self, view: memoryview) -> Any:
+        """Not for messages."""
+        raise TypeError("nothing is decoded here")
 
 
 class CycleClock:
@@ -61,10 +78,10 @@ def command(run: Any, /, queue: str, target: str, limit: int | None, keep_indexe
     if os.path.realpath(queue) == os.path.realpath(target):
         raise click.UsageError("QUEUE and TARGET are one")
     clock = CycleClock() if keep_indexes else None
-    with looked_at(queue) as source, contextlib.ExitStack() as leaving:
+    with quietly_looked_at(queue) as source, contextlib.ExitStack() as leaving:
         epoch = source.epoch or None if keep_indexes else None
-        with open_queue(target, clock=clock, strict=keep_indexes,
-                        roll_cycle=roll_cycle or source.roll_cycle.name, epoch=epoch) as into:
+        with opened(target, source, clock=clock, strict=keep_indexes,
+                    roll_cycle=roll_cycle or source.roll_cycle.name, epoch=epoch) as into:
             copied = Copying(source, into, clock, limit)
             leaving.callback(copied.keep_times)  # when `into` is closed
             try:
@@ -77,6 +94,28 @@ def command(run: Any, /, queue: str, target: str, limit: int | None, keep_indexe
                 run.say(f"{number(copied.count)} messages copied, last index "
                         f"{index_text(copied.last)}")
     return 0
+
+
+def quietly_looked_at(path: str) -> Queue:
+    """The queue, whatever codec it was made with."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CodecMismatch)
+        return looked_at(path)
+
+
+def opened(target: str, source: Queue, **options: Any) -> Queue:
+    """The queue to be written; a new one notes the codec that the source was made with."""
+    facts, new = source.info(), not os.path.exists(os.path.join(target, "metadata.cq4t"))
+    if facts.made_with is None and not new:
+        with quietly_looked_at(target) as known:
+            facts = known.info()
+    if facts.made_with is not None and facts.made_framing is not None:
+        options["codec"] = MadeWith(facts.made_with, facts.made_framing)
+    into = open_queue(target, **options)
+    if new and facts.made_with is None:  # as in queues of Java: nobody knows which it is
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(target, "tape.codec"))
+    return into
 
 
 class Copying:

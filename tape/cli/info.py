@@ -79,6 +79,8 @@ def table_of(q: Queue, facts: QueueInfo, cycles: list[CycleFile]) -> Table:
         row("", f"and {len(cycles) - CYCLES} older")
     for name, index in sorted(facts.tailers.items()):
         row("tailer", f"{name} next {index_text(index or None)}")
+    if facts.made_with:
+        row("codec", f"made with {facts.made_with}")
     row("formats", f"data {', '.join(map(str, facts.data_formats)) or 'none yet'}; source id "
         f"{facts.source_id}; index spacing {facts.index_spacing}")
     return table

@@ -151,7 +151,7 @@ def printer_of(q: Queue | None, options: dict[str, Any]) -> Printer:
     form = None if shape == "raw" else FORMS[shape]
     if options["template"] is not None:
         form = template(options["template"], q.locate if q is not None else lambda index: None)
-    codec = codec_named(options["codec"])
+    codec = codec_named(options["codec"], q)
     if shape in ("raw", "hex"):
         codec = Payload()
     return Printer(codec, form, options["index"], _patterns(options, "match"),

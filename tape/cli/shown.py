@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.table import Table
 
-__all__ = ["ago", "clean", "console", "index_text", "is_terminal", "moment", "number", "size"]
+__all__ = ["ago", "clean", "console", "index_text", "is_terminal", "moment", "number",
+           "percentiles", "print_figures", "size", "span"]
 
 
 def clean(text: str) -> str:
@@ -74,6 +77,45 @@ def ago(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86400:.1f} d"
+
+
+def span(ns: float) -> str:
+    """Nanoseconds in the unit that fits.
+
+    >>> span(730), span(8200), span(12_500_000)
+    ('730 ns', '8.2 us', '12.5 ms')
+    """
+    for unit, factor in (("ns", 1.0), ("us", 1e3), ("ms", 1e6)):
+        if ns < factor * 1000 or unit == "ms":
+            return f"{ns / factor:.0f} {unit}" if unit == "ns" else f"{ns / factor:.1f} {unit}"
+    raise AssertionError
+
+
+def percentiles(values: Iterable[int]) -> tuple[int, int, int, int, int]:
+    """Of some numbers: p50, p90, p99, p99.9, and the largest.
+
+    >>> percentiles(range(1000))
+    (500, 900, 990, 999, 999)
+    """
+    ordered = sorted(values)
+    p50, p90, p99, p999 = (ordered[min(int(len(ordered) * part), len(ordered) - 1)]
+                           for part in (0.5, 0.9, 0.99, 0.999))
+    return p50, p90, p99, p999, ordered[-1]
+
+
+def print_figures(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table whose first column is a name, for people; tabs between, for machines."""
+    if not is_terminal():
+        for row in (heads, *rows):
+            print("\t".join(row))
+        return
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for column, head in enumerate(heads):
+        table.add_column(head, justify="right" if column else "left", overflow="fold",
+                         no_wrap=not column)
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
 
 
 def moment(ms: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tape
-from tape.codecs import raw
+from tape.codecs import fressian, raw
 
 from tests.kit.clocks import SetClock
 from tests.kit.commands import ENVIRONMENT, T0, TAPE, Terminal, filled, outcome, run
@@ -189,6 +189,25 @@ def test_poison_is_told_passed_and_makes_exit_code_3(queue: Path) -> None:
         assert f"{bad:#x}" in errors and "00 ff 01" in errors
     assert outcome("cat", queue, "--codec", "json")[0] == 3
     assert outcome("cat", queue, "--hex")[0] == 0
+
+
+@pytest.mark.parametrize(("messages", "shown"), [
+    ([b"m10", b"m11"], ['"m10"', '"m11"']),
+    ([b"m10", fressian.encode({"n": 53})], ["340272", '{"n": 53}']),  # only Fressian has maps
+    ([b"m10", b"\xff\xff"], ['"m10"']), ([b"5", b'{"a": 1}'], ["5", '{"a": 1}'])])
+def test_what_is_text_and_an_integer_in_fressian_is_decided_by_the_queue(
+        tmp_path: Path, messages: list[bytes], shown: list[str]) -> None:
+    """As Java and Clojure leave them, without a note; a note is believed."""
+    with tape.open(tmp_path / "q", codec=raw) as q:
+        q.appender().write_many(messages)
+    for note in (b"", b"bytes\nraw", b"bytes\nno such codec", b"other\njson"):
+        (tmp_path / "q" / "tape.codec").write_bytes(note)
+        assert outcome("cat", tmp_path / "q")[1].splitlines() == shown
+    (tmp_path / "q" / "tape.codec").write_bytes(b"bytes\nfressian")
+    number = "340272" if messages[0] == b"m10" else "53"
+    assert outcome("cat", tmp_path / "q")[1].startswith(f"{number}\n")
+    (tmp_path / "q" / "tape.codec").write_bytes(b"bytes\njson")
+    assert outcome("tail", tmp_path / "q", "-n", "1", "--match", "5|a")[0] in (0, 3)
 
 
 def test_named_cat_goes_on_where_it_ended_and_where_the_tailer_was(queue: Path) -> None:

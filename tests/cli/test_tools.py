@@ -153,6 +153,30 @@ def test_copy_takes_a_range_and_refuses_what_cannot_keep_its_index(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("kind", ["json", "document", None])
+def test_a_copy_notes_the_codec_of_its_source(tmp_path: Path, kind: str | None) -> None:
+    """Not the default one; none where the source has none, as those of Java. A target that was made
+    with another one is warned of (exit code 3), and refused with --keep-indexes."""
+    path, codec = tmp_path / "q", getattr(tape.codecs, kind or "raw")
+    with tape.open(path, codec=codec) as q:
+        q.appender().write(b"1" if kind != "json" else [1])
+    if kind is None:
+        (path / "tape.codec").unlink()
+    for options in ([], ["--keep-indexes"]):
+        target = tmp_path / f"copy {len(options)}"
+        assert outcome("copy", path, target, *options)[0] == 0
+        assert (target / "tape.codec").exists() == (kind is not None)
+        with tape.open(target, codec=codec, strict=True) as q:
+            assert q.info().made_with == kind and len(q) == 1
+        assert outcome("copy", path, target)[0] == 0  # and once more
+    with tape.open(tmp_path / "other", codec=tape.codecs.raw) as q:
+        pass
+    code, _, errors = outcome("copy", path, tmp_path / "other")
+    assert (code, "made with" in errors) == ((3, True) if kind else (0, False)), errors
+    code, _, errors = outcome("copy", path, tmp_path / "other", "--keep-indexes")
+    assert code == 2 and ("made with" in errors or kind is None)
+
+
 # ---- top ----
 
 

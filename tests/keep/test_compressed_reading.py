@@ -359,3 +359,28 @@ def test_end_to_end_and_a_thousand_random_seeks_equal_the_original(
             assert list(cold.tailer()) == [*messages, b"newest"]
     print(f"\n{kind}: median seek and read {statistics.median(times) * 1e6:.0f} us, "
           f"slowest {max(times) * 1e3:.1f} ms, first {times[0] * 1e3:.1f} ms")
+
+
+def test_counting_opens_each_compressed_file_once(
+        filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is asked, and whatever else changes; one that was replaced is counted
+    anew, one that has its file again by that."""
+    monkeypatch.setattr(_unpacking, "MOST_BYTES", 0)  # what was decompressed is not kept
+    pack(filled.q, "zstd")
+    with tape.open(filled.q.path, codec=raw, read_only=True) as q:
+        assert len(q) == 493 and q._unpacker._unpacked
+        opened = q._unpacker._unpacked.opened
+        assert opened == 4
+        (Path(q.path) / "another").touch()
+        filled.a.write(b"one more")
+        assert len(q) == 494 and q.count(filled.indexes[5], filled.indexes[310]) == 305
+        assert q.tailer(start=filled.indexes[-1]).lag().messages == 2
+        assert q._unpacker._unpacked.opened == opened
+        first, second = sorted(Path(q.path).glob("*.zst"))[:2]
+        whole = first.read_bytes()
+        first.write_bytes(second.read_bytes())  # one message in the place of three hundred
+        assert len(q) == 195
+        first.write_bytes(whole)
+        assert len(q) == 494
+        filled.q.thaw()
+        assert len(q) == 494
