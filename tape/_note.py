@@ -80,6 +80,11 @@ def noted(path: str | os.PathLike[str]) -> tuple[str, str] | None:
     return (framing, name) if framing in ("bytes", "document") and name else None
 
 
+def made_with(path: str) -> str | None:
+    """See :attr:`tape.Queue.made_with`."""
+    return (noted(path) or (None, None))[1]
+
+
 def check(path: str | os.PathLike[str], codec: Any, framing: str, strict: bool) -> None:
     """Warns, or raises, :class:`tape.CodecMismatch` when the queue was made with another codec."""
     found = noted(path)

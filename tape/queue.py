@@ -230,8 +230,7 @@ class Queue(Synced, Handle, Of[T]):
             if value not in allowed and not (name != "commit" and callable(value)):
                 raise InvalidArgument(f"{name}={value!r}", hint=f"one of {allowed}")
         if commit == "manual" and id is None:
-            raise InvalidArgument('commit="manual" without a name to store a position under',
-                                  hint='give the tailer one: tailer("name", commit="manual")')
+            raise InvalidArgument('commit="manual" without a name', hint='tailer("name", ...)')
         keeps = id is not None and commit == "auto" and not self.read_only
         child = _tailer.Tailer(self, self.codec if codec is None else codec, poll_interval,
                                id=id, auto_commit=keeps, steal=steal,
@@ -262,8 +261,8 @@ class Queue(Synced, Handle, Of[T]):
     @property
     def made_with(self) -> str | None:
         """The name of the codec that the queue was made with; ``None``: nobody noted it."""
-        from ._note import noted
-        return (noted(self.path) or (None, None))[1]
+        from ._note import made_with
+        return made_with(self.path)
 
     def count(self, a: int, b: int) -> int:
         """The number of messages with a <= index < b, by the index, without reading them.
@@ -386,9 +385,7 @@ class Queue(Synced, Handle, Of[T]):
                         cycle * self.roll_cycle.length_ms + self._effective_epoch())
 
     def _open_handle(self) -> Any:
-        if self._closed_by is not None:
-            self._fail(lib.TAPE_ECLOSED)
-        return self._handle
+        return self._fail(lib.TAPE_ECLOSED) if self._closed_by is not None else self._handle
 
     def _effective_epoch(self) -> int:
         row = lib.tape_roll_cycle_named(self.roll_cycle.name.encode())
