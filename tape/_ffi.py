@@ -82,7 +82,19 @@ def error_of(code: int, index: int | None = None) -> errors.Error:
     if cls is errors.LockTimeout and same:
         more.update(holder_pid=facts.holder_pid, holder_alive=bool(facts.holder_alive),
                     held_for=facts.held_for_ns / 1e9)
+    if cls is errors.CorruptQueue and more["file"]:
+        more["hint"] = _with_path(more["hint"], more["file"])
     return cls(message or text(lib.tape_strerror(code)), **more)
+
+
+def _with_path(hint: str, file: str) -> str:
+    """The commands in a hint as they are to be typed; quoting is imported when there is damage."""
+    from os.path import dirname, isdir
+    from shlex import quote
+    path = quote(file if isdir(file) else dirname(file) or ".")
+    for command in ("tape verify", "tape repair"):
+        hint = hint.replace(f"`{command}`", f"`{command} {path}`")
+    return hint
 
 
 def raise_code(code: int, index: int | None = None) -> NoReturn:

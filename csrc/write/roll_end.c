@@ -128,6 +128,17 @@ static int repair_end(tape__writer_t *w, const tape__chain_end_t *end, tape__ste
     return rc;
 }
 
+/* A damaged file is not ended before its time: a JVM that writes there would fail with each message
+ * until the next cycle. So who writes is told of both ways on. */
+static void tell_the_way_out(const tape__writer_t *w, int rc)
+{
+    if (rc != TAPE_ECORRUPT) tape__while(rc, "while looking for the end, to write there");
+    else
+        tape__while(rc, "while looking for the end, to write there; messages go on in the next "
+                        "cycle, or when all have closed the queue and this has mended it:\n"
+                        "    tape repair --in-place '%s'", w->site->path);
+}
+
 int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step)
 {
     int rc = TAPE_OK;
@@ -135,8 +146,7 @@ int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step)
         tape__chain_end_t end;
         rc = tape__cycle_end_find(&w->store, &w->window, &end);
         if (rc != TAPE_OK) {
-            tape__while(rc, "while looking for the end, to write there; messages go on in the next "
-                            "cycle");
+            tell_the_way_out(w, rc);
             break;
         }
         again = false;

@@ -2,17 +2,21 @@
  * changed since, any pages may be, and so may sizes and names. Copies of the queue are made in such
  * states, at random, between writes and in the middle of syncs. In each, all that was acknowledged
  * with "each" is read, and the queue can be written: at once, or, where the writer is told that the
- * newest file is damaged, when its cycle is over. Three planted bugs are found: a sync left out,
+ * newest file is damaged, when its cycle is over, and in the same cycle after the command that the
+ * error names. Three planted bugs are found: a sync left out,
  * one from before the message, and a name that is not synced. Prints counts. */
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "base/platform.h"
 #include "helpers.h"
 
 enum { DAY = 86400000, FILES = 64, MESSAGES = 40, PAGE = 4096, SIZE_MAX_ = 9000 };
-enum { ROUNDS = 60, PLANTED_ROUNDS = 30 };
+enum { ROUNDS = 16, PLANTED_ROUNDS = 8, LARGE = 4 }; /* so many times as much by TAPE_TEST_SCALE=1 */
 typedef enum { SOUND, LEFT_OUT, TOO_EARLY, NAMELESS, PLANTS } plant_t;
+
+extern void (*tape__sync_point_hook)(const char *name);
 
 typedef struct {
     char name[64];
@@ -25,11 +29,16 @@ typedef struct {
 static model_t files[FILES];
 static int file_count;
 static plant_t plant;
-static const char *queue_path, *copy_path;
+static const char *queue_path, *copy_path, *mended_path;
 static int64_t ms;
-static struct { int64_t index; uint32_t size; } acknowledged[MESSAGES];
-static int acknowledged_count, states, lost, told, refused, syncs;
+static struct { int64_t index; uint32_t size; } acknowledged[2 * MESSAGES];
+static int acknowledged_count, states, lost, told, refused, mended, syncs;
 static bool crash_in_sync;
+/* With intervals another thread syncs: guards the model, and the counts. */
+static pthread_mutex_t model_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool in_intervals;
+static int written, written_when_it_began, synced_messages;
+static _Thread_local bool looking; /* at a copy, of which nobody keeps a model */
 
 static void crash(void);
 
@@ -77,8 +86,7 @@ static uint8_t *read_descriptor(int fd, size_t size)
     return bytes;
 }
 
-/* In place of the system's syncs. */
-static int shim(int fd)
+static int sync_model(int fd)
 {
     struct stat st, own;
     CHECK(fstat(fd, &st) == 0 && stat(queue_path, &own) == 0);
@@ -101,6 +109,25 @@ static int shim(int fd)
     m->size = (size_t)st.st_size;
     m->synced = read_descriptor(fd, m->size);
     return 0;
+}
+
+/* In place of the system's syncs. */
+static int shim(int fd)
+{
+    if (looking) return 0;
+    if (in_intervals) pthread_mutex_lock(&model_lock);
+    int rc = sync_model(fd);
+    if (in_intervals) pthread_mutex_unlock(&model_lock);
+    return rc;
+}
+
+/* What a sync has ended for that began when it was written. */
+static void count_synced(const char *name)
+{
+    pthread_mutex_lock(&model_lock);
+    if (strcmp(name, "sync_begun") == 0) written_when_it_began = written;
+    if (strcmp(name, "sync_ended") == 0) synced_messages = written_when_it_began;
+    pthread_mutex_unlock(&model_lock);
 }
 
 /* ---- what a disk may hold ---- */
@@ -173,6 +200,51 @@ static int count_acknowledged(tape_queue_t *q)
     return found;
 }
 
+static void duplicate(const char *from, const char *to)
+{
+    DIR *dir = opendir(from);
+    CHECK(dir != NULL);
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.') continue;
+        size_t size;
+        uint8_t *bytes = t_read_file(t_path(from, e->d_name), &size);
+        int fd = tape__open_file(t_path(to, e->d_name), TAPE__CREATE_NEW);
+        CHECK(fd >= 0);
+        CHECK_EQ(tape__file_write(fd, 0, bytes, size), 0);
+        tape__close_file(fd);
+        free(bytes);
+    }
+    closedir(dir);
+}
+
+/* The newest file is damaged, and its time not over: what the error names mends it. */
+static void mend_and_write(int found)
+{
+    int64_t now = ms;
+    tape_queue_options_t o = t_options("TEST4_DAILY", &now);
+    tape_check_options_t mend = {.struct_size = sizeof mend, .flags = TAPE_IN_PLACE};
+    tape_check_report_t report;
+    CHECK_OK(tape_repair(mended_path, NULL, &mend, &report));
+    CHECK_EQ(report.nothing, 0);
+    t_writer_t w = t_open_writer(mended_path, &o);
+    CHECK(count_acknowledged(w.queue) >= found);
+    const int64_t index = tape_appender_write(w.appender, "new", 3);
+    CHECK_OK(index);
+    CHECK_EQ(index >> 32, now / DAY);
+    CHECK(count_acknowledged(w.queue) >= found);
+    CHECK_EQ(tape_queue_last_index(w.queue), index);
+    t_close_writer(w);
+    mended++;
+}
+
+static void check_command(void)
+{
+    char trail[2048], command[1200];
+    tape_error_trail(trail, sizeof trail);
+    snprintf(command, sizeof command, "tape repair --in-place '%s'", copy_path);
+    CHECK(strstr(trail, command) != NULL);
+}
+
 /* The machine is on again, and finds this. */
 static void look(void)
 {
@@ -190,8 +262,12 @@ static void look(void)
     int64_t index = tape_appender_write(w.appender, "new", 3);
     if (index == TAPE_ECORRUPT) {
         refused++;
+        check_command();
+        t_empty(mended_path);
+        duplicate(copy_path, mended_path); /* what the refusal left is what stood there */
         then += DAY;
         index = tape_appender_write(w.appender, "new", 3);
+        mend_and_write(found);
     }
     CHECK_OK(index);
     CHECK(count_acknowledged(w.queue) >= found);
@@ -201,13 +277,17 @@ static void look(void)
 
 static void crash(void)
 {
-    int (*shim_)(int) = tape__disk_shim;
-    tape__disk_shim = NULL;
+    if (in_intervals) pthread_mutex_lock(&model_lock);
     t_empty(copy_path);
     mode = rand() % 6;
     each_file(copy_file);
+    if (in_intervals) {
+        acknowledged_count = synced_messages;
+        pthread_mutex_unlock(&model_lock);
+    }
+    looking = true;
     look();
-    tape__disk_shim = shim_;
+    looking = false;
 }
 
 /* ---- writing ---- */
@@ -217,7 +297,7 @@ static void write_one(tape_appender_t *a, bool counts)
     static uint8_t data[SIZE_MAX_];
     const uint32_t size = 1 + (uint32_t)rand() % (rand() % 4 ? 300 : SIZE_MAX_ - 1);
     int64_t index = tape_appender_last_index(a);
-    each_file(keep_early);
+    if (plant == TOO_EARLY) each_file(keep_early);
     for (int tries = 0;; tries++) { /* the bytes depend on the index */
         for (uint32_t i = 0; i < size; i++) data[i] = byte_at(index, i);
         int64_t rc = tape_appender_write_expect(a, data, size, index < 0 ? 0 : index);
@@ -229,8 +309,25 @@ static void write_one(tape_appender_t *a, bool counts)
         CHECK(tries < 5);
     }
     if (!counts) return;
-    acknowledged[acknowledged_count].index = index;
-    acknowledged[acknowledged_count++].size = size;
+    pthread_mutex_lock(&model_lock);
+    acknowledged[written].index = index;
+    acknowledged[written++].size = size;
+    pthread_mutex_unlock(&model_lock);
+    if (!in_intervals) acknowledged_count = written;
+}
+
+static t_writer_t begin(tape_queue_options_t o)
+{
+    t_empty(queue_path);
+    for (int i = 0; i < file_count; i++) {
+        free(files[i].synced);
+        free(files[i].early);
+    }
+    memset(files, 0, sizeof files);
+    file_count = acknowledged_count = written = written_when_it_began = synced_messages = 0;
+    ms = 1000 * (int64_t)DAY;
+    o.block_size = 65536;
+    return t_open_writer(queue_path, &o);
 }
 
 static void one_queue(void)
@@ -238,17 +335,8 @@ static void one_queue(void)
     tape_queue_options_t o = t_options("TEST4_DAILY", &ms);
     tape_appender_options_t lazy = {.struct_size = sizeof lazy, .durability = TAPE_DURABILITY_OS};
     tape_appender_t *os;
-    t_empty(queue_path);
-    for (int i = 0; i < file_count; i++) {
-        free(files[i].synced);
-        free(files[i].early);
-    }
-    memset(files, 0, sizeof files);
-    file_count = acknowledged_count = 0;
-    ms = 1000 * (int64_t)DAY;
     o.durability = TAPE_DURABILITY_EACH;
-    o.block_size = 65536;
-    t_writer_t w = t_open_writer(queue_path, &o);
+    t_writer_t w = begin(o);
     CHECK_OK(tape_appender_open(w.queue, &lazy, &os));
     for (int n = 0; n < MESSAGES; n++) {
         if (rand() % 12 == 0) ms += DAY;
@@ -260,6 +348,59 @@ static void one_queue(void)
     t_close_writer(w);
 }
 
+static bool all_synced(void)
+{
+    pthread_mutex_lock(&model_lock);
+    const bool all = synced_messages == written;
+    pthread_mutex_unlock(&model_lock);
+    return all;
+}
+
+/* A sync may have begun behind the last message before that was counted here: then another one. */
+static void wait_for_the_thread(tape_appender_t *a)
+{
+    for (int i = 1; !all_synced(); i++) {
+        tape__sleep_ns(1000000);
+        if (i % 500 == 0 && written < 2 * MESSAGES) write_one(a, true);
+        CHECK(i < 20000);
+    }
+}
+
+/* Crashes at any moment, and when the interval is over. */
+static void one_queue_in_intervals(void)
+{
+    tape_queue_options_t o = t_options("TEST4_DAILY", &ms);
+    o.durability = TAPE_DURABILITY_INTERVAL;
+    o.sync_interval_ns = 2000000;
+    in_intervals = true;
+    tape__sync_point_hook = count_synced;
+    t_writer_t w = begin(o);
+    for (int n = 0; n < MESSAGES; n++) {
+        if (rand() % 12 == 0) ms += DAY;
+        write_one(w.appender, true);
+        if (rand() % 6 == 0) {
+            wait_for_the_thread(w.appender);
+            crash();
+        } else if (rand() % 3 == 0) crash();
+    }
+    t_close_writer(w);
+    tape__sync_point_hook = NULL;
+    in_intervals = false;
+}
+
+static void run(const char *name, void (*one)(void), int rounds)
+{
+    const char *scale = getenv("TAPE_TEST_SCALE");
+    states = lost = told = refused = mended = syncs = 0;
+    if (scale && strcmp(scale, "1") == 0) rounds *= LARGE;
+    for (int n = 0; n < rounds; n++) one();
+    printf("%s: %d states after %d syncs, %d lost something acknowledged; %d readers were told of "
+           "damage, %d writers sent to the next cycle, %d written to in the same one, mended\n",
+           name, states, syncs, lost, told, refused, mended);
+    CHECK_EQ(mended, refused);
+    CHECK_EQ(lost > 0, plant != SOUND);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const names[PLANTS] = {"as it is", "a sync left out", "a sync too early",
@@ -267,16 +408,16 @@ int main(int argc, char **argv)
     if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 0);
     queue_path = t_directory();
     copy_path = t_directory();
+    mended_path = t_directory();
     t_seed(argc, argv);
     tape__disk_shim = shim;
-    for (plant = SOUND; plant < PLANTS; plant++) {
-        states = lost = told = refused = syncs = 0;
-        crash_in_sync = true;
-        for (int n = 0; n < (plant == SOUND ? ROUNDS : PLANTED_ROUNDS); n++) one_queue();
-        printf("%s: %d states after %d syncs, %d lost something acknowledged; %d readers were told "
-               "of damage, %d writers sent to the next cycle\n", names[plant], states, syncs, lost,
-               told, refused);
-        CHECK_EQ(lost > 0, plant != SOUND);
-    }
+    crash_in_sync = true;
+    for (plant = SOUND; plant < PLANTS; plant++)
+        run(names[plant], one_queue, plant == SOUND ? ROUNDS : PLANTED_ROUNDS);
+    crash_in_sync = false; /* the thread that syncs is not the one that looks */
+    plant = SOUND;
+    run("in intervals", one_queue_in_intervals, ROUNDS);
+    plant = LEFT_OUT;
+    run("in intervals, a sync left out", one_queue_in_intervals, PLANTED_ROUNDS);
     return 0;
 }

@@ -1,5 +1,5 @@
-"""A write position left one message behind where that cannot be seen: tape finds the true last index,
-and the JVM agrees once tape has written (errata J19 has what Java does alone)."""
+"""A write position left one message behind where that cannot be seen: tape finds the true last
+index, and the JVM agrees once tape has written (errata J19 has what Java does alone)."""
 
 from __future__ import annotations
 
