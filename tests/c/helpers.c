@@ -107,6 +107,12 @@ int t_mappings(const char *directory)
     return n;
 }
 
+bool t_full_scale(void)
+{
+    const char *scale = getenv("TAPE_TEST_SCALE");
+    return scale && strcmp(scale, "1") == 0;
+}
+
 void t_seed(int argc, char **argv)
 {
     unsigned seed = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 0) : (unsigned)t_now_ns();

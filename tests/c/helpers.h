@@ -27,6 +27,9 @@ int t_mappings(const char *directory);
 
 int64_t t_now_ns(void);
 
+/* Whether TAPE_TEST_SCALE=1 asks for the long run. */
+bool t_full_scale(void);
+
 /* Begins a random test: the seed is the program's argument or the time, and is printed. */
 void t_seed(int argc, char **argv);
 

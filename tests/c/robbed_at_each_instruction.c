@@ -5,17 +5,15 @@
  *
  * With an argument: the step from one instruction to the next (1: all; minutes), and the one scene
  * that is played. */
-#include <errno.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 
-#include "base/bytes.h"
-#include "file/cycle_chain.h"
 #include "file/table_store.h"
+#include "format/header_word.h"
 #include "helpers.h"
 #include "queue_check.h"
+#include "scenes.h"
+#include "steps.h"
 
 #define DAY INT64_C(86400000)
 enum { SIZE = 301, OTHERS = 3, AFTER = 2 };
@@ -62,32 +60,13 @@ static int64_t append(tape_appender_t *a, int n)
     return tape_appender_write(a, body, n == 0 ? SIZE : 20 + (size_t)n);
 }
 
-/* Bytes behind the last message: `word` for a header word, and a body. */
-static void leave_behind(tape_queue_t *q, uint32_t word, int bytes)
-{
-    char name[64];
-    tape_queue_info_t info;
-    tape__cycle_store_t s;
-    tape__window_t w = {0};
-    tape__chain_end_t end;
-    CHECK_OK(tape_queue_info(q, &info));
-    CHECK_OK(tape_queue_cycle_name(q, info.highest_cycle, name, sizeof name));
-    CHECK_OK(tape__cycle_store_open(&s, t_path(directory, name), info.highest_cycle, true));
-    CHECK_OK(tape__cycle_chain_find_end(&s, &w, &end));
-    memset(tape__window_at(&w, end.end.position + 4), 0xDD, (size_t)bytes);
-    tape__put_u32(tape__window_at(&w, end.end.position), word);
-    tape__window_close(&w);
-    tape__cycle_store_close(&s);
-}
-
 static void victim(const tape_queue_options_t *o, const scene_t *scene)
 {
     t_writer_t w = t_open_writer(directory, o);
     CHECK_OK(append(w.appender, 1)); /* warm */
-    if (scene->dirt) leave_behind(w.queue, 0, 600);
-    if (scene->reserved) leave_behind(w.queue, TAPE__NOT_COMPLETE | 77, 100);
-    CHECK_EQ(ptrace(PTRACE_TRACEME, 0, 0, 0), 0);
-    raise(SIGSTOP);
+    if (scene->dirt) t_leave_behind(w.queue, directory, 0, 600);
+    if (scene->reserved) t_leave_behind(w.queue, directory, TAPE__NOT_COMPLETE | 77, 100);
+    t_steps_begin();
     shared->index = append(w.appender, 0);
     shared->returned = true;
     _exit(0);
@@ -96,14 +75,9 @@ static void victim(const tape_queue_options_t *o, const scene_t *scene)
 /* Steps the child; false when its append returned before that many instructions. */
 static bool step(pid_t child, int64_t count)
 {
-    int status;
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK(WIFSTOPPED(status));
-    for (int64_t i = 0; i < count && !shared->returned; i++) {
-        CHECK_EQ(ptrace(PTRACE_SINGLESTEP, child, 0, 0), 0);
-        CHECK_EQ(waitpid(child, &status, 0), child);
-        if (!WIFSTOPPED(status)) return false;
-    }
+    t_steps_await(child);
+    for (int64_t i = 0; i < count && !shared->returned; i++)
+        if (!t_steps_next(child)) return false;
     return !shared->returned;
 }
 
@@ -201,7 +175,7 @@ static bool one(const scene_t *scene, way_t way, int64_t at)
     }
     for (int n = 0; n < OTHERS; n++) index[n] = append(other.appender, 10 + n);
     if (way != KILLED || !stopped) {
-        (void)ptrace(PTRACE_DETACH, child, 0, 0); /* unless it has ended */
+        t_steps_let_go(child);
         CHECK_EQ(t_wait(child), 0);
     }
     for (int n = OTHERS; n < OTHERS + AFTER; n++) index[n] = append(other.appender, 10 + n);
