@@ -1,8 +1,8 @@
 /* Description: a process goes, one machine instruction after the other, through making a queue,
  * appending, rolling and mending what others left, and from call to call through a repair; each
- * time that a byte of the files or a name has changed, a copy of the directory is what a death there
- * would leave. Each such state opens, gives what was acknowledged, can be written, and is whole
- * then.
+ * time that a byte of the files or a name has changed, a copy of the directory is what a death
+ * there would leave. Each such state opens, gives what was acknowledged, can be written, and is
+ * whole then.
  *
  * All scenes with TAPE_TEST_SCALE=1, or the one that the argument names; else those that are
  * quick. */
