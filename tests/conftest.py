@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -42,6 +43,12 @@ def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
         print(line)
         _summary.append(f"{request.node.name}: {line}")
     return say
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: who collects garbage at each step need not walk it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
