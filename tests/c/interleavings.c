@@ -4,7 +4,8 @@
  * 5.23 do it, and goes on later. After each step a reader in this process reads on, and where the
  * lock is free the files are whole; in the end a model judges. Planted bugs are found.
  *
- * With a number as argument: so many more changes; with a second, that scene only. */
+ * With a number as argument: so many more changes (TAPE_TEST_SCALE=1: one more); with a second,
+ * that scene only. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -471,7 +472,7 @@ static void find_planted(tape__bug_t bug, const char *what, const char *in)
 int main(int argc, char **argv)
 {
     if (access("/dev/shm", W_OK) == 0) setenv("TMPDIR", "/dev/shm", 0);
-    more_changes = argc > 1 ? atoi(argv[1]) : FEWER;
+    more_changes = argc > 1 ? atoi(argv[1]) : t_full_scale() ? 1 : FEWER;
     directory = t_directory();
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(shared != MAP_FAILED);

@@ -23,12 +23,13 @@ static const char *const points[] = {T_SYNC_POINTS};
 enum { POINTS = sizeof points / sizeof *points };
 _Static_assert(sizeof points / sizeof *points <= (size_t)PASSED_MAX, "room for counts");
 
-/* Of readers, of who waits, and of syncing (crash.c and durability.c die in those). */
+/* Of readers, of who waits; of syncing, and of removing (crash.c, durability.c and removal_deaths.c
+ * die in those). */
 static const char *const others[] = {
     "guard_waiter_counted", "tailer_at_end", "wait_looked", "wait_armed", "wait_looked_again",
     "wait_slept", "bell_armed", "theft_named", "name_claimed", "cycle_read", "newer_looked_into",
     "notice_seen", "notice_counted", "notice_rung", "lock_awaited", "file_synced", "name_synced",
-    "sync_begun", "sync_ended", "repair_set_aside"};
+    "sync_begun", "sync_ended", "repair_set_aside", "cycle_forgotten", "cycle_removed"};
 
 static const char *queue_path, *begin_path, *between_path;
 static const t_scene_t *scene;
