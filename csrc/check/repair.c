@@ -134,6 +134,18 @@ static void told_to(tape__findings_t *f, int64_t done)
     tape__findings_progress(f, done > f->done ? done - f->done : 0);
 }
 
+/* They were kept from the newest down. */
+static void sort_cycles(tape__repair_t *r)
+{
+    for (size_t n = 0; n < r->count / 2; n++) {
+        const tape__mended_cycle_t kept = r->cycles[n];
+        r->cycles[n] = r->cycles[r->count - 1 - n];
+        r->cycles[r->count - 1 - n] = kept;
+    }
+}
+
+/* From the newest down: the first one of which anything can be had is not ended, so that messages
+ * can be written while the clock is in it. */
 static int mend_cycles(tape__repair_t *r)
 {
     int64_t done = 0;
@@ -144,10 +156,11 @@ static int mend_cycles(tape__repair_t *r)
         tape__queue_look_path(&r->q, r->q.cycles[n], path, sizeof path);
         r->f->total += 2 * size_of(path);
     }
-    for (size_t n = 0; n < r->q.count && rc == TAPE_OK && !r->f->stopped; n++) {
+    for (size_t n = r->q.count; n-- > 0 && rc == TAPE_OK && !r->f->stopped;) {
         const int64_t cycle = r->q.cycles[n], before = r->f->report.messages;
         const int64_t wrong = wrongs(r->f);
-        const tape__cycle_facts_t facts = tape__queue_look_facts(&r->q, cycle, true);
+        tape__cycle_facts_t facts = tape__queue_look_facts(&r->q, cycle, true);
+        facts.newest = r->count == 0;
         tape__queue_look_path(&r->q, cycle, path, sizeof path);
         if (!tape__cycle_check_file(r->f, path, &facts, &count, NULL))
             continue; /* deleted meanwhile */
@@ -161,6 +174,7 @@ static int mend_cycles(tape__repair_t *r)
         done += size_of(path);
         if (rc == TAPE_OK && !r->f->stopped) told_to(r->f, done);
     }
+    sort_cycles(r);
     return rc;
 }
 

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
                scene->name, t_shared->counts[STEPS], t_shared->counts[CHANGES],
                t_shared->counts[STATES], (double)(t_now_ns() - start) / 1e9);
         fflush(stdout);
-        CHECK(t_shared->counts[STATES] > 5);
+        CHECK(t_shared->counts[STATES] > 4);
     }
     return 0;
 }

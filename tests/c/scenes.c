@@ -34,6 +34,7 @@ const t_scene_t t_scenes[] = {
     {"an empty table store", "TEST4_DAILY", 2, T_TABLE_EMPTY, true, "|ow", true},
     {"temporary files", "TEST4_DAILY", 2, T_TEMPORARY, true, "o|dw", true},
     {"repair", "TEST_DAILY", 4, T_DAMAGED, true, "|r", true},
+    {"repair of a lost file", "TEST_DAILY", 4, T_GARBAGE, true, "|r", true},
 };
 const int t_scene_count = sizeof t_scenes / sizeof *t_scenes;
 
@@ -145,14 +146,15 @@ static void fill_up(t_writer_t *w, const char *directory)
     }
 }
 
-/* A file of `cycle`, as Java leaves it that dies making it. */
-static void make_half(tape_queue_t *q, const char *directory, int64_t cycle)
+/* A file of `cycle`: zeros, as Java leaves it that dies making it, or `garbage`. */
+static void make_half(tape_queue_t *q, const char *directory, int64_t cycle, const char *garbage)
 {
     char name[64];
     CHECK_OK(tape_queue_cycle_name(q, cycle, name, sizeof name));
     int fd = open(t_path(directory, name), O_RDWR | O_CREAT | O_EXCL, 0644);
     CHECK(fd >= 0);
     CHECK_EQ(ftruncate(fd, FILE_SIZE), 0);
+    CHECK_EQ(write(fd, garbage, strlen(garbage)), strlen(garbage));
     close(fd);
 }
 
@@ -217,11 +219,11 @@ static void leave(const t_scene_t *s, const char *directory, t_writer_t *w)
     case T_NO_ENTRY: take_entry_away(w->queue, directory); break;
     case T_HALF_MADE:
         t_shared->ms += DAY;
-        make_half(w->queue, directory, cycle + 1);
+        make_half(w->queue, directory, cycle + 1, "");
         break;
     case T_HALF_MADE_OLDER:
         t_shared->ms += 2 * DAY;
-        make_half(w->queue, directory, cycle + 1);
+        make_half(w->queue, directory, cycle + 1, "");
         break;
     case T_TEMPORARY: begin_temporary(directory); break;
     case T_DAMAGED:
@@ -231,6 +233,7 @@ static void leave(const t_scene_t *s, const char *directory, t_writer_t *w)
         t_shared->acknowledged++;
         set_pair(w->queue, directory, 12345);
         break;
+    case T_GARBAGE: make_half(w->queue, directory, cycle + 1, "nothing of use"); break;
     }
 }
 

@@ -25,7 +25,8 @@ typedef enum {
     T_OLDER_RESERVED, /* T_RESERVATION, in a cycle that is over */
     T_TABLE_EMPTY,    /* the table store has not been filled */
     T_TEMPORARY,      /* files under their temporary names */
-    T_DAMAGED         /* write position and index of two cycles lead nowhere */
+    T_DAMAGED,        /* write positions of two cycles lead nowhere */
+    T_GARBAGE         /* a newer cycle file of which nothing can be had */
 } t_leftover_t;
 
 /* `play`: o opens the queue and an appender, w writes, m writes three at once, p makes a message in

@@ -396,6 +396,19 @@ def test_a_half_made_file_goes_out_of_the_way(queue: Path) -> None:
     sound(queue)
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_newer_file_of_which_nothing_can_be_had_does_not_end_the_clocks_own(
+        queue: Path, in_place: bool) -> None:
+    """The file that was newest before stays open, and takes messages while the clock is in it."""
+    before = messages(queue)
+    (queue / "20200913-122650T4.cq4").write_bytes(b"nothing of use".ljust(65536, b"\0"))
+    report = tape.repair(queue, in_place=in_place)
+    path = Path(report.path)
+    sound(path)
+    index = append_at(path, SECOND + 1000, 1)
+    assert set(before) < set(messages(path)) and index[0] == max(before) + 1
+
+
 def test_what_a_callback_raises_leaves_the_queue_as_it_was(queue: Path) -> None:
     """In place; of a copy something may be there."""
     poke(cycle_file(queue), pair_of(cycle_file(queue)), bytes(8))
