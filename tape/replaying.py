@@ -11,6 +11,7 @@ from .errors import InvalidArgument
 if TYPE_CHECKING:
     import datetime
 
+    from .errors import DecodeError
     from .queue import Queue
 
 __all__ = ["replay"]
@@ -34,7 +35,8 @@ def _estimates(q: Queue) -> Callable[[int], float]:
 
 def replay(queue: Queue, speed: float = 1.0, *, start: int | datetime.datetime | str = "start",
            end: int | None = None, time: Callable[[Any], float | datetime.datetime] | None = None,
-           codec: Any = None, sleep: Callable[[float], None] = _time.sleep) -> Iterator[Any]:
+           codec: Any = None, on_error: str | Callable[[DecodeError], Any] = "raise",
+           sleep: Callable[[float], None] = _time.sleep) -> Iterator[Any]:
     """Yields the messages that are there now, at the pace at which they were written.
 
     Args:
@@ -46,6 +48,9 @@ def replay(queue: Queue, speed: float = 1.0, *, start: int | datetime.datetime |
             Without it the time is taken from the index: messages of a cycle evenly over it, since
             they bear no time themselves.
         codec: for the messages; the queue's by default.
+        on_error: what to do with a message that cannot be decoded, as of
+            :meth:`tape.Queue.tailer`. What is raised ends the replay; another one may begin behind
+            its ``index``.
         sleep: what waits, with a number of seconds: for tests.
 
     Messages that come late (the consumer was slow) are given at once, and do not put off later
@@ -66,11 +71,11 @@ def replay(queue: Queue, speed: float = 1.0, *, start: int | datetime.datetime |
         raise InvalidArgument(f"speed={speed!r}", hint="a number above 0")
     if end is not None and end < 0:
         raise InvalidArgument(f"end={end} is no index", hint="an index is not negative")
-    return _messages(queue, speed, start, end, time, codec, sleep)
+    return _messages(queue, speed, start, end, time, codec, on_error, sleep)
 
 
 def _messages(queue: Queue, speed: float, start: Any, end: int | None,
-              time: Callable[[Any], Any] | None, codec: Any,
+              time: Callable[[Any], Any] | None, codec: Any, on_error: Any,
               sleep: Callable[[float], None]) -> Iterator[Any]:
     last = queue.last_index
     if last is None:
@@ -78,7 +83,8 @@ def _messages(queue: Queue, speed: float, start: Any, end: int | None,
     end = last + 1 if end is None else min(end, last + 1)
     when, begun, first = _estimates(queue), _time.monotonic(), None
     slept = 0.0  # a sleep that only pretends is time that passed, too
-    with queue.tailer(start=start, codec=codec, on_gap="skip") as t:
+    with queue.tailer(start=start, codec=codec, on_gap="skip",
+                      on_error=on_error) as t:
         for entry in t.entries():
             if entry.index >= end:
                 return

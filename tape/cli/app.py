@@ -137,6 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return int(tape.main(given, prog_name="tape", standalone_mode=False) or 0)
+    except SystemExit:  # click's, when nobody reads its help
+        return FINE
     except click.ClickException as error:
         error.show()
         return error.exit_code

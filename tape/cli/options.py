@@ -16,7 +16,9 @@ __all__ = ["INDEX", "WHEN", "looked_at", "queue_argument"]
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
-queue_argument = click.argument("queue", type=click.Path(path_type=str), metavar="QUEUE")
+# Whether it can be read is told by who opens it, in one line.
+queue_argument = click.argument("queue", type=click.Path(path_type=str, readable=False),
+                                metavar="QUEUE")
 
 
 class Index(click.ParamType):  # type: ignore[type-arg]

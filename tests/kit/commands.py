@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
 import os
 import pty
 import re
@@ -17,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tape
+from tape.cli.app import main
 
 from tests.kit.clocks import SetClock
 from tests.kit.sources import ROOT
@@ -42,6 +45,21 @@ def outcome(*arguments: str | os.PathLike[str], stdin: bytes = b"") -> tuple[int
     errors = ran.stderr.decode(errors="backslashreplace")
     assert "Traceback" not in errors, errors
     return ran.returncode, ran.stdout.decode(errors="backslashreplace"), errors
+
+
+def inside(*arguments: str | os.PathLike[str]) -> tuple[int, str, str]:
+    """As :func:`outcome`, in this process: for many calls. What is raised is raised."""
+    out, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8", "surrogateescape") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        try:
+            code = main([os.fspath(argument) for argument in arguments])
+        except SystemExit as error:
+            code = int(error.code or 0)
+    for stream in (out, errors):
+        stream.flush()
+    shown = [stream.buffer.getvalue().decode(errors="backslashreplace")  # type: ignore[attr-defined]
+             for stream in (out, errors)]
+    return code, shown[0], shown[1]
 
 
 class Terminal:
