@@ -30,7 +30,7 @@ from .rounds import Scenario, Worker, interleave
 
 SIZES = (16, 64, 256, 1024, 4096, 16384, 65536)
 C_SCENARIOS = ("copy_cas", "lock_copy_cas", "append", "append_framed", "walk", "read",
-               "spans", "seek", "seek_all", "append_many")
+               "spans", "seek", "seek_all", "touch_all", "append_many")
 NEEDS = {"Lmdb": ("lmdb",), "LmdbEvents": ("lmdb", "orjson"), "Queuelib": ("queuelib",),
          "PersistQueue": ("persistqueue",)}
 PEERS = {  # class: prefix of its scenarios, and its methods
@@ -45,8 +45,8 @@ PEERS = {  # class: prefix of its scenarios, and its methods
     "PlainFile": ("file", ("write", "read")),
 }
 SLOW = {"sqlite.put": 200, "persistqueue.put": 20,
-        **dict.fromkeys(("queuelib.push", "c.seek", "c.seek_all", "java.seek", "py.seek_read"),
-                        500)}
+        **dict.fromkeys(("queuelib.push", "c.seek", "c.seek_all", "c.touch_all", "java.seek",
+                         "py.seek_read"), 500)}
 
 
 def say(text: str) -> None:

@@ -89,6 +89,37 @@ static bool write_another(tape_appender_t *a, const tape_span_t *span, tape__lan
     return false;
 }
 
+/* What the lane wrote of a batch. */
+typedef struct {
+    size_t done, size;
+    uint64_t unled; /* the place of the last one; 0: none, or all is led to */
+    tape__lane_t ended; /* WRITTEN: at its end, or behind a message that gets an index entry */
+} run_t;
+
+/* As many of these messages as go by the lane, up to one that gets an index entry. Nothing leads to
+ * the last of them yet. Whatever is needed for each is at hand, in no memory that others change. */
+static run_t write_run(const tape_appender_t *a, tape__writer_t *w, const tape_span_t *spans,
+                       size_t count)
+{
+    const uint32_t framing = a->framing;
+    const int64_t unindexed = w->store.index_spacing - 1;
+    tape__rail_t rail = tape__lane_enter(w);
+    run_t run = {0, 0, 0, TAPE__LANE_WRITTEN};
+    while (run.done < count) {
+        const tape_span_t span = spans[run.done];
+        const tape__body_t b = tape__appender_body(framing, span.data, span.size);
+        const uint64_t position = rail.position;
+        run.ended = tape__lane_put(w, &rail, &b, -1);
+        if (run.ended != TAPE__LANE_WRITTEN) break;
+        run.unled = position;
+        run.size += span.size;
+        run.done++;
+        if (((rail.sequence - 1) & unindexed) == 0) break;
+    }
+    tape__lane_leave(w, &rail);
+    return run;
+}
+
 /* The messages behind the first, into the same cycle, as many as there are or as go well; what went
  * wrong is this thread's last error, also when it was entering the cycle of the first one, or its
  * index entry. The write position is set at the last, and wherever there is an index entry: from an
@@ -96,32 +127,24 @@ static bool write_another(tape_appender_t *a, const tape_span_t *span, tape__lan
 static void write_more(tape_appender_t *a, tape__job_t *job)
 {
     tape__writer_t *w = a->writer;
-    uint64_t unled = 0; /* the place of the last one, when nothing leads to it yet */
-    tape__rail_t rail = tape__lane_enter(w);
-    for (; job->done < job->count && w->open && !w->doubtful; job->done++) {
-        const tape_span_t *span = &job->spans[job->done];
-        const tape__body_t b = tape__appender_body(a, span->data, span->size);
-        const uint64_t position = rail.position;
-        const tape__lane_t lane = tape__lane_put(w, &rail, &b, -1);
+    while (job->done < job->count && w->open && !w->doubtful) {
+        const run_t run = write_run(a, w, job->spans + job->done, job->count - job->done);
         bool wants_page = false;
-        job->size += span->size;
-        if (lane == TAPE__LANE_WRITTEN &&
-            !tape__excerpt_index_wants(&w->store, rail.sequence - 1)) {
-            unled = position;
+        job->done += run.done;
+        job->size += run.size;
+        if (run.ended == TAPE__LANE_WRITTEN) {
+            tape__put_lead(w, run.unled, false);
             continue;
         }
-        tape__lane_leave(w, &rail);
-        if (lane != TAPE__LANE_WRITTEN && !write_another(a, span, lane, &wants_page)) {
-            job->size -= span->size;
+        const tape_span_t *span = &job->spans[job->done];
+        const uint64_t position = w->next.position;
+        if (!write_another(a, span, run.ended, &wants_page)) {
+            if (run.unled) tape__put_lead(w, run.unled, false);
             break;
         }
-        unled = 0;
+        job->done++;
+        job->size += span->size;
         tape__put_lead(w, position, wants_page);
-        rail = tape__lane_enter(w);
-    }
-    if (unled) {
-        tape__lane_leave(w, &rail);
-        tape__put_lead(w, unled, false);
     }
 }
 
@@ -283,7 +306,7 @@ static int write_and_note(tape_appender_t *a, const void *data, size_t size, int
                           int64_t *index)
 {
     tape__writer_t *w = a->writer;
-    const tape__body_t b = tape__appender_body(a, data, size);
+    const tape__body_t b = tape__appender_body(a->framing, data, size);
     if (!w->unsynced || write_at_hand(a, w, &b, size, expect, index) != TAPE_OK) return TAPE_EAGAIN;
     tape__durable_note(a->durable, w->unsynced);
     SYNC_POINT(before_release);
@@ -325,7 +348,7 @@ static TAPE__INLINE int64_t write_message(tape_appender_t *a, const void *data, 
     if (!is_for_the_lane(a, data, size)) return write_by_all_rules(a, data, size, expect);
     int64_t index;
     bool locked;
-    const tape__body_t b = tape__appender_body(a, data, size);
+    const tape__body_t b = tape__appender_body(a->framing, data, size);
     if (write_quickly(a, &b, size, expect, &index, &locked) == TAPE_OK) return index;
     return write_slowly(a, data, size, expect, locked);
 }
@@ -400,7 +423,7 @@ int64_t tape_appender_try_write(tape_appender_t *a, const void *data, size_t siz
     }
     int64_t index = 0;
     bool locked;
-    const tape__body_t b = tape__appender_body(a, data, size);
+    const tape__body_t b = tape__appender_body(a->framing, data, size);
     rc = write_quickly(a, &b, size, -1, &index, &locked);
     a->tries = rc == TAPE_EAGAIN; /* the slow write that may follow is to make room for us */
     if (rc == TAPE_EAGAIN && locked) {

@@ -87,11 +87,11 @@ int tape__appender_shut(tape__child_t *child);
 extern const uint8_t tape__empty_body[1];
 
 /* The same as small values, for the lane. */
-static TAPE__INLINE tape__body_t tape__appender_body(const tape_appender_t *a, const void *data,
+static TAPE__INLINE tape__body_t tape__appender_body(uint32_t framing, const void *data,
                                                      size_t size)
 {
     tape__body_t b = {data, size, 0, 0};
-    if (a->framing != TAPE_FRAMING_BYTES) {
+    if (framing != TAPE_FRAMING_BYTES) {
         if (size == 0) b = (tape__body_t){tape__empty_body, sizeof tape__empty_body, 0, 0};
     } else if (size <= 0xFE) {
         b.frame = tape__wire_short_frame(size);
