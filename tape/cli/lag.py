@@ -94,7 +94,10 @@ def row_of(q: Queue, name: str, index: int) -> Row:
 def show(q: Queue, rows: list[Row], as_json: bool, metrics: bool) -> None:
     """All rows, once."""
     if metrics:
-        click.echo(metrics_of(q, rows), nl=False)
+        text = metrics_of(q, rows)
+        if is_terminal():  # a name may hold what steers it; what scrapes gets the name
+            text = "".join(clean(line) + "\n" for line in text.splitlines())
+        click.echo(text.encode(), nl=False)  # of a text click would leave such out
     elif as_json:
         for row in rows:
             click.echo(json.dumps(row._asdict()))

@@ -130,7 +130,7 @@ def test_names_of_any_kind_are_right_in_every_command_and_steer_nothing(here: Pa
     with tape.open(queue) as q, q.tailer(name) as t:
         t.read_many(7)
     shown = "a \"b\"'\\n\\x1b[31m\xe9\\"
-    for command in (*ON_A_QUEUE, "top", "dump"):
+    for command in ("top", "dump", *ON_A_QUEUE):
         words = [name if word == "billing" else word for word in use(command, queue)]
         code, out, errors = inside(*words)
         assert code == 0 and "\x1b" not in out + errors, (command, code, out, errors)

@@ -57,9 +57,10 @@ def inside(*arguments: str | os.PathLike[str]) -> tuple[int, str, str]:
             code = int(error.code or 0)
     for stream in (out, errors):
         stream.flush()
-    shown = [stream.buffer.getvalue().decode(errors="backslashreplace")  # type: ignore[attr-defined]
-             for stream in (out, errors)]
-    return code, shown[0], shown[1]
+    shown = [stream.buffer for stream in (out, errors)]
+    texts = [each.getvalue().decode(errors="backslashreplace")  # type: ignore[attr-defined]
+             for each in shown]
+    return code, texts[0], texts[1]
 
 
 class Terminal:
