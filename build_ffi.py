@@ -27,10 +27,13 @@ SOURCES = _files("*/*.c")
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
 # Beside the library the extension has a clock in Python, the functions that tape._fast calls, and a
-# count that Python's writers look at.
+# count and the slow append that Python's writers look at.
 BESIDE = """
 const void *tape_fast_table(void);
 int64_t tape_clock_went_back(tape_queue_t *queue);
+void tape_keep_slow_append(void *user, const tape_slow_append_t *slow);
+int tape_take_slow_append(tape_slow_append_t *out);
+int tape_has_slow_append(void);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
 extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
@@ -39,6 +42,23 @@ extern "Python" int tape_python_unpack(void *user, const char *path, uint64_t at
 """
 SOURCE = """
 #include "tape.h"
+/* A slow append is kept for its thread, who looks when the call of C is over: what logging raises,
+ * or a signal's handler meanwhile, then comes out where the append was called. */
+static _Thread_local struct { int there; tape_slow_append_t what; } slow_append;
+static void tape_keep_slow_append(void *user, const tape_slow_append_t *slow)
+{
+    (void)user;
+    slow_append.what = *slow;
+    slow_append.there = 1;
+}
+static int tape_has_slow_append(void) { return slow_append.there; }
+static int tape_take_slow_append(tape_slow_append_t *out)
+{
+    const int there = slow_append.there;
+    if (there) *out = slow_append.what;
+    slow_append.there = 0;
+    return there;
+}
 #include "table.h"
 static const tape_fast_table_t fast_table = TAPE_FAST_TABLE;
 static const void *tape_fast_table(void) { return &fast_table; }

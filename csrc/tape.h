@@ -180,6 +180,24 @@ typedef int (*tape_unpack_fn)(void *user, const char *path, uint64_t at, uint64_
 #define TAPE_DURABILITY_INTERVAL 2
 #define TAPE_DURABILITY_EACH 3
 
+/* What held an append up, and for how long. */
+typedef struct tape_slow_append {
+    int64_t index;      /* of the message; of the last one of a batch */
+    int64_t took_ns;    /* all of these together */
+    int64_t lock_ns;    /* another process or thread had the write lock, ... */
+    int64_t holder_pid; /* ... this process; 0 when nobody had */
+    int64_t clock_ns;   /* the cycle was finished, and the clock had not left it */
+    int64_t cycle_ns;   /* files were looked after, a cycle was entered, older ones ended, or what a
+                         * dead writer left was repaired */
+    int64_t room_ns;    /* the file was enlarged, blocks were reserved */
+    int64_t pages_ns;   /* pages were mapped and brought in */
+    int64_t sync_ns;    /* the disk had to say that it has it */
+} tape_slow_append_t;
+
+/* Told of an append that these held up for slow_append_ns or longer, when it is done, by the thread
+ * that calls, which holds nothing then. It may append itself, and is then told of that as well. */
+typedef void (*tape_slow_append_fn)(void *user, const tape_slow_append_t *slow);
+
 typedef struct tape_queue_options {
     uint32_t struct_size;
     uint32_t flags;
@@ -199,6 +217,9 @@ typedef struct tape_queue_options {
     uint32_t durability;     /* TAPE_DURABILITY_..., 0: OS; of appenders without their own */
     int32_t reserved_2;
     int64_t sync_interval_ns; /* for INTERVAL, 1 ms to 1 h; the shortest of a process counts */
+    tape_slow_append_fn slow_append; /* NULL: nobody is told of slow appends */
+    void *slow_append_user;
+    int64_t slow_append_ns;  /* 0: 100 ms */
 } tape_queue_options_t;
 
 /* Which stored settings differ from the wished ones (tape_queue_info_t.mismatch). */

@@ -93,6 +93,8 @@ class Place:
         if index < 0:
             self._appender._fail_to_write(index)
         self.index = index
+        if lib.tape_has_slow_append():
+            self._appender._tell_slow()
         if self._appender._watch or not index & 1023:
             self._appender._look_at_clock(5)
 

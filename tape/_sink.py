@@ -232,6 +232,8 @@ class Sink:
                 put.index = _write(handle, data, size)
             if put.index < 0:
                 self._appender._fail_to_write(put.index)
+            if lib.tape_has_slow_append():
+                self._appender._tell_slow()
         except BaseException as error:  # for who awaits the put
             put.error = error
 

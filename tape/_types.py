@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         unsafe_filesystem: bool
         strict: bool
         into_existing: bool
+        slow_append: float | None
 
     class TailerOptions(TypedDict, total=False):
         """The options of :meth:`tape.Queue.tailer`, but for the codec."""

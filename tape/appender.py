@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Appender"]
 
 _write = lib.tape_appender_write
+_is_slow = lib.tape_has_slow_append
 _INT64 = 1 << 63
 
 
@@ -112,6 +113,8 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
             return self._write_view(data)
         if index < 0:
             self._fail_to_write(index)
+        if _is_slow():
+            self._tell_slow()
         if self._watch or not index & 1023:
             self._look_at_clock(4)
         return index
@@ -240,6 +243,8 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
         """What is to be done after a write, which gave an index or a code."""
         if index < 0:
             self._fail_to_write(index)
+        if _is_slow():
+            self._tell_slow()
         if self._watch or not index & 1023:
             self._look_at_clock(level)
         return index
@@ -249,6 +254,8 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
         if first < 0:
             self._fail_to_write(first, written)
         done = range(first, first + written)
+        if _is_slow():
+            self._tell_slow()
         if written < wanted:
             raise self._error_of_rest(done)
         if self._watch or (first ^ done[-1]) >> 10 or not first & 1023:
@@ -268,6 +275,11 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
         error = error_of(int(facts.code))
         error.written = done
         return error
+
+    def _tell_slow(self) -> None:
+        """Logs an append of this thread that took long: tape.open(slow_append=)."""
+        from ._slow import tell
+        tell(self.queue.path)
 
     def _look_at_clock(self, level: int = 3) -> None:
         """After some writes, and after each while it is going wrong. ``level``: of the caller."""

@@ -103,7 +103,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
          lock_timeout: float | None = 10.0, stale_after: float | None = 2.0,
          clock: Clock | None = None, on_acquired: Iterable[Task] | Task = (),
          on_released: Iterable[Task] | Task = (), unsafe_filesystem: bool = False,
-         strict: bool = False, into_existing: bool = False) -> Queue[Any]:
+         strict: bool = False, into_existing: bool = False,
+         slow_append: float | None = 0.1) -> Queue[Any]:
     """Opens the queue directory ``path``, creating it when there is none.
 
     Args:
@@ -140,6 +141,8 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
             warning.
         into_existing: make a queue also in a directory that holds other files; without it that is
             :class:`tape.QueueNotFound`, so that a wrong path is not filled with files.
+        slow_append: an append that is held up for so many seconds is logged by ``tape.append``,
+            with what held it up: the lock and who has it, rolling, the disk; ``None``: none is.
 
     Returns: the open :class:`tape.Queue`.
 
@@ -178,6 +181,9 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     options.block_size = _in_range("block_size", block_size, 1, 1 << 40)
     options.lock_timeout_ns = _seconds_to_ns(lock_timeout, "lock_timeout", -1)
     options.stale_after_ns = _seconds_to_ns(stale_after, "stale_after", 0)
+    if slow_append is not None:
+        options.slow_append = ffi.addressof(lib, "tape_keep_slow_append")
+        options.slow_append_ns = _seconds_to_ns(slow_append, "slow_append", 1 << 62)
     if clock is not None:
         options.clock = lib.tape_python_clock
         options.clock_user = handles[0]

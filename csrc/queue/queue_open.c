@@ -11,6 +11,7 @@
 #include "write/durable.h"
 
 #define BLOCK_MAX (INT64_C(1) << 40)
+#define SLOW_APPEND_DEFAULT_NS INT64_C(100000000)
 
 static int check_options(const char *path, const tape_queue_options_t *given,
                          tape_queue_options_t *o, const tape_roll_cycle_t **wish)
@@ -27,7 +28,7 @@ static int check_options(const char *path, const tape_queue_options_t *given,
     if (o->epoch_ms < -TAPE__EPOCH_MAX || o->epoch_ms > TAPE__EPOCH_MAX)
         return tape__fail(TAPE_EINVAL, path, -1, "an epoch of more than 10000 years");
     if (o->source_id < 0) return tape__fail(TAPE_EINVAL, path, -1, "source_id is negative");
-    if (o->lock_timeout_ns < -1 || o->stale_after_ns < 0)
+    if (o->lock_timeout_ns < -1 || o->stale_after_ns < 0 || o->slow_append_ns < 0)
         return tape__fail(TAPE_EINVAL, path, -1, "a negative time");
     return tape__durable_check_options(o->durability, o->sync_interval_ns, path);
 }
@@ -90,6 +91,9 @@ int tape_queue_open(const char *path, const tape_queue_options_t *options, tape_
     tape__listing_begin(&q->site.listing);
     q->writer.durability = o.durability ? o.durability : TAPE_DURABILITY_OS;
     q->writer.sync_interval_ns = o.sync_interval_ns;
+    q->writer.slow_append = o.slow_append;
+    q->writer.slow_append_user = o.slow_append_user;
+    q->writer.slow_append_ns = o.slow_append_ns ? o.slow_append_ns : SLOW_APPEND_DEFAULT_NS;
     q->writer.newest_at_opening = tape__listing_highest_word(&q->site.listing);
     if (!q->site.read_only) tape__writer_mend(&q->writer);
     *out = q;

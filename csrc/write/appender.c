@@ -35,6 +35,23 @@ int tape_appender_info(tape_appender_t *a, tape_appender_info_t *out)
 
 /* ---- with the write lock held ---- */
 
+/* What of it is counted elsewhere is taken out. */
+static int look(tape__writer_t *w, const tape__message_t *m, tape__step_t *step)
+{
+    tape__held_up_t *h = &w->held_up;
+    const int64_t before = tape__held_up_sum(h), begun = tape__monotonic_ns();
+    int rc = tape__roll_to_now(w, m, step);
+    (void)tape__held_up_since(h, &h->cycle_ns, begun + tape__held_up_sum(h) - before);
+    return rc;
+}
+
+static void note_append(tape__writer_t *w)
+{
+    const int64_t begun = tape__monotonic_ns();
+    tape__roll_note_append(w);
+    (void)tape__held_up_since(&w->held_up, &w->held_up.cycle_ns, begun);
+}
+
 /* TAPE_OK and the index, or *step is another than READY and WRITTEN; or a code. Without a message
  * only the place for one of `length` bytes is made ready: *index is what it would get. */
 static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t length,
@@ -49,7 +66,7 @@ static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t l
     int rc = TAPE_OK;
     const bool looks = !tape__roll_is_current(w);
     if (looks) {
-        rc = tape__roll_to_now(w, m, step);
+        rc = look(w, m, step);
         if (rc == TAPE_OK && *step == TAPE__STEP_WRITTEN) {
             int64_t cycle = w->sealed_below; /* the cycle just entered, also if opening it failed */
             *index = tape__index(w->site->settings.roll_cycle, cycle, 0);
@@ -69,7 +86,7 @@ static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t l
     *index = tape__index(w->site->settings.roll_cycle, w->store.cycle, w->next.sequence);
     if (!m) return TAPE_OK;
     rc = tape__put(w, m, *wants_page);
-    if (looks && rc == TAPE_OK) tape__roll_note_append(w);
+    if (looks && rc == TAPE_OK) note_append(w);
     return rc;
 }
 
@@ -161,13 +178,40 @@ static int await_clock(const tape__writer_t *w, int64_t *started)
     return TAPE_OK;
 }
 
-int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced)
+static void tell_if_slow(const tape__writer_t *w, int64_t last, const tape__held_up_t *h)
 {
-    if (!a->durable) return first;
+    const int64_t took = tape__held_up_sum(h);
+    if (!w->slow_append || took < w->slow_append_ns) return;
+    const tape_slow_append_t slow = {.index = last,
+                                     .took_ns = took,
+                                     .lock_ns = h->lock_ns,
+                                     .holder_pid = h->holder_pid,
+                                     .clock_ns = h->clock_ns,
+                                     .cycle_ns = h->cycle_ns,
+                                     .room_ns = h->room_ns,
+                                     .pages_ns = h->pages_ns,
+                                     .sync_ns = h->sync_ns};
+    w->slow_append(w->slow_append_user, &slow);
+}
+
+static int wait_for_disk(tape_appender_t *a, tape__held_up_t *held_up)
+{
+    if (a->durability != TAPE_DURABILITY_EACH) return TAPE_OK;
+    const int64_t begun = tape__monotonic_ns();
+    int rc = tape__durable_wait(a->durable, false);
+    (void)tape__held_up_since(held_up, &held_up->sync_ns, begun);
+    return rc;
+}
+
+int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced,
+                                   tape__held_up_t *held_up)
+{
     int rc = unsynced;
-    if (rc == TAPE_OK && a->durability == TAPE_DURABILITY_EACH)
-        rc = tape__durable_wait(a->durable, false);
-    if (rc == TAPE_OK) return first;
+    if (a->durable && rc == TAPE_OK) rc = wait_for_disk(a, held_up);
+    if (rc == TAPE_OK) {
+        if (held_up->any) tell_if_slow(a->writer, last, held_up);
+        return first;
+    }
     if (rc != TAPE_ESYNC) rc = tape__fail(TAPE_ESYNC, a->writer->site->path, -1,
                                           "%s: the file cannot be synced: %s",
                                           a->writer->site->path, tape_strerror(rc));
@@ -194,6 +238,7 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
     const bool waits = rc == TAPE_OK && step == TAPE__STEP_WAIT;
     *again = false;
     if (rc == TAPE_OK && !waits && job->in_place) {
+        if (w->held_up.any) tape__held_up_add(&job->held_up, &w->held_up);
         job->staged = step == TAPE__STEP_NO_FILE;
         return TAPE_OK;
     }
@@ -205,13 +250,16 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
         if (a->tries) w->foresees = true;
         if (w->foresees && job->done == job->count) tape__roll_foresee(w);
     }
+    if (w->held_up.any) tape__held_up_add(&job->held_up, &w->held_up);
     SYNC_POINT(before_release);
     if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
     const bool ours = tape__write_lock_release(&w->lock);
     /* Whatever was found without the lock is no news of the file; nothing was written. */
     *again = rc < 0 && (rc == TAPE_ETAKEN || !ours) && ++job->robbed < ROBBED_MAX;
     if (!waits) return rc;
+    const int64_t begun = tape__monotonic_ns();
     rc = await_clock(w, &job->started_ns);
+    (void)tape__held_up_since(&job->held_up, &job->held_up.clock_ns, begun);
     *again = rc == TAPE_OK;
     return rc;
 }
@@ -224,6 +272,10 @@ int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
         int rc = locked ? TAPE__LOCK_TAKEN : tape__write_lock_acquire(&w->lock);
         if (rc < 0) return rc;
         if (!locked) SYNC_POINT(lock_taken);
+        if (w->held_up.any) w->held_up = (tape__held_up_t){0};
+        if (!locked && w->lock.waited_ns > 0)
+            tape__held_up_add(&w->held_up, &(tape__held_up_t){.lock_ns = w->lock.waited_ns,
+                                                             .holder_pid = w->lock.waited_for});
         if (rc == TAPE__LOCK_TAKEN_OVER) { /* anything may have been left half done */
             w->doubtful = true;
             w->sealed_below = TAPE__NO_CYCLE;
@@ -291,6 +343,11 @@ static TAPE__INLINE int write_quickly(tape_appender_t *a, const tape__body_t *b,
     return TAPE_OK;
 }
 
+static int64_t acknowledge_job(tape_appender_t *a, tape__job_t *job)
+{
+    return tape__appender_acknowledge(a, job->index, job->index, job->unsynced, &job->held_up);
+}
+
 static int64_t write_slowly(tape_appender_t *a, const void *data, size_t size, int64_t expect,
                             bool locked)
 {
@@ -298,7 +355,7 @@ static int64_t write_slowly(tape_appender_t *a, const void *data, size_t size, i
     tape__appender_frame(a, data, size, &job.m);
     job.m.expect = expect;
     int rc = tape__appender_work(a, &job, locked);
-    return rc < 0 ? rc : tape__appender_acknowledge(a, job.index, job.index, job.unsynced);
+    return rc < 0 ? rc : acknowledge_job(a, &job);
 }
 
 /* With the lock held: as the lane, for a message that is to be synced. */
@@ -323,7 +380,7 @@ static int64_t write_durably(tape_appender_t *a, const void *data, size_t size, 
     if (locked) SYNC_POINT(lock_taken);
     if (locked && tape__roll_is_current(a->writer) &&
         write_and_note(a, data, size, expect, &index) == TAPE_OK)
-        return tape__appender_acknowledge(a, index, index, TAPE_OK);
+        return tape__appender_acknowledge(a, index, index, TAPE_OK, &(tape__held_up_t){0});
     return write_slowly(a, data, size, expect, locked);
 }
 

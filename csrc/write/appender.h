@@ -24,6 +24,7 @@ typedef struct {
     size_t size;         /* of the buffer */
     size_t frame_size;
     uint32_t length;     /* of the document that is reserved */
+    tape__held_up_t held_up; /* the reservation */
 } tape__place_t;
 
 struct tape_appender {
@@ -61,6 +62,7 @@ typedef struct {
     int64_t started_ns;       /* waiting for the clock */
     int robbed;
     int unsynced;             /* TAPE_OK, or why nobody will sync what was written */
+    tape__held_up_t held_up;
 } tape__job_t;
 
 /* Does it, by all rules; `locked` when the caller holds the lock. TAPE_OK or a code. */
@@ -76,8 +78,10 @@ static TAPE__INLINE void tape__appender_count(tape_appender_t *a, int64_t index,
     COUNT64(counters, &a->bytes, (int64_t)size);
 }
 /* What a call gives that wrote up to `last`: `first`, which it also waits for where each message is
- * to be on disk; or TAPE_ESYNC. `unsynced`: as of the job. */
-int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced);
+ * to be on disk; or TAPE_ESYNC. `unsynced`: as of the job. Who wants to know of slow appends is
+ * told, if that was one. */
+int64_t tape__appender_acknowledge(tape_appender_t *a, int64_t first, int64_t last, int unsynced,
+                                   tape__held_up_t *held_up);
 /* The place is given up, and the lock is not in place any more; it is still held. */
 void tape__appender_let_go(tape_appender_t *a);
 /* TAPE_EBUSY while a message is being made in place. */

@@ -29,5 +29,5 @@ int64_t tape_appender_write_many(tape_appender_t *a, const tape_span_t *spans, s
     if (rc != TAPE_OK) return rc;
     *written = job.done;
     return tape__appender_acknowledge(a, job.index, job.index + (int64_t)job.done - 1,
-                                      job.unsynced);
+                                      job.unsynced, &job.held_up);
 }

@@ -65,7 +65,7 @@ int tape_appender_reserve(tape_appender_t *a, size_t size, void **buffer)
     if (rc != TAPE_OK) return rc;
     a->place = (tape__place_t){.held = true, .staged = job.staged, .wants_page = job.wants_page,
                                .size = size, .frame_size = m.frame_size,
-                               .length = (uint32_t)length};
+                               .length = (uint32_t)length, .held_up = job.held_up};
     tape__process_set_in_place(a->writer->lock.entry, true);
     rc = job.staged ? stage(&a->place) : occupy(a, m.frame);
     if (rc != TAPE_OK) release(a);
@@ -118,19 +118,20 @@ static int64_t publish_in_file(tape_appender_t *a, size_t size)
         rc = tape__put_taken(w);
     }
     release(a);
-    return rc < 0 ? rc : tape__appender_acknowledge(a, index, index, unsynced);
+    return rc < 0 ? rc : tape__appender_acknowledge(a, index, index, unsynced, &p->held_up);
 }
 
 /* The lock is held: the work goes on as if it had just been taken. */
 static int64_t publish_staged(tape_appender_t *a, size_t size)
 {
     uint8_t *memory = a->place.buffer;
-    tape__job_t job = {.size = size, .count = 1};
+    tape__job_t job = {.size = size, .count = 1, .held_up = a->place.held_up};
     tape__appender_frame(a, memory, size, &job.m);
     tape__appender_let_go(a);
     int rc = tape__appender_work(a, &job, true);
     tape__free(memory);
-    return rc < 0 ? rc : tape__appender_acknowledge(a, job.index, job.index, job.unsynced);
+    return rc < 0 ? rc : tape__appender_acknowledge(a, job.index, job.index, job.unsynced,
+                                                    &job.held_up);
 }
 
 int64_t tape_appender_publish(tape_appender_t *a, size_t size)

@@ -64,10 +64,14 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
     if (tape__add_overflows(position, need, &end))
         return tape__fail(TAPE_ETOOBIG, w->store.file.path, (int64_t)position,
                           "the file is too long");
+    tape__held_up_t *held = &w->held_up;
+    int64_t begun = tape__monotonic_ns();
     int rc = TAPE_OK;
     if (end > w->store.file.size) /* by Java's steps */
         rc = tape__mapping_enlarge(&w->store.file, tape__writer_file_size(w, end));
     if (rc == TAPE_OK) rc = reserve_blocks(w, end);
+    if (rc == TAPE_OK) SYNC_POINT(blocks_reserved);
+    begun = tape__held_up_since(held, &held->room_ns, begun);
     SYNC_POINT(blocks_reserved);
     bool moves = !tape__window_has(&w->window, position, need);
     if (rc == TAPE_OK) {
@@ -81,7 +85,9 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need)
     uint64_t to = tape__max_u64(end, tape__min_u64(from + POPULATE_STEP, w->reserved_to));
     to = tape__min_u64(to, w->window.start + w->window.size);
     rc = fault_in(w, from, to);
+    if (rc == TAPE_OK) SYNC_POINT(pages_brought_in);
     if (rc == TAPE_OK) tape__writer_set_ready(w, to);
+    (void)tape__held_up_since(held, &held->pages_ns, begun);
     return rc;
 }
 

@@ -29,6 +29,7 @@ static bool claim(tape__write_lock_t *lock, uint64_t from)
 typedef struct {
     int round;
     bool contended;
+    int64_t begun_ns;
     int64_t start_ns;           /* 0: not waited yet */
     uint64_t word, pulse;
     int64_t since_ns, judged_ns, asked_ns;
@@ -185,6 +186,7 @@ static int interrupted(const tape__write_lock_t *lock)
 static int enter_guard(tape__write_lock_t *lock, waiting_t *w)
 {
     const int64_t start = tape__monotonic_ns(), timeout_ns = time_left(lock, w);
+    if (w->begun_ns == 0) w->begun_ns = start;
     for (;;) {
         if (tape__guard_try(lock->guard)) return TAPE_OK;
         if (tape__process_is_in_place(lock->entry))
@@ -203,6 +205,17 @@ static int enter_guard(tape__write_lock_t *lock, waiting_t *w)
     }
 }
 
+/* With the lock held. Whom one waits for without seeing the word move is a thread of ours, or was
+ * so quick that it does not matter. */
+static void note_waiting(tape__write_lock_t *lock, const waiting_t *w)
+{
+    lock->waited_ns = 0;
+    if (!w->contended) return;
+    COUNT64(counters, &lock->contended, 1);
+    lock->waited_ns = tape__monotonic_ns() - w->begun_ns;
+    lock->waited_for = w->word ? tape__table_keys_holder(w->word) : tape__pid();
+}
+
 int tape__write_lock_acquire(tape__write_lock_t *lock)
 {
     waiting_t w = {0};
@@ -212,7 +225,7 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         int outcome = enter(lock) ? attempt(lock, &w) : TAPE_ECLOSED;
         if (outcome == TAPE__LOCK_TAKEN || outcome == TAPE__LOCK_TAKEN_OVER) {
             COUNT64(counters, &lock->acquired, 1);
-            if (w.contended) COUNT64(counters, &lock->contended, 1);
+            note_waiting(lock, &w);
             return outcome;
         }
         tape__process_unguard(lock->entry);

@@ -35,6 +35,8 @@ typedef struct {
     void *interrupted_user;
     bool *doubt;         /* raised, when not NULL, with a release that finds the lock broken */
     uint64_t robbed;     /* the word that was taken over last */
+    int64_t waited_ns;   /* for the lock that is held: how long, and for whom */
+    int64_t waited_for;
     int64_t acquired, contended, broken, lost;
     tape__notice_t notice; /* rung on releasing, with the guard held; opened on taking it first */
 } tape__write_lock_t;

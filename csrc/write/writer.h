@@ -8,6 +8,7 @@
 
 #include "file/cycle_store.h"
 #include "file/site.h"
+#include "write/held_up.h"
 #include "write/write_lock.h"
 
 /* What is to be synced, and by whom (durable.h). */
@@ -24,6 +25,10 @@ typedef struct {
     uint32_t durability;    /* TAPE_DURABILITY_..., of appenders that have none of their own */
     int64_t sync_interval_ns;
     int64_t newest_at_opening; /* the cycle */
+    tape_slow_append_fn slow_append; /* who is told of slow appends; NULL: nobody */
+    void *slow_append_user;
+    int64_t slow_append_ns;
+    tape__held_up_t held_up; /* the append under way */
 
     /* The cycle in hand. */
     bool open;

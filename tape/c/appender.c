@@ -1,27 +1,35 @@
 /* appender.c - AppenderLane: write and try_write, without bytes between codec and mapping. */
 #include "fast.h"
 
+/* A method without arguments, which gives nothing. */
+static bool call(appender_t *a, const char *method)
+{
+    PyObject *nothing = PyObject_CallMethod((PyObject *)a, method, NULL);
+    Py_XDECREF(nothing);
+    return nothing != NULL;
+}
+
 /* The index, None when it shall not wait and would have to, or what Appender._fail_to_write()
  * raises. The GIL is kept while C need not wait; for the disk it may always have to. */
 static PyObject *write_bytes(appender_t *a, const void *data, size_t size, bool may_wait)
 {
     PyObject *keep = Py_NewRef(a->handle); /* somebody may close it meanwhile */
     tape_appender_t *appender = a->appender;
+    bool slow = false;
     int64_t index;
     index = may_wait && a->waits ? TAPE_EAGAIN : fast_c->try_write(appender, data, size);
     if (index == TAPE_EAGAIN && may_wait) {
         Py_BEGIN_ALLOW_THREADS
         index = fast_c->write(appender, data, size);
         Py_END_ALLOW_THREADS
+        slow = fast_c->has_slow_append();
     }
     Py_DECREF(keep);
+    if (slow && !call(a, "_tell_slow")) return NULL;
     if (index == TAPE_EAGAIN && !may_wait) Py_RETURN_NONE;
     if (index >= 0) {
-        if (a->watch || (index & 1023) == 0) {
-            PyObject *looked = PyObject_CallMethod((PyObject *)a, "_look_at_clock", NULL);
-            if (looked == NULL) return NULL; /* a warning that is an error */
-            Py_DECREF(looked);
-        }
+        if ((a->watch || (index & 1023) == 0) && !call(a, "_look_at_clock"))
+            return NULL; /* a warning that is an error */
         return PyLong_FromLongLong(index);
     }
     return PyObject_CallMethod((PyObject *)a, "_fail_to_write", "L", (long long)index);

@@ -12,7 +12,7 @@
 
 #include "tape.h"
 
-#define TAPE_FAST_VERSION 3u
+#define TAPE_FAST_VERSION 4u
 
 typedef struct tape_fast_table {
     uint32_t version, size; /* TAPE_FAST_VERSION, sizeof(tape_fast_table_t) */
@@ -26,6 +26,7 @@ typedef struct tape_fast_table {
     int64_t (*write_many)(tape_appender_t *, const tape_span_t *, size_t, size_t *);
     int (*wait)(tape_tailer_t *, int64_t);
     int64_t (*waiter_take)(tape_waiter_t *, uint64_t *, size_t);
+    int (*has_slow_append)(void); /* of this thread, for Appender._tell_slow() */
 } tape_fast_table_t;
 
 #define TAPE_FAST_TABLE                                                                            \
@@ -33,7 +34,7 @@ typedef struct tape_fast_table {
         TAPE_FAST_VERSION, sizeof(tape_fast_table_t), tape_tailer_next, tape_tailer_unread,        \
             tape_tailer_next_spans, tape_tailer_unread_many, tape_tailer_seek,                     \
             tape_appender_write, tape_appender_try_write, tape_appender_write_many,                \
-            tape_tailer_wait, tape_waiter_take                                                     \
+            tape_tailer_wait, tape_waiter_take, tape_has_slow_append                               \
     }
 
 #endif
