@@ -85,7 +85,8 @@ def test_the_lock_and_who_holds_it(tmp_path: Path, caplog: pytest.LogCaptureFixt
         assert line.startswith(f"{q.path}: an append took ") and "(index 0x" in line
 
 
-def test_another_thread(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_another_thread_that_has_the_lock(tmp_path: Path,
+                                          caplog: pytest.LogCaptureFixture) -> None:
     """What one thread does under the lock holds up the other."""
     clock = SleepingClock()
     with tape.open(tmp_path / "q", codec=raw, clock=clock) as q:
