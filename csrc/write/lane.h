@@ -24,7 +24,7 @@ typedef enum {
     TAPE__LANE_ROBBED /* likewise; and our lock was broken */
 } tape__lane_t;
 
-enum { TAPE__LANE_AHEAD = 512 };
+enum { TAPE__LANE_AHEAD = 1024 };
 
 /* A frame of more than 4 bytes is around 255 bytes or more, so storing 8 keeps within the room. */
 static TAPE__INLINE void tape__lane_fill(uint8_t *header, uint32_t length, const tape__body_t *b)
