@@ -12,7 +12,7 @@
 
 enum { SPINS = 200, YIELDS = 50 };
 #define JUDGE_AFTER_NS INT64_C(2000000)   /* a healthy holder is done by then */
-#define JUDGE_EVERY_NS INT64_C(50000000)
+#define JUDGE_EVERY_NS INT64_C(20000000)  /* so a death costs who waits no more than that */
 #define SLEEP_MAX_NS INT64_C(1000000)
 #define IN_PLACE_SLICE_NS INT64_C(20000000)
 
