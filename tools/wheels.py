@@ -111,6 +111,7 @@ def look_into(made: Path) -> None:
     names = zipfile.ZipFile(made).namelist()
     foreign = [name for name in names if FOREIGN.search(name)]
     missing = [part for part in ("tape/_native", "tape/py.typed", "tape/_native.pyi", "METADATA",
+                                 "share/man/man1/tape-gc.1",
                                  *(() if "-abi3-" in made.name else ("tape/_fast.", "_speed.")))
                if not any(part in name for name in names)]
     if foreign or missing:
