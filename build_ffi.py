@@ -26,14 +26,20 @@ def _files(pattern: str) -> list[str]:
 SOURCES = _files("*/*.c")
 FLAGS = ["-std=c11", "-O3", "-Wall", "-Wextra", "-fvisibility=hidden"]
 
-# Beside the library the extension has a clock in Python, the functions that tape._fast calls, and a
-# count and the slow append that Python's writers look at.
+# Beside the library the extension has a clock in Python, the functions that tape._fast calls, a
+# count and the slow append that Python's writers look at, and what closes a handle where C put it.
 BESIDE = """
 const void *tape_fast_table(void);
 int64_t tape_clock_went_back(tape_queue_t *queue);
 void tape_keep_slow_append(void *user, const tape_slow_append_t *slow);
 int tape_take_slow_append(tape_slow_append_t *out);
 int tape_has_slow_append(void);
+void tape_end_queue(tape_queue_t **place);
+void tape_end_appender(tape_appender_t **place);
+void tape_end_tailer(tape_tailer_t **place);
+void tape_end_waiter(tape_waiter_t **place);
+void tape_end_descriptor(int *place);
+int tape_open_directory(const char *path, int *place);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
 extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
@@ -67,6 +73,21 @@ static const void *tape_fast_table(void) { return &fast_table; }
 static int64_t tape_clock_went_back(tape_queue_t *queue)
 {
     return queue ? PEEK64(counters, &queue->writer.clock_went_back) : 0;
+}
+static void tape_end_queue(tape_queue_t **place) { tape_queue_release(*place); }
+static void tape_end_appender(tape_appender_t **place) { (void)tape_appender_close(*place); }
+static void tape_end_tailer(tape_tailer_t **place) { (void)tape_tailer_close(*place); }
+static void tape_end_waiter(tape_waiter_t **place) { (void)tape_waiter_close(*place); }
+static void tape_end_descriptor(int *place)
+{
+    if (*place >= 0) tape__close_file(*place);
+    *place = -1;
+}
+static int tape_open_directory(const char *path, int *place)
+{
+    const int fd = tape__open_file(path, TAPE__RDONLY);
+    *place = fd < 0 ? -1 : fd;
+    return fd < 0 ? fd : 0;
 }
 """
 

@@ -155,8 +155,8 @@ typedef struct tape_tailer tape_tailer_t;
 #define TAPE_NEVER_BREAK 64   /* never break a lock whose holder is only not to be seen */
 
 /* Milliseconds since 1970-01-01T00:00Z. Called by writes, with the write lock held, so it must be
- * quick and must not use the queue; and by tape_tailer_info(), by several threads at once. A result
- * that is negative or above 2^62 fails a write with TAPE_ECLOCK, and makes lag_ms 0. */
+ * quick, must not use the queue and must not fork; and by those who read, several threads at once.
+ * A result that is negative or above 2^62 fails a write with TAPE_ECLOCK, and makes lag_ms 0. */
 typedef int64_t (*tape_clock_fn)(void *user);
 
 /* Asked about every 20 ms while a write waits for another process's lock, by the thread that waits,

@@ -25,17 +25,26 @@ class ClockInC:
         self.clock = clock
         self.failures: dict[int, BaseException] = {}
 
-    def now_ms(self) -> int:
-        try:
-            now = int(self.clock.now_ms())
-            if not -1 << 63 <= now < 1 << 63:
-                raise OverflowError(f"{now} ms is no time")  # C could not take it
-            return now
-        except BaseException as error:  # it would end in C, where nobody sees it
-            self.failures[get_ident()] = error
-            return -1
+    def take_failure(self) -> BaseException | None:
+        """What it raised last in this thread, once."""
+        return self.failures.pop(get_ident(), None)
+
+    def heard(self) -> None:
+        """After a call of C that may have asked it: what it raised then, or what a signal handler
+        did meanwhile, comes out of that call."""
+        if self.failures and (failure := self.take_failure()) is not None:
+            raise failure
 
 
-@ffi.def_extern(name="tape_python_clock", error=-1)  # type: ignore[untyped-decorator]
+def _keep(kind: Any, error: BaseException, trace: Any) -> None:
+    # It would end in C, where nobody sees it.
+    ffi.from_handle(trace.tb_frame.f_locals["user"]).failures[get_ident()] = error
+
+
+@ffi.def_extern(  # type: ignore[untyped-decorator]
+    name="tape_python_clock", error=-1, onerror=_keep)
 def _python_clock(user: Any) -> int:
-    return int(ffi.from_handle(user).now_ms())
+    now = int(ffi.from_handle(user).clock.now_ms())
+    if not -1 << 63 <= now < 1 << 63:
+        raise OverflowError(f"{now} ms is no time")  # C could not take it
+    return now

@@ -12,7 +12,7 @@ from _thread import get_ident
 
 from ._arguments import deadline_of, main_thread_id, name_of, not_negative, poll_ns
 from ._batch import LOOKING_AHEAD, UNSHARED, Batch, gap_in_doubt, references
-from ._ffi import check, error_of, ffi, lib
+from ._ffi import check, error_of, ffi, lib, made
 from ._framing import FRAMINGS, errors_of, framing_of, is_raw
 from ._lanes import KEPT, NOTHING, fressian
 from ._turn import Turn
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from typing import Any, NoReturn
 
+    from ._clock import ClockInC
     from .codecs import Codec
 
 __all__ = ["NOTHING", "Cursor"]
@@ -43,7 +44,7 @@ class Cursor(Turn):
 
     __slots__ = ("_batch", "_decode", "_first", "_framing", "_metadata", "_on_error", "_on_gap",
                  "_poison", "_raised", "_telling", "_tells", "_unstored", "auto_commit", "codec",
-                 "path", "poll_interval")
+                 "in_lanes", "path", "poll_interval")
 
     KIND = "Tailer"
 
@@ -56,8 +57,9 @@ class Cursor(Turn):
                  id: str | None = None, auto_commit: bool = False,  # noqa: A002
                  max_mapped: int = 0, steal: bool = False, metadata: bool = False,
                  on_error: Callable[[DecodeError], Any] | None = None, tell_gaps: bool = False,
-                 on_gap: Callable[[Gap], Any] | None = None) -> None:
-        super().__init__(ffi.new("tape_excerpt_t *", {"index": -1}))
+                 on_gap: Callable[[Gap], Any] | None = None,
+                 clock: ClockInC | None = None) -> None:
+        super().__init__(ffi.new("tape_excerpt_t *", {"index": -1}), clock)
         self._on_error, self._on_gap, self._tells = on_error, on_gap, tell_gaps
         self._telling: Gap | None = None           # it is being told
         self._raised: BaseException | None = None  # by a handler
@@ -84,10 +86,10 @@ class Cursor(Turn):
             options.flags |= flag if wanted else 0
         name = ffi.NULL if id is None else ffi.new("char[]", name_of(id))
         options.id = name
-        place = ffi.new("tape_tailer_t **")
-        check(lib.tape_tailer_open(queue_handle, options, place))
-        self._handle = ffi.gc(place[0], lib.tape_tailer_close)
-        if not auto_commit and not metadata:
+        self._handle = made("tailer", lib.tape_tailer_open, queue_handle, options)
+        # What a clock in Python raised has to be asked for.
+        self.in_lanes = clock is None and not auto_commit and not metadata
+        if self.in_lanes:
             fressian()
             self._arm(self._outs, self._out, codec, self._decode, is_raw(self._decode),
                       self._framing, self._poison)
@@ -255,6 +257,8 @@ class Cursor(Turn):
         handle = self._handle
         while True:
             code = begun.pop() if begun else _next(handle, out)
+            if self._clock is not None:
+                self._clock.heard()
             if code != 1:
                 if code == _EGAP:
                     code = self._behind_gap(_next, handle, out)
@@ -368,6 +372,8 @@ class Cursor(Turn):
             if self._batch is None:
                 self._batch = Batch()
             got = self._batch.read(handle, n)
+            if self._clock is not None:
+                self._clock.heard()
             if got == _EGAP:
                 got = self._behind_gap(Batch.read, self._batch, handle, n)
             if self._first < 0:
@@ -465,6 +471,8 @@ class Cursor(Turn):
     def _advance(self, out: Any) -> int:
         handle = self._handle
         code = int(_next(handle, out))
+        if self._clock is not None:
+            self._clock.heard()
         if code == _EGAP:
             code = self._behind_gap(_next, handle, out)
         return self._check(code)
@@ -554,7 +562,10 @@ class Cursor(Turn):
             if left <= 0:
                 return False
             most = min(most, left)
-        self._check(_wait(self._handle, -1 if most == FOR_EVER else int(most * 1e9)))
+        code = _wait(self._handle, -1 if most == FOR_EVER else int(most * 1e9))
+        if self._clock is not None:
+            self._clock.heard()
+        self._check(code)
         return True
 
     def set_poll_interval(self, seconds: float) -> None:

@@ -16,9 +16,11 @@ except ModuleNotFoundError as missing:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
-__all__ = ["check", "code_classes", "error_of", "ffi", "lib", "raise_code", "text", "told_of"]
+__all__ = ["check", "code_classes", "error_of", "ffi", "lib", "made", "raise_code", "text",
+           "told_of"]
 
 
 def text(pointer: Any) -> str:
@@ -100,6 +102,18 @@ def _with_path(hint: str, file: str) -> str:
 def raise_code(code: int, index: int | None = None) -> NoReturn:
     """Raises what :func:`error_of` makes."""
     raise error_of(code, index)
+
+
+def made(kind: str, make: Callable[..., int], *arguments: Any) -> Any:
+    """A handle that C makes (``"queue"``, ...), closed when nobody refers to it any more.
+
+    C puts it into a place that closes what is in it. So an interrupt that falls between C's call
+    and ours leaves no handle that nobody has: a named tailer's would keep its name for ever.
+    """
+    place = ffi.gc(ffi.new(f"tape_{kind}_t **"), getattr(lib, f"tape_end_{kind}"))
+    check(make(*arguments, place))
+    # What ends the handle only refers to the place; as it is written in C no signal is heard in it.
+    return ffi.gc(place[0], (place,).count)
 
 
 def check(code: int) -> int:

@@ -59,10 +59,12 @@ class Owner(Closable):
 
     def _mark_closed(self, by: str) -> Any:
         """Takes the handle away; returns the old one, or ``None`` when it was closed before."""
-        if self._closed_by is not None:
+        handle = self._handle
+        if handle == ffi.NULL:
             return None
-        self._closed_by = by, time.time()  # type: ignore[misc]  # a slot of its subclasses
-        handle, self._handle = self._handle, ffi.NULL
+        if self._closed_by is None:  # else an interrupt fell in here
+            self._closed_by = by, time.time()  # type: ignore[misc]  # a slot of its subclasses
+        self._handle = ffi.NULL
         return handle
 
     def _fail(self, code: int) -> NoReturn:

@@ -7,7 +7,7 @@ import os
 import sys
 from weakref import WeakKeyDictionary
 
-from ._ffi import check, ffi, lib
+from ._ffi import check, ffi, lib, made
 from ._lanes import WaiterLane
 
 TYPE_CHECKING = False
@@ -38,9 +38,7 @@ class LoopWaiter(WaiterLane):
     """All tailers of one loop that wait: a waiter of C, whose descriptor the loop watches."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        place = ffi.new("tape_waiter_t **")
-        check(lib.tape_waiter_open(place))
-        self._handle = ffi.gc(place[0], lib.tape_waiter_close)
+        self._handle = made("waiter", lib.tape_waiter_open)
         self._sleepers: dict[int, list[asyncio.Future[None]]] = {}  # by tailer
         self.pid = os.getpid()
         self._descriptor = check(lib.tape_waiter_fd(self._handle))

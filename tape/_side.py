@@ -19,13 +19,33 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ._ffi import ffi, lib
 from .errors import QueueBusy, QueueNotFound
 
-__all__ = ["PARKED", "TASKS", "TEMPORARY", "lease", "load", "store", "tidy"]
+__all__ = ["PARKED", "TASKS", "TEMPORARY", "close_directory", "lease", "load", "open_directory",
+           "store", "tidy"]
 
 PARKED, TASKS = "tape.parked", "tape.tasks"
 #: What becomes a file as a whole: one at a time, with the lease held.
 TEMPORARY = ".tape-side.tmp"
+
+
+def open_directory(path: str) -> Any:
+    """A place with a descriptor of it, for :func:`close_directory`; an interrupt anywhere in
+    between leaves nothing open, as the place closes what is in it when it goes.
+
+    Raises: OSError.
+    """
+    place = ffi.gc(ffi.new("int *", -1), lib.tape_end_descriptor)
+    code = lib.tape_open_directory(os.fsencode(path), place)
+    if code < 0:
+        raise OSError(-code, os.strerror(-code), path)
+    return place
+
+
+def close_directory(place: Any) -> None:
+    """Closes it now."""
+    lib.tape_end_descriptor(place)
 
 
 @contextlib.contextmanager
@@ -37,15 +57,15 @@ def lease(directory: str, timeout: float = 10.0) -> Iterator[None]:
     Raises: :class:`tape.QueueBusy` when another process, or thread, has it for that long.
     """
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = open_directory(directory)
     except FileNotFoundError:
         raise QueueNotFound(f"{directory} was deleted", file=directory,
                             hint="the queue is gone: open it again to make a new one") from None
+    owner, until = os.getpid(), time.monotonic() + timeout
     try:
-        until = time.monotonic() + timeout
         while True:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(place[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() >= until:
@@ -55,7 +75,10 @@ def lease(directory: str, timeout: float = 10.0) -> Iterator[None]:
                 time.sleep(0.02)
         yield
     finally:
-        os.close(descriptor)
+        # A child that was forked meanwhile has the lock, too, which closing alone leaves to it.
+        if os.getpid() == owner:
+            fcntl.flock(place[0], fcntl.LOCK_UN)
+        close_directory(place)
 
 
 def tidy(directory: str) -> None:

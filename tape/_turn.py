@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
     from typing import Any
 
+    from ._clock import ClockInC
+
 __all__ = ["Turn"]
 
 FUNCTION = 1  # inspect.CO_OPTIMIZED; the locals of other code are its globals themselves
@@ -35,12 +37,13 @@ def _may_hold(code: CodeType) -> bool:
 class Turn(CursorLane, Owner):
     """A handle with one token, which is also the place for what C reads."""
 
-    __slots__ = ("__weakref__", "_closed_by", "_out", "_outs")
+    __slots__ = ("__weakref__", "_clock", "_closed_by", "_out", "_outs")
 
     _ahead: list[int] | None  # messages were copied before they are asked for; so many given
 
-    def __init__(self, out: Any) -> None:
+    def __init__(self, out: Any, clock: ClockInC | None = None) -> None:
         self._closed_by = None
+        self._clock = clock
         self._ahead = None
         self._out = out
         self._outs = [out]  # operations of lists are atomic
@@ -96,6 +99,8 @@ class Turn(CursorLane, Owner):
         try:
             out = self._take()
             code = function(self._handle, *arguments)
+            if self._clock is not None:
+                self._clock.heard()
         finally:
             if out is not None:
                 self._outs[:] = (out,)

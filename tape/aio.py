@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from ._arguments import deadline_of
-from ._ffi import check, ffi, lib
+from ._ffi import check, ffi, lib, made
 from ._lanes import NOTHING, StreamLane, have_lanes
 from ._loop import forget, in_trio, let_others_run, sleeper_of, wait_for
 from ._sink import Sink
@@ -33,13 +33,15 @@ def _next(cursor: Cursor, messages: list[Iterator[Any]]) -> Any:
     if not messages:
         messages.append(cursor.messages())
     try:
-        return next(messages[0])
-    except StopIteration:
-        messages.clear()
-        return NOTHING
+        # Not by next(), behind which Python hears signals: as everywhere that one is given
+        # with no call until the message has left.
+        for message in messages[0]:
+            return message
     except BaseException:
         messages.clear()
         raise
+    messages.clear()
+    return NOTHING
 
 
 class Stream(StreamLane):
@@ -59,7 +61,7 @@ class Stream(StreamLane):
     def __init__(self, tailer: Tailer) -> None:
         self.tailer = tailer
         self._cursor = cursor = tailer._cursor
-        self._by_lane = have_lanes and not (cursor.auto_commit or cursor._metadata)
+        self._by_lane = have_lanes and cursor.in_lanes
         self._messages: list[Iterator[Any]] = []
         self._given = 0
 
@@ -73,14 +75,15 @@ class Stream(StreamLane):
             if self._given >= SHARE:
                 self._given = 0
                 await let_others_run()
-            while (value := cursor.one() if self._by_lane
-                   else _next(cursor, self._messages)) is NOTHING:
+            while True:  # with no call until the message has left
+                value = cursor.one() if self._by_lane else _next(cursor, self._messages)
+                if value is not NOTHING:
+                    self._given += 1
+                    return value
                 self._given = 0
                 await wait_for(cursor)
         except QueueClosed as error:
             self._failed(error)
-        self._given += 1
-        return value
 
     if not have_lanes:
         __anext__ = _slowly
@@ -135,6 +138,7 @@ class Merge:
         """One message of each that has one; those that were closed are left out from then on."""
         for tailer in list(loops):
             try:
+                # with no call until the message has left
                 value = _next(tailer._cursor, loops[tailer])
             except QueueClosed:
                 if not tailer.closed:
@@ -150,7 +154,7 @@ class Merge:
         deadline = deadline_of(self._timeout)
         while loops:
             found = False
-            for pair in self._round(loops):
+            for pair in self._round(loops):  # with no call until the message has left
                 found = True
                 yield pair
             if found:
@@ -190,9 +194,7 @@ class _Waiter:
     """Waits for several tailers in one thread."""
 
     def __init__(self) -> None:
-        place = ffi.new("tape_waiter_t **")
-        check(lib.tape_waiter_open(place))
-        self._handle = ffi.gc(place[0], lib.tape_waiter_close)
+        self._handle = made("waiter", lib.tape_waiter_open)
         self._tokens = ffi.new("uint64_t[]", 64)
 
     def wait(self, tailers: list[Tailer], deadline: float | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from ._durability import fill
-from ._ffi import check, error_of, ffi, lib
+from ._ffi import error_of, ffi, lib, made
 from ._framing import FRAMINGS, framing_of, is_raw
 from ._handle import Owner
 from ._lanes import AppenderLane, adopt, fressian
@@ -68,10 +68,7 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
         self.durability = durability
         self._told = False  # that a sync failed
         self._waits = durability == "each"  # a write: for the disk, always
-        out = ffi.new("tape_appender_t **")
-        handle = queue._open_handle()
-        check(lib.tape_appender_open(handle, options, out))
-        self._handle = ffi.gc(out[0], lib.tape_appender_close)
+        self._handle = made("appender", lib.tape_appender_open, queue._open_handle(), options)
         fressian()
         self._arm(codec, self._encode, is_raw(self._encode))
 
@@ -298,7 +295,8 @@ class Appender(AppenderLane, Owner, Of[T_contra]):
             if written and error.index is not None:
                 error.written = range(error.index - written + 1, error.index + 1)
             raise error
-        cause = self.queue._take_clock_failure() if code == lib.TAPE_ECLOCK else None
+        clock = self.queue._clock if code == lib.TAPE_ECLOCK else None
+        cause = None if clock is None else clock.take_failure()
         if cause is None:
             self._fail(code)
         if not isinstance(cause, Exception):

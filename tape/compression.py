@@ -96,11 +96,11 @@ def _same(packed: str, plain: str) -> bool:
 
 
 def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    place = _side.open_directory(path)
     try:
-        os.fsync(descriptor)
+        os.fsync(place[0])
     finally:
-        os.close(descriptor)
+        _side.close_directory(place)
 
 
 def _finished(q: Queue, cycle: int) -> bool:

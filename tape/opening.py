@@ -7,7 +7,7 @@ import warnings
 
 from . import codecs
 from ._durability import fill, warn_if_reduced
-from ._ffi import check, ffi, lib
+from ._ffi import ffi, lib, made
 from ._framing import framing_of
 from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
 from .queue import Queue
@@ -190,7 +190,6 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     options.interrupted = lib.tape_python_interrupted
     options.unpack = lib.tape_python_unpack
     options.unpack_user = handles[1]
-    out = ffi.new("tape_queue_t **")
     name_of_directory = os.fsencode(path)
     if b"\0" in name_of_directory:
         raise InvalidArgument("a path with NUL", hint="no file has such a name")
@@ -199,7 +198,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
     if not new:
         _note.check(directory, codec, framing, strict)
     try:
-        check(lib.tape_queue_open(name_of_directory, options, out))
+        handle = made("queue", lib.tape_queue_open, name_of_directory, options)
     except QueueNotFound as error:
         if create and os.path.islink(path):
             error.hint = "the link leads nowhere: remove it, or make what it leads to"
@@ -208,7 +207,7 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         if not read_only:
             error.hint = "pass read_only=True, or open it as a user who may write there"
         raise
-    q = Queue(out[0], codec, clock_in_c, unpacker, handles, durability)
+    q = Queue(handle, codec, clock_in_c, unpacker, handles, durability)
     if new:
         _note.note(directory, codec, framing)
     info = q._info()

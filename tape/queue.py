@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import get_ident
+import time
 from _weakrefset import WeakSet
 
 from . import appender as _appender
@@ -77,7 +77,7 @@ class Queue(Synced, Handle, Of[T]):
         if not isinstance(handle, ffi.CData):
             raise TypeError("a queue is made by tape.open()")
         self._closed_by = None
-        self._handle = ffi.gc(handle, lib.tape_queue_release)
+        self._handle = handle
         self._clock, self._unpacker = clock, unpacker
         self._handles = handles  # C holds no reference to them
         self._children: WeakSet[Owner] = WeakSet()
@@ -92,11 +92,6 @@ class Queue(Synced, Handle, Of[T]):
         self._read_only = bool(info.read_only)
         self._memory: Memory | None = None
         self._watch: Watch | None = None
-
-    def _take_clock_failure(self) -> BaseException | None:
-        """What the clock raised last in this thread, once."""
-        failures = {} if self._clock is None else self._clock.failures
-        return failures.pop(get_ident(), None)
 
     def _warn_of_clock(self, level: int) -> bool:
         """Warns, once, that the clock is behind the newest cycle; whether to look after each
@@ -527,13 +522,17 @@ class Queue(Synced, Handle, Of[T]):
                 child._check_no_place()
         if self._watch is not None:
             self._watch.close()
-        handle = self._mark_closed("Queue.close()")
-        if handle is None:
+        handle = self._handle  # it goes last: closing again ends what was interrupted
+        if handle == ffi.NULL:
             return
+        if self._closed_by is None:
+            self._closed_by = "Queue.close()", time.time()
         for child in list(self._children):
             child._mark_closed("Queue.close()")
-        check(lib.tape_queue_shutdown(handle))
+        code = lib.tape_queue_shutdown(handle)
         self._unpacker.close()
+        self._handle = ffi.NULL
+        check(code)
 
     async def __aenter__(self) -> Queue:
         return self

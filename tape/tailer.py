@@ -77,7 +77,7 @@ class Tailer(TailerLane, Closable, Of[T_co]):
         self.queue = queue
         self.id = id
         self._cursor = Cursor(queue._open_handle(), queue.path, codec, poll_interval, id=id,
-                              **options)
+                              clock=queue._clock, **options)
 
     @property
     def codec(self) -> Codec[T_co]:
@@ -152,7 +152,7 @@ class Tailer(TailerLane, Closable, Of[T_co]):
         return self._cursor.messages()
 
     def __next__(self) -> T_co:
-        message = self._cursor.read(NONE_NOW, 0)
+        message = self._cursor.read(NONE_NOW, 0)  # with no call until the message has left
         if message is NONE_NOW:
             raise StopIteration
         return message  # type: ignore[no-any-return]
@@ -436,9 +436,6 @@ class Tailer(TailerLane, Closable, Of[T_co]):
     def _info(self) -> Any:
         facts = ffi.new("tape_tailer_info_t *")
         self._cursor.call(lib.tape_tailer_info, facts)
-        failure = self.queue._take_clock_failure()
-        if failure is not None:
-            raise failure
         return facts
 
     def lag(self) -> Lag:

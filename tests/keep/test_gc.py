@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -298,3 +299,39 @@ def test_ages_count_by_the_queues_clock(tmp_path: Path) -> None:
             a.write(b"x")
         clock.ms += 3_600_000
         assert went(q.gc(tape.Keep(max_age="1h"), dry_run=True)) == [0, 1, 2]
+
+
+def test_a_child_that_was_forked_during_a_collection_holds_up_no_later_one(
+        changing: Changing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the descriptor that was locked; the parent's unlocking counts for both. A child that
+    comes to the end of its copy of the call unlocks nothing."""
+    children: list[int] = []
+
+    def fork(*_: object) -> list[tape.Verdict]:
+        read, write = os.pipe()
+        children.append(os.fork())
+        if children[-1] == 0:
+            if len(children) == 2:
+                return []
+            signal.alarm(60)
+            os.close(write)
+            os.read(read, 1)  # until the parent ends it
+            os._exit(0)
+        os.close(read)
+        pipes.append(write)
+        return []
+
+    pipes: list[int] = []
+    monkeypatch.setattr("tape.retention.plan", fork)
+    lease = _side.lease
+    monkeypatch.setattr("tape.retention._side.lease", lambda path: lease(path, timeout=0))
+    for _ in range(3):
+        changing.q.gc(tape.Keep(max_cycles=1))
+        if children[-1] == 0:
+            os._exit(0)
+        if len(children) == 2:
+            os.waitpid(children[1], 0)
+    for pipe, child in zip(pipes, children, strict=True):
+        os.close(pipe)
+        if child != children[1]:
+            os.waitpid(child, 0)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dis
+import itertools
 import linecache
+import os
+import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,18 +48,25 @@ def _has_left(frame: FrameType) -> bool:
 
 
 def _is_leaving(frame: FrameType) -> bool:
-    if _operation(frame) in LEAVES:
-        return True
     name, line = frame.f_code.co_filename, frame.f_lineno or 0
+    if _operation(frame) in LEAVES:
+        return "next(" not in linecache.getline(name, line)  # a call of C, after which one is heard
     before = [linecache.getline(name, n) for n in range(line - 4, line + 1)]
     near = any(LEFT in text for text in before)
     return near and _operation(frame) not in ("RESUME", "POP_TOP", "JUMP_BACKWARD")
 
 
+class Where:
+    """How many steps there were, and where the interrupt fell; empty: it did not."""
+
+    def __init__(self) -> None:
+        self.steps, self.place = 0, ""
+
+
 @contextmanager
-def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator[list[str]]:
+def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator[Where]:
     """Raises before the ``step``-th operation of tape's own code; yields where that was."""
-    steps, where = [step], list[str]()
+    where = Where()
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(HOME) or "/codecs/" in frame.f_code.co_filename:
@@ -64,9 +74,9 @@ def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         if event == "opcode" and not _has_left(frame):
-            steps[0] -= 1
-            if steps[0] == 0:
-                where.append(f"{frame.f_code.co_name}:{frame.f_lineno} {_operation(frame)}")
+            where.steps += 1
+            if where.steps == step:
+                where.place = f"{frame.f_code.co_name}:{frame.f_lineno} {_operation(frame)}"
                 raise kind
         return trace
 
@@ -96,24 +106,45 @@ def told_by_python(kind: type[BaseException]) -> Iterator[list[str]]:
         sys.unraisablehook = before
 
 
+#: Environment: an interrupt falls at each so-many-th step; at all with TAPE_TEST_SCALE=1. Otherwise
+#: at about FEW of a call, which are others in each test and always the same.
+EVERY = "TAPE_INTERRUPTS_EVERY"
+FEW = 24
+
+
+def chosen_steps(steps: int, few: int) -> Iterator[int]:
+    """Those of a call at which it is to be interrupted."""
+    if os.environ.get("TAPE_TEST_SCALE") == "1":
+        return itertools.count(1)  # until a call is through
+    among = int(os.environ.get(EVERY) or max(1, steps // few))
+    chance = random.Random(os.environ.get("PYTEST_CURRENT_TEST", "").removesuffix(" (call)"))
+    return (first + chance.randrange(among) for first in range(1, steps + 1, among))
+
+
 def at_every_step(call: Callable[[], Any], after: Callable[[bool, Any, str], None], *,
-                  kind: type[BaseException] = Interrupt, most: int = 20_000) -> int:
+                  kind: type[BaseException] = Interrupt, most: int = 20_000,
+                  few: int = FEW) -> int:
     """Calls ``call`` again and again, interrupted one step later each time, until it is through;
     ``after(interrupted, result, where)`` judges each time. Returns how many steps there were.
+
+    An ordinary run takes some of the steps, about ``few`` (see :data:`EVERY`).
 
     ``interrupted`` as well when Python told of the interrupt and went on, with a result then: what
     is raised where a loop that nobody refers to any more is closed reaches no caller.
     """
-    for step in range(1, most):
+    def attempt(step: int) -> Where:
         result, hit = None, False
         with interrupted_at(step, kind) as where, told_by_python(kind) as told:
             try:
                 result = call()
             except kind:
                 hit = True
-        if where:
-            after(hit or bool(told), result, where[0])
-        else:
-            after(False, result, "")
-            return step - 1
-    raise AssertionError("it never comes to an end")
+        after(bool(where.place) and (hit or bool(told)), result, where.place)
+        return where
+
+    steps = attempt(0).steps
+    for step in chosen_steps(steps, few):
+        assert step < most, "it never comes to an end"
+        if not attempt(step).place and step > steps:
+            break
+    return steps

@@ -37,3 +37,13 @@ def test_an_open_queue_is_not_deleted_and_foreign_files_stay(
     for bad in (path, path / "none"):
         with pytest.raises(tape.QueueNotFound):
             tape.delete(bad)
+
+
+@pytest.mark.parametrize("kind", ["gzip", "zstd"])
+def test_compressed_cycles_are_deleted_with_the_queue(
+        filled: Filled, tmp_path: Path, kind: str) -> None:
+    """Whatever they were compressed by: a queue that is made at the path later has none of them."""
+    filled.q.compress(kind)
+    filled.q.close()
+    tape.delete(tmp_path / "q")
+    assert not (tmp_path / "q").exists()
