@@ -454,7 +454,8 @@ typedef struct tape_tailer_options {
     uint32_t struct_size;
     uint32_t flags;
     int64_t window_size;     /* bytes of a cycle file mapped at a time, 0: 16 MiB */
-    const char *id;          /* a name, at most 256 bytes of ISO-8859-1; NULL: none */
+    const char *id;          /* a name, at most 256 bytes of ISO-8859-1; NULL: none. Not one that
+                              * ends in .lock or .version, as words of Java's do */
     int64_t poll_interval_ns; /* the longest pause between looks while it waits, 0: 50 ms */
 } tape_tailer_options_t;
 

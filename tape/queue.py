@@ -169,7 +169,8 @@ class Queue(Synced, Handle, Of[T]):
 
         Args:
             id: a name: its position is kept in the queue, under the key that Java and Clojure
-                use, and survives restarts. At most 256 characters of ISO-8859-1; case is ignored.
+                use, and survives restarts. At most 256 characters of ISO-8859-1, not ending in
+                ``.lock`` or ``.version`` (words of Java's); case is ignored.
             start: ``"start"`` (the default), ``"end"`` (the default when it reads backward), an
                 index or a time; for a named tailer only while nothing is stored under its name.
             direction: ``"forward"`` or ``"backward"``.

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -58,23 +59,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(line)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _release(request: pytest.FixtureRequest) -> None:
+    jvm_peer.begin_module(request.module.__name__)
+
+
 @pytest.fixture(scope="session")
-def _session_peer() -> Iterator[Peer]:
-    jvm_peer.require_jvm()
-    with Peer() as peer:
-        yield peer
+def _session_peers() -> Iterator[dict[str, Peer]]:
+    with ExitStack() as stack:
+        peers: dict[str, Peer] = {}
+        yield peers
+        for peer in peers.values():
+            stack.enter_context(peer)
 
 
 @pytest.fixture
-def peer(_session_peer: Peer) -> Iterator[Peer]:
-    """One JVM for all tests; none of them may make it log a warning or an error."""
-    before = len(_session_peer.warnings())
-    yield _session_peer
-    assert _session_peer.warnings()[before:] == []
+def peer(_session_peers: dict[str, Peer]) -> Iterator[Peer]:
+    """One JVM of each release for all tests; none of them may make it log a warning or error."""
+    jvm_peer.require_jvm()
+    version = jvm_peer.chosen()
+    peer = _session_peers.get(version) or _session_peers.setdefault(version, Peer())
+    before = len(peer.warnings())
+    yield peer
+    assert peer.warnings()[before:] == []
 
 
 @pytest.fixture(scope="module")
-def own_peer() -> Iterator[Peer]:
+def own_peer(_release: None) -> Iterator[Peer]:
     """A JVM for one module, whose log may hold warnings: Chronicle warns when it breaks a lock."""
     jvm_peer.require_jvm()
     with Peer() as peer:

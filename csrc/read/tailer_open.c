@@ -1,5 +1,6 @@
 /* tailer_open.c - opening a tailer, shutting and closing it. */
 #include <string.h>
+#include <strings.h>
 
 #include "base/atomics.h"
 #include "base/error.h"
@@ -52,6 +53,19 @@ static void let_go(tape__child_t *child)
     tape__tailer_leave(t);
 }
 
+/* Beside a name Java keeps words of the same key with these behind it, and its releases after
+ * 2026.4 make no tailer that is called so. */
+static bool ends_as_javas_words_do(const char *id)
+{
+    static const char *const ends[] = {".lock", ".version"};
+    const size_t length = strlen(id);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t end = strlen(ends[i]);
+        if (length >= end && strcasecmp(id + length - end, ends[i]) == 0) return true;
+    }
+    return false;
+}
+
 static int check_options(const tape__site_t *site, const tape_tailer_options_t *given,
                          tape_tailer_options_t *o, bool *bounded)
 {
@@ -64,6 +78,9 @@ static int check_options(const tape__site_t *site, const tape_tailer_options_t *
     if (o->poll_interval_ns == 0) o->poll_interval_ns = TAPE__POLL_INTERVAL;
     if (o->id && strlen(o->id) > ID_MAX)
         return tape__fail(TAPE_EINVAL, site->path, -1, "a name of more than %d bytes", ID_MAX);
+    if (o->id && ends_as_javas_words_do(o->id))
+        return tape__fail(TAPE_EINVAL, site->path, -1, "a tailer cannot be called '%s': names that "
+                          "end in .lock or .version are Java's", o->id);
     *bounded = o->window_size != 0;
     if (!*bounded) o->window_size = WINDOW_DEFAULT;
     if (o->window_size < TAPE__TAILER_WINDOW_LEAST) o->window_size = TAPE__TAILER_WINDOW_LEAST;

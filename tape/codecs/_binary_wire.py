@@ -87,6 +87,9 @@ def bytes_of_text(text: str) -> bytes:
     return re.sub("[\U00010000-\U0010FFFF]", _surrogates, text).encode("utf-8", "surrogatepass")
 
 
+SERVICE_NAME_SIZE = 8  # of a packed history
+
+
 class Reader:
     """Reads the values of one document; every method takes and gives offsets in ``data``."""
 
@@ -247,13 +250,14 @@ class Reader:
         return list(struct.unpack_from(f"<{used}q", self.data, start)), stop
 
     def _history(self, at: int, end: int) -> History:
-        """Packed: a count, ids, indexes, a count, timings; nothing behind it."""
+        """Packed: a count, ids, indexes, a count, timings; nothing behind it, but that some
+        releases (5.26ea6) add a service's name there, 8 bytes that no other one has."""
         count = self.code(at, end)
         middle = self.need(at + 1, 12 * count, end)
         ids = struct.unpack_from(f"<{count}i", self.data, at + 1)
         indexes = struct.unpack_from(f"<{count}q", self.data, at + 1 + 4 * count)
         timed = self.code(middle, end)
-        if self.need(middle + 1, 8 * timed, end) != end:
+        if end - self.need(middle + 1, 8 * timed, end) not in (0, SERVICE_NAME_SIZE):
             raise self.fail("bytes behind the message history", middle + 1 + 8 * timed)
         timings = struct.unpack_from(f"<{timed}q", self.data, middle + 1)
         return History(tuple(zip(ids, indexes, strict=True)), timings)

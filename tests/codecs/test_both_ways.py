@@ -76,3 +76,13 @@ def test_typed_values_go_both_ways() -> None:
     assert type(decode(wire, wire.encode(wire.TypeLiteral("A")))) is wire.TypeLiteral
     packed = wire.encode({"history": wire.History(((9, 5),), (1, 2))})
     assert packed.hex().startswith("ba8000811f008601")
+
+
+def test_a_history_with_the_name_of_a_service_behind_it_is_read() -> None:
+    """5.26ea6 writes 8 bytes more, as no other release does; any other number is an error."""
+    body = bytes.fromhex("ba8000811300860001fa36b82db30200000000000000000000b903736179e26869")
+    assert decode(wire, body) == {"history": wire.History((), (0x2b32db836fa,)), "say": "hi"}
+    for more in (1, 7, 9, 16):
+        wrong = bytes([0xBA, 0x80, 0x00, 0x81, 11 + more, 0, 0x86, 0, 1]) + bytes(8 + more)
+        with pytest.raises(ValueError, match="behind the message history"):
+            decode(wire, wrong)

@@ -8,14 +8,22 @@ import os
 import re
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent
 
 #: Environment: a skip becomes a failure. Set by CI, where the JVM must be there.
 REQUIRE = "TAPE_REQUIRE_JVM"
-#: Environment: another release of chronicle-queue than the one that pom.xml names.
+#: Environment: another release of chronicle-queue than the usual ones, or several, with commas.
 VERSION = "TAPE_CHRONICLE_VERSION"
+
+#: The last release of each line, and the newest: ``.ci/slow jvm`` runs the tests with each.
+RELEASES = ("5.24ea27", "5.25ea16", "5.26ea6", "5.27ea5", "2026.4")
+#: Those that the tests take when nothing is said; they share the modules of tests.
+USUAL = ("5.27ea5", "2026.4")
+
+_module = ""
 
 
 class BuildFailed(Exception):
@@ -26,6 +34,24 @@ class BuildFailed(Exception):
         """Whether the reason is a library or plugin that could not be fetched."""
         return re.search(r"Could not (resolve|transfer|find artifact)|could not be resolved",
                          str(self)) is not None
+
+
+def begin_module(name: str) -> None:
+    """Says which module's tests come now; each has one release, always the same one."""
+    global _module
+    _module = name
+
+
+def chosen() -> str:
+    """The release of chronicle-queue that the module at hand has."""
+    releases = (os.environ.get(VERSION) or ",".join(USUAL)).split(",")
+    return releases[zlib.crc32(_module.encode()) % len(releases)]
+
+
+def release_of(version: str) -> tuple[int, int]:
+    """The two numbers that a release begins with."""
+    first, second = re.findall(r"\d+", version)[:2]
+    return int(first), int(second)
 
 
 def available() -> str | None:
@@ -65,8 +91,8 @@ def build(version: str | None = None) -> str:
     Each release of chronicle-queue has a directory of its own under ``target``, so tests
     may use several side by side. Concurrent builds wait for each other.
     """
-    version = version or os.environ.get(VERSION) or None
-    target = PROJECT / "target" / (version or "default")
+    version = version or chosen()
+    target = PROJECT / "target" / version
     target.mkdir(parents=True, exist_ok=True)
     stamp = target / "sources.sha256"
     with open(target / "build.lock", "w") as lock:
@@ -74,9 +100,8 @@ def build(version: str | None = None) -> str:
         digest = _digest_of_sources()
         if not stamp.exists() or stamp.read_text() != digest:
             command = ["mvn", "-q", "-B", "package",
-                       f"-Dpeer.build={target.relative_to(PROJECT)}"]
-            if version:
-                command.append(f"-Dchronicle.version={version}")
+                       f"-Dpeer.build={target.relative_to(PROJECT)}",
+                       f"-Dchronicle.version={version}"]
             done = subprocess.run(command, cwd=PROJECT, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if done.returncode != 0:

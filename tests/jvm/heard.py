@@ -67,6 +67,14 @@ class Heard:
 
         return self._wait(" or ".join(first_words), find, timeout)
 
+    def wait_lines(self, first_word: str, count: int, timeout: float) -> None:
+        """Wait until that many lines began with this word."""
+        def find() -> bool | None:
+            lines = sum(line.split(" ")[0] == first_word for line in self._said)
+            return lines >= count or None
+
+        self._wait(f"{first_word}, the {count}th time", find, timeout)
+
     def _wait(self, what: str, find: Callable[[], T | None], timeout: float) -> T:
         deadline = time.monotonic() + timeout
         with self._news:

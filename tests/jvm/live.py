@@ -81,7 +81,8 @@ class LiveWriter(LiveProcess):
     def __init__(self, path: str | os.PathLike[str], *, id: int, count: int | None = None,
                  seconds: float | None = None, start: int = 0, roll_cycle: str | None = None,
                  rate: float = 0, size: tuple[int, int] = (20, 200), ack: bool = False,
-                 wait: bool = False, block_size: int | None = None,
+                 wait: bool = False, slow_ms: float | None = None,
+                 block_size: int | None = None,
                  timeout_ms: int | None = None, version: str | None = None,
                  jvm_options: Sequence[str] = ()) -> None:
         """
@@ -94,11 +95,13 @@ class LiveWriter(LiveProcess):
             size: shortest and longest padding, see :func:`live_padding_length`.
             ack: report each message once the append returned, see :meth:`acks`.
             wait: begin at :meth:`go`.
+            slow_ms: tell of appends that take longer, see :meth:`slow`.
         """
+        self.id = id
         options: dict[str, object] = {
             "id": id, "from": start, "count": count, "seconds": seconds, "roll": roll_cycle,
             "rate": rate, "size": f"{size[0]}..{size[1]}", "block-size": block_size,
-            "timeout-ms": timeout_ms}
+            "timeout-ms": timeout_ms, "slow-ms": slow_ms}
         flags = [f"--{name}" for name, on in (("ack", ack), ("wait", wait)) if on]
         super().__init__(["write", os.path.abspath(path), *_options(options), *flags],
                          version=version, jvm_options=jvm_options)
@@ -115,6 +118,11 @@ class LiveWriter(LiveProcess):
     def wait_acks(self, count: int, timeout: float = 60) -> None:
         """Wait until that many messages are acknowledged."""
         self._heard.wait_acks(count, timeout)
+
+    def slow(self) -> list[tuple[int, int]]:
+        """Begin and end of each append that took longer than asked, in monotonic ns."""
+        lines = (line.split(" ") for line in self.said())
+        return [(int(words[1]), int(words[2])) for words in lines if words[0] == "slow"]
 
     def result(self, timeout: float = 120) -> WriterResult:
         """Wait for its end."""

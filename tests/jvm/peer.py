@@ -124,6 +124,11 @@ class Peer(JvmProcess):
         """The process id as the JVM sees it: what it writes into lock words."""
         return int(self.call("pid")[0])
 
+    def chronicle_version(self) -> str:
+        """The release of chronicle-queue, by the name of its library."""
+        name = os.path.basename(self.call("jar")[0])
+        return name.removeprefix("chronicle-queue-").removesuffix(".jar")
+
     def commands(self) -> list[str]:
         return self.call("help")
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from .building import build
+from .building import build, chosen, release_of
 
 JVM_OPTIONS = (
     "-Dchronicle.analytics.disable=true",
@@ -26,7 +26,8 @@ JVM_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
     # Several JVMs share few cores in these tests; parallel collectors only get in the way.
     "-XX:+UseSerialGC", "-Xmx1g",
-    # What Chronicle asks for on Java 17.
+    # What Chronicle asks for on Java 17, and releases of 5.24 besides.
+    "--add-exports=java.base/jdk.internal.util=ALL-UNNAMED",
     "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
     "--add-exports=java.base/sun.nio.ch=ALL-UNNAMED",
     "--add-exports=jdk.unsupported/sun.misc=ALL-UNNAMED",
@@ -66,6 +67,8 @@ class JvmProcess:
 
     def __init__(self, arguments: Sequence[str], *, version: str | None = None,
                  jvm_options: Sequence[str] = ()) -> None:
+        #: The release of chronicle-queue, as a tuple that compares: (5, 26), (2026, 4).
+        self.release = release_of(version := version or chosen())
         class_path = build(version)
         self._scratch = tempfile.TemporaryDirectory(prefix="jvm-peer-")
         self._log_path = Path(self._scratch.name) / "log"
@@ -108,8 +111,9 @@ class JvmProcess:
         self._process.wait()
 
     def pause(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP, and wait until all of its threads stand still."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """SIGCONT."""

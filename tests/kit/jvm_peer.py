@@ -20,7 +20,16 @@ WriterResult(count=..., first=..., last=..., cycles=1, slowest_us=...)
 
 from __future__ import annotations
 
-from tests.jvm.building import REQUIRE, VERSION, BuildFailed, available, build, require_jvm
+from tests.jvm.building import (
+    REQUIRE,
+    VERSION,
+    BuildFailed,
+    available,
+    begin_module,
+    build,
+    chosen,
+    require_jvm,
+)
 from tests.jvm.computed import live_padding, live_padding_length, payload, read_records
 from tests.jvm.live import LiveProcess, LiveTailer, LiveWriter, TailerResult, WriterResult
 from tests.jvm.messages import Digest, Message, RollCycleRow
@@ -31,6 +40,6 @@ from tests.jvm.queue import JvmAppender, JvmQueue, JvmTailer
 __all__ = [
     "REQUIRE", "VERSION", "BuildFailed", "Digest", "JvmAppender", "JvmDied", "JvmError",
     "JvmQueue", "JvmTailer", "LiveProcess", "LiveTailer", "LiveWriter", "Message", "Peer",
-    "Pending", "RollCycleRow", "TailerResult", "WriterResult", "available", "build",
-    "live_padding", "live_padding_length", "payload", "read_records", "require_jvm",
+    "Pending", "RollCycleRow", "TailerResult", "WriterResult", "available", "begin_module", "build",
+    "chosen", "live_padding", "live_padding_length", "payload", "read_records", "require_jvm",
 ]

@@ -45,11 +45,15 @@ def test_javas_documents_and_calls_are_read(peer: Peer, tmp_path: Path) -> None:
         assert {str(k): v for k, v in found.items()} == fields
         assert list(found) == [k if k != "7" else 7 for k in fields]
         assert say["say"] == "hi" and move["move"] == [5, 1.5, "x y"] and ping["ping"] == ""
-        assert isinstance(say["history"], wire.History) and list(say) == ["history", "say"]
+        packed = peer.release >= (5, 25)  # before, it is a document like any other
+        assert isinstance(say["history"], wire.History if packed else dict)
+        assert list(say) == ["history", "say"]
         with peer.open(tmp_path / "r", source_id=4) as onward:
             assert onward.appender().forward_call(skip_one(java)) == onward.first_index()
             with tape.open(tmp_path / "r", codec=wire) as q:
-                assert q.tailer().read()["history"].sources == ((3, first),)
+                history = q.tailer().read()["history"]
+            assert (history.sources == ((3, first),) if packed else
+                    history["sources"] == [3, first])
 
 
 def skip_one(java: Any) -> Any:

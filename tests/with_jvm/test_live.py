@@ -118,7 +118,7 @@ def test_two_processes_with_two_threads_each_write_one_queue(tmp_path: Path, sca
 
 def _forked(path: Path, ids: str, each: int, shared: bool, done: Connection) -> None:
     o = argparse.Namespace(ids=ids, count=each, seconds=0, size="20..200", ack=False,
-                           shared=shared, prepare=0, rate=0)
+                           shared=shared, prepare=0, rate=0, slow_ms=0)
     with tape.open(path, roll_cycle=ROLL, codec=raw) as q:
         done.send("ready")
         done.recv()

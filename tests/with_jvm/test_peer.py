@@ -263,7 +263,7 @@ def test_a_read_only_queue_refuses_to_append(peer: Peer, tmp_path: Path) -> None
 
 def test_roll_cycles_are_listed(peer: Peer) -> None:
     rows = {row.name: row for row in peer.roll_cycles()}
-    assert len(rows) == 28
+    assert len(rows) == (28 if peer.release >= (5, 25) else 27)  # WEEKLY
     daily = rows["FAST_DAILY"]
     assert (daily.pattern, daily.length_ms) == ("yyyyMMdd'F'", 86_400_000)
     assert (daily.index_count, daily.index_spacing) == (4096, 256)

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.Map;
 import java.util.TreeMap;
 
+import net.openhft.chronicle.queue.ChronicleQueue;
+
 /**
  * The line protocol: one command a line, one reply each (see {@link Reply}).
  *
@@ -25,6 +27,8 @@ final class Console {
     Console(PrintStream replies) {
         this.replies = replies;
         commands.put("pid", words -> Reply.ok(ProcessHandle.current().pid()));
+        commands.put("jar", words -> Reply.ok(ChronicleQueue.class.getProtectionDomain()
+                .getCodeSource().getLocation()));
         commands.put("help", words -> Reply.lines(new ArrayList<>(commands.keySet())));
         new QueueCommands(session).register(commands);
         new AppendCommands(session).register(commands);

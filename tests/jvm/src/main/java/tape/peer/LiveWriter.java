@@ -15,12 +15,14 @@ import net.openhft.chronicle.wire.DocumentContext;
  * <pre>
  *   write DIR --id N (--count C | --seconds S) [--from N] [--roll CYCLE] [--rate PER_SECOND]
  *             [--size MIN..MAX] [--block-size B] [--timeout-ms T] [--ack] [--wait]
+ *             [--slow-ms S]
  * </pre>
  *
  * It prints {@code ready} when its queue is open; with {@code --wait} it then waits for the
  * line {@code go}. Every message is one {@link LiveMessage}. With {@code --ack} it prints
  * {@code ack N INDEX} after each append returned: what a killed writer has printed must be
- * in the queue. At the end, or at the line {@code stop}, it prints
+ * in the queue. With {@code --slow-ms} it prints {@code slow BEGIN END} (System.nanoTime) after an
+ * append that took longer. At the end, or at the line {@code stop}, it prints
  * {@code done COUNT FIRST LAST cycles=K slowest_us=T}.
  */
 final class LiveWriter {
@@ -40,6 +42,7 @@ final class LiveWriter {
         double seconds = options.real("seconds", 0);
         double rate = options.real("rate", 0);
         boolean ack = options.has("ack");
+        double slow = options.real("slow-ms", Double.POSITIVE_INFINITY) * 1e6;
         if (!options.has("count") && seconds <= 0)
             throw new IllegalArgumentException("neither --count nor --seconds");
         String[] size = options.text("size", "20..200").split("\\.\\.");
@@ -65,6 +68,8 @@ final class LiveWriter {
                 last = append(appender);
                 now = System.nanoTime();
                 slowest = Math.max(slowest, now - before);
+                if (now - before > slow)
+                    say("slow " + before + " " + now);
                 if (ack)
                     say("ack " + n + " " + last);
                 if (written++ == 0)

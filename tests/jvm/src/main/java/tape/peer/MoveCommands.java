@@ -1,5 +1,6 @@
 package tape.peer;
 
+import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +50,19 @@ final class MoveCommands {
                 Reply.ok(tailer(words).moveToCycle(words.integer())));
         commands.put("movemany", this::moveMany);
         commands.put("excerptsincycle", words ->
-                Reply.ok(tailer(words).excerptsInCycle(words.integer())));
+                Reply.ok(excerptsInCycle(tailer(words), words.integer())));
+    }
+
+    /** {@code excerptsInCycle}; 5.24 has it under another name. */
+    private static Object excerptsInCycle(ExcerptTailer tailer, int cycle)
+            throws ReflectiveOperationException {
+        Method method;
+        try {
+            method = ExcerptTailer.class.getMethod("excerptsInCycle", int.class);
+        } catch (NoSuchMethodException e) {
+            method = ExcerptTailer.class.getMethod("exactExcerptsInCycle", int.class);
+        }
+        return method.invoke(tailer, cycle);
     }
 
     private ExcerptTailer tailer(Words words) {
