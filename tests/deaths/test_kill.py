@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from tape.codecs import raw
 from tests.kit import live_worker
 from tests.kit.clocks import SetClock
 from tests.kit.jvm_peer import LiveTailer, LiveWriter, Peer
+from tests.kit.left_behind import Left, look
 from tests.kit.live_records import (
     RECORD,
     assert_every_message_once,
@@ -24,7 +24,6 @@ from tests.kit.live_records import (
     read_all,
     records_in,
 )
-from tests.reference import NotReady, Queue
 from tests.reference import index as index_of
 from tests.reference.cycle_file import CycleFile
 
@@ -34,8 +33,6 @@ Report = Callable[[str], None]
 ROLL = "TEST_SECONDLY"
 SURVIVOR = 0
 STALE_AFTER = 2.0  # tape.open's default
-UNLOCKED = -2**63
-NOT_COMPLETE, END_OF_DATA = 0x80000000, 0xC0000000
 SMALL, LARGE = "20..200", "65536..1048576"
 
 
@@ -73,29 +70,6 @@ def test_an_index_entry_that_a_dead_writer_left_out_is_added(tmp_path: Path, rol
 
 # ---- many deaths
 
-@dataclasses.dataclass
-class Left:
-    """What a dead writer left, read from the files by code that shares nothing with tape."""
-
-    lock: bool
-    reserved: bool
-    half_made: bool
-
-
-def look(path: Path, pid: int) -> Left:
-    """The lock word and the word at the end of the newest cycle."""
-    q = Queue(path)
-    table = q.table()
-    assert table is not None
-    lock = table.value("chronicle.write.lock")
-    assert lock in (UNLOCKED, pid), f"{lock:#x} is in the lock word of process {pid}"
-    try:
-        word = q.scan(q.cycles()[-1]).end_word if q.cycles() else 0
-    except NotReady:
-        return Left(lock == pid, False, True)
-    return Left(lock == pid, bool(word & NOT_COMPLETE) and word != END_OF_DATA, False)
-
-
 class Run:
     """A queue with a survivor and two tailers, through many deaths."""
 
@@ -107,7 +81,6 @@ class Run:
         self.left: list[Left] = []
         self.waits: list[float] = []
         self.in_flight = 0
-        self.steady: dict[int, int] = {}  # how many messages of writers that nobody killed
         self.ended_by_java: set[str] = set()
 
     def start_tailers(self, stack: ExitStack) -> None:
@@ -138,7 +111,7 @@ class Run:
     def check(self) -> None:
         """Nothing that was acknowledged is lost, doubled or torn, and all readers agree."""
         everything = read_all(self.path, ROLL)
-        found: dict[int, list[tuple[int, int]]] = {id: [] for id in {**self.acked, **self.steady}}
+        found: dict[int, list[tuple[int, int]]] = {id: [] for id in self.acked}
         for index, id, n in RECORD.iter_unpack(everything):
             found[id].append((n, index))
         for id, acks in self.acked.items():
@@ -146,7 +119,6 @@ class Run:
             assert len(found[id]) <= len(acks) + (id != SURVIVOR), f"writer {id}"
             self.in_flight += len(found[id]) - len(acks)
         counts = {id: len(messages) for id, messages in found.items()}
-        assert {id: counts[id] for id in self.steady} == self.steady
         self.jvm_tailer.until({id: count for id, count in counts.items() if count})
         self.tape_tailer.until(counts)
         assert self.jvm_tailer.result(120).bad == 0
@@ -248,45 +220,3 @@ def test_a_killed_writer_of_java_loses_nothing_acknowledged(
         assert run.jvm_tailer.warnings() == []
     report(run.summary("JVM") + f"; {broken} locks broken")
     assert broken == sum(s.lock for s in run.left)
-
-
-@pytest.mark.slow
-@pytest.mark.jvm
-def test_killed_writers_do_not_stop_the_others(tmp_path: Path, jvm: None, scaled: Scaled,
-                                               report: Report) -> None:
-    """Victims of both kinds die in the thick of it; a JVM and a tape writer never stop for long."""
-    run, pairs = Run(tmp_path), int(scaled(2, 20))
-    path = run.path
-    by_jvm, by_tape = 1001, 1002
-    with ExitStack() as stack:
-        enter = stack.enter_context
-        run.start_tailers(stack)
-        steady_jvm = enter(LiveWriter(path, id=by_jvm, seconds=600, roll_cycle=ROLL, rate=2000,
-                                      wait=True))
-        steady_tape = enter(live_worker.writer(path, ids=str(by_tape), roll=ROLL, rate=2000))
-        for steady in (steady_jvm, steady_tape):
-            steady.wait_ready()
-            steady.go()
-        for id in range(1, 2 * pairs + 1):
-            if id % 2:
-                with live_worker.writer(path, ids=str(id), roll=ROLL, size=LARGE, ack=True,
-                                        prepare=100) as victim:
-                    _kill_soon(run, victim, run.random.randint(1, 20))
-                    run.acked[id] = [(n, i) for _, n, i in victim.acks()]
-            else:
-                with LiveWriter(path, id=id, seconds=60, roll_cycle=ROLL, size=(65536, 1048576),
-                                ack=True, wait=True) as jvm_victim:
-                    _kill_soon(run, jvm_victim, run.random.randint(1, 20))
-                    run.acked[id] = jvm_victim.acks()
-        steady_jvm.stop()
-        steady_tape.send("stop")
-        jvm_did, tape_did = steady_jvm.result(), steady_tape.result()
-        assert steady_jvm.warnings() == []
-        (one,) = tape_did["writers"]
-        run.steady = {by_jvm: jvm_did.count, by_tape: one["count"]}
-        run.check()
-    report(f"{2 * pairs} writers killed among {jvm_did.count} messages of a JVM and "
-           f"{one['count']} of tape: {tape_did['broken']} locks broken, slowest append "
-           f"{jvm_did.slowest_us / 1e6:.3f} s by the JVM, {one['slowest_ms'] / 1e3:.3f} s by tape")
-    assert one["slowest_ms"] < (STALE_AFTER + 1) * 1e3
-    assert jvm_did.slowest_us < (STALE_AFTER + 1) * 1e6

@@ -6,9 +6,13 @@ They speak the protocol of the JVM's live modes, and write its messages ``[id n 
     python -m tests.kit.live_worker tail DIR --out FILE
 
 Both print ``ready`` when the queue is open. A writer begins at the line ``go``, prints
-``ack ID N INDEX`` after each message if asked to, ends at the line ``stop`` at the latest, and then
-prints ``done {...}``. A tailer ends when
+``ack ID N INDEX`` after each message if asked to, and ``slow BEGIN END DELAY`` after one that took
+longer than asked (monotonic nanoseconds; DELAY is how long it could have run and did not). At the
+line ``pause`` it says ``paused`` between two messages, and waits for ``resume``. It ends at the
+line ``stop`` at the latest, and then prints ``done {...}``. A tailer ends when
 it has seen the counts of the line ``until ID:N,...``, and prints ``done {...}``.
+
+``tests/c/live_worker.c`` does the same in C; :mod:`tests.kit.c_worker` starts it.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +110,17 @@ def decode(data: bytes) -> tuple[int, int]:
 # ---- the driver's side
 
 class Worker:
-    """A process of this module. Ended at the end of a ``with``."""
+    """A process of this module, or one in C. Ended at the end of a ``with``."""
 
-    def __init__(self, *arguments: object) -> None:
+    #: What is started, before the arguments.
+    command: Sequence[str | os.PathLike[str]] = (sys.executable, "-m", "tests.kit.live_worker")
+
+    def __init__(self, *arguments: object, environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.kit.live_worker", *map(str, arguments)],
+            [*self.command, *map(str, arguments)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})})
+        self._pauses = 0
         assert self._process.stdin is not None and self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._heard = Heard(self._stdout, lambda: RuntimeError(
@@ -146,6 +154,40 @@ class Worker:
     def go(self) -> None:
         self.send("go")
 
+    def pause(self, timeout: float = 60) -> None:
+        """Let a writer rest between two messages, and wait until it does."""
+        self._pauses += 1
+        self.send("pause")
+        self._heard.wait_lines("paused", self._pauses, timeout)
+
+    def resume(self) -> None:
+        """Let a writer go on that was paused."""
+        self.send("resume")
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal, if it is there."""
+        self._process.send_signal(number)
+
+    def wait_stopped(self, timeout: float, go: bool = False) -> bool:
+        """Wait until it is stopped, by whom ever; False when it ended, or after the time.
+
+        ``go``: and let it begin, once its queue is open.
+        """
+        deadline = time.monotonic() + timeout
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG):
+                return True
+            if go and any(line == "ready" for line in self._heard.said()):
+                self.go()
+                go = False
+            time.sleep(0.0002)
+        return False
+
+    def slow(self) -> list[tuple[int, int, int]]:
+        """Begin, end and delay of each append that took longer than asked, in ns."""
+        lines = (line.split(" ") for line in self._heard.said())
+        return [(int(w[1]), int(w[2]), int(w[3])) for w in lines if w[0] == "slow"]
+
     def until(self, counts: Mapping[int, int]) -> None:
         """Let a tailer end once it has seen so many messages of each id."""
         self.send(f"until {counts_word(counts)}")
@@ -164,9 +206,11 @@ class Worker:
         return json.loads(" ".join(words[1:]))
 
 
-def writer(path: Path, *, ids: str, roll: str, **options: object) -> Worker:
+def writer(path: Path, *, ids: str, roll: str, environment: Mapping[str, str] | None = None,
+           **options: object) -> Worker:
     """A writer, one thread for each of the ids; see :func:`main` for the options."""
-    return Worker("write", path, "--ids", ids, "--roll", roll, *_flags(options))
+    return Worker("write", path, "--ids", ids, "--roll", roll, *_flags(options),
+                  environment=environment)
 
 
 def tailer(path: Path, out: Path, *, roll: str) -> Worker:
@@ -189,6 +233,12 @@ def _say(text: str) -> None:
     os.write(1, text.encode() + b"\n")
 
 
+def _run_delay() -> int:
+    """How long this thread was ready to run and did not, in ns."""
+    with open("/proc/thread-self/schedstat") as file:
+        return int(file.read().split()[1])
+
+
 class Writing:
     """What one thread of a writer does, and what became of it."""
 
@@ -196,6 +246,7 @@ class Writing:
         self.appender, self.id, self.o = appender, id, o
         self.low, self.high = (int(s) for s in o.size.split(".."))
         self.stopped = threading.Event()
+        self.pauses = self.resumes = self.told = 0
         self.error: BaseException | None = None
         self.facts: dict[str, Any] = {}
         # What is encoded beforehand costs no time between appends: a kill then meets an append.
@@ -211,12 +262,16 @@ class Writing:
             self.error = error
 
     def _run(self) -> None:
-        write, id, ack = self.appender.write, self.id, self.o.ack
+        write = self._write_and_tell if self.o.slow_ms else self.appender.write
+        id, ack = self.id, self.o.ack
         clock, prepared = time.perf_counter, self.prepared
         n, slowest, first, last = 0, 0.0, -1, -1
         begin = clock()
         end = begin + self.o.seconds if self.o.seconds else float("inf")
         while n < self.o.count and not self.stopped.is_set():
+            if self.pauses > self.resumes:
+                self._rest()
+                continue
             data = prepared[n] if n < len(prepared) else self._message(n)
             before = clock()
             if before >= end:
@@ -232,6 +287,22 @@ class Writing:
                 self.stopped.wait(pause)
         self.facts = {"id": id, "count": n, "first": first, "last": last,
                       "slowest_ms": round(slowest * 1e3, 3)}
+
+
+    def _write_and_tell(self, data: bytes) -> int:
+        delay, begin = _run_delay(), time.monotonic_ns()
+        index = self.appender.write(data)
+        end = time.monotonic_ns()
+        if end - begin > self.o.slow_ms * 1e6:
+            _say(f"slow {begin} {end} {_run_delay() - delay}")
+        return index
+
+    def _rest(self) -> None:
+        if self.told < self.pauses:  # another one may come before the resuming of the last is seen
+            self.told += 1
+            _say("paused")
+        else:
+            self.stopped.wait(0.0005)
 
 
 def jobs_of(q: tape.Queue, o: argparse.Namespace) -> list[Writing]:
@@ -265,14 +336,19 @@ def _write(o: argparse.Namespace) -> None:
         _say("ready")
         if sys.stdin.readline() != "go\n":
             return
-        threading.Thread(target=_stop_when_told, args=(jobs,), daemon=True).start()
+        threading.Thread(target=_do_as_told, args=(jobs,), daemon=True).start()
         _say("done " + json.dumps(write_by_threads(q, jobs)))
 
 
-def _stop_when_told(jobs: list[Writing]) -> None:
-    if sys.stdin.readline() == "stop\n":
+def _do_as_told(jobs: list[Writing]) -> None:
+    for line in sys.stdin:
         for job in jobs:
-            job.stopped.set()
+            if line == "pause\n":
+                job.pauses += 1
+            elif line == "resume\n":
+                job.resumes += 1
+            else:
+                job.stopped.set()
 
 
 def _lines() -> queue.SimpleQueue[str]:
@@ -329,6 +405,7 @@ def main() -> None:
     parser.add_argument("--shared", action="store_true", help="one appender for all threads")
     parser.add_argument("--prepare", type=int, default=0, help="messages to encode beforehand")
     parser.add_argument("--ack", action="store_true")
+    parser.add_argument("--slow-ms", type=float, default=0, help="tell of slower appends")
     parser.add_argument("--out")
     parser.add_argument("--give-up-seconds", type=float, default=30)
     options = parser.parse_args()
