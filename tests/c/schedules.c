@@ -10,7 +10,7 @@ int t_schedule_choose(t_schedule_t *s, int ways)
     CHECK(s->depth < T_DEPTH_MAX);
     const int n = s->depth++;
     if (n >= s->known) s->choices[n] = 0;
-    else if (s->choices[n] >= ways) CHECK_FAILED("the same steps led to another place");
+    else if (s->choices[n] >= ways) return -1;
     s->ways[n] = ways;
     return s->choices[n];
 }

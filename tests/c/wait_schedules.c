@@ -152,6 +152,7 @@ static bool run(t_schedule_t *schedule)
             break;
         }
         const int choice = t_schedule_choose(schedule, n);
+        CHECK(choice >= 0);
         pthread_mutex_lock(&stage.lock);
         stage.granted = ready[choice];
         stage.states[ready[choice]] = RUNS;
