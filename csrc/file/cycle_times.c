@@ -118,20 +118,34 @@ int64_t tape__cycle_times_last(int fd, int64_t cycle, tape__time_note_t *last)
 
 /* ---- finding ---- */
 
+/* The same among few: [low, high). -1: none of them. */
+static int64_t newest_of_few(int fd, int64_t cycle, int64_t low, int64_t high, int64_t ms,
+                             tape__time_note_t *found)
+{
+    some_t s;
+    tape__time_note_t note;
+    read_some(fd, low, high, &s);
+    for (int64_t n = s.count - 1; n >= 0; n--)
+        if (parse(s.bytes + n * NOTE, cycle, &note) && note.not_after_ms < ms) {
+            *found = note;
+            return low + n;
+        }
+    return -1;
+}
+
 /* The newest note by which messages were written before `ms`: its number, -1 when there is none.
  * Each note is true by itself, so one that is missed makes the answer come earlier, never later. */
 static int64_t newest_before(int fd, int64_t cycle, int64_t count, int64_t ms,
                              tape__time_note_t *found)
 {
     int64_t low = 0, high = count, number = -1;
-    while (low < high) {
+    while (high - low > AT_ONCE) {
         const int64_t middle = low + (high - low) / 2;
         tape__time_note_t note;
         uint8_t bytes[NOTE];
         bool good = tape__file_read(fd, NOTE + (uint64_t)middle * NOTE, bytes, NOTE) == NOTE &&
                     parse(bytes, cycle, &note);
-        int64_t at = middle;
-        if (!good) at = last_good(fd, cycle, low, middle + 1, &note, &good);
+        const int64_t at = good ? middle : last_good(fd, cycle, low, middle + 1, &note, &good);
         if (good && note.not_after_ms < ms) {
             *found = note;
             number = at;
@@ -140,7 +154,8 @@ static int64_t newest_before(int fd, int64_t cycle, int64_t count, int64_t ms,
             high = at;
         }
     }
-    return number;
+    const int64_t near = newest_of_few(fd, cycle, low, high, ms, found);
+    return near < 0 ? number : near;
 }
 
 /* The first message before which a note from number `from` on was made at `ms` or later; -1 when
