@@ -1,6 +1,7 @@
 """Seeking by time: what it costs beside a seek by index, and what a writer's notes cost.
 
-``python -m bench.by_time [DIRECTORY] [--rounds N]`` prints medians of rounds in which all take turns.
+``python -m bench.by_time [DIRECTORY] [--rounds N]`` prints medians of rounds in which all take
+turns.
 """
 
 from __future__ import annotations

@@ -124,8 +124,9 @@ def test_a_seek_by_time_into_a_cold_queue_reads_little(
         took.append(found["ms"])
         if before == 0:
             pages.append(resident(path))
+    median = sorted(took)[len(took) // 2]
     report(f"{cycles * count:,} messages, {cycles:,} cycles, {all_pages:,} pages: a cold seek by "
-           f"time reads {max(reads) >> 10} KiB at most, takes {sorted(took)[len(took) // 2]:.1f} ms; "
+           f"time reads {max(reads) >> 10} KiB at most, takes {median:.1f} ms; "
            f"pages in memory then: {max(pages, default=-1)}")
     if not pages:
         pytest.skip("this file system keeps its files in memory")
