@@ -54,6 +54,7 @@ static const scene_t scenes[] = {
     {"a roll", "TEST4_DAILY", {"wdw", "ww", "", "r"}, 0, true, false, false, 1},
     {"one dies in a roll", "TEST4_DAILY", {"dw", "w", "", ""}, 0, true, true, false, 0},
     {"one is robbed in a roll", "TEST4_DAILY", {"dw", "w", "", ""}, 0, true, false, true, 1},
+    {"two days, one is robbed", "TEST4_DAILY", {"dw", "dw", "", ""}, 0, true, false, true, 1},
     {"in place", "FAST_DAILY", {"p", "w", "", ""}, 0, false, false, true, 1},
     {"one dies, one is robbed", "FAST_DAILY", {"w", "w", "w", ""}, 0, false, true, true, -1},
 };
