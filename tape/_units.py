@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 from .errors import InvalidArgument
 
-__all__ = ["bytes_of", "seconds_of", "share_of", "show_bytes", "show_seconds"]
+__all__ = ["bytes_of", "names_of", "number_of", "seconds_of", "share_of", "show_bytes",
+           "show_seconds"]
 
 _SIZES = {"": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9,
           "gb": 10**9, "t": 10**12, "tb": 10**12, "kib": 1 << 10, "mib": 1 << 20,
@@ -23,12 +25,38 @@ def _amount(text: str, units: dict[str, float], what: str, example: str) -> floa
     return float(found[1]) * units[found[2].lower()]
 
 
+def number_of(value: Any, name: str, least: int = 0, most: int = 1 << 31, hint: str = "") -> int:
+    """A whole number in a range; ``True`` is none.
+
+    >>> number_of(3, "max_cycles")
+    3
+    """
+    if type(value) is not int or not least <= value <= most:
+        sign = " is negative" if type(value) is int and value < 0 else ""
+        raise InvalidArgument(f"{name}={value!r}{sign or ' is out of range'}",
+                              hint=hint or f"a whole number, {least} to {most}")
+    return value
+
+
+def names_of(value: Any, name: str) -> tuple[str, ...]:
+    """Names of tailers: one, or some."""
+    found = (value,) if isinstance(value, str) else value
+    if isinstance(found, (bytes, bytearray)) or not hasattr(found, "__iter__"):
+        found = (None,)
+    found = tuple(found)
+    if not all(isinstance(one, str) for one in found):
+        raise InvalidArgument(f"{name}={value!r}", hint="tape.ALL, None, or names of tailers")
+    return found
+
+
 def bytes_of(value: int | str, name: str) -> int:
     """A number of bytes: ``20_000_000``, ``"20GB"``, ``"512 MiB"``.
 
     >>> bytes_of("20GB", "max_bytes"), bytes_of("1 KiB", "max_bytes")
     (20000000000, 1024)
     """
+    if type(value) is not int and not isinstance(value, str):
+        raise InvalidArgument(f"{name}={value!r}", hint='a number of bytes, or like "20GB"')
     number = value if isinstance(value, int) else _amount(
         value, {**_SIZES}, "size", '"20GB" or "512MiB"')
     if number < 0:
@@ -47,10 +75,13 @@ def seconds_of(value: float | str | datetime.timedelta, name: str) -> float:
     elif isinstance(value, str):
         number = _amount(value, _TIMES, "duration", '"7d", "12h" or "90s"')
     else:
-        number = float(value)
-    if not 0 <= number < float("inf"):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = -1.0
+    if isinstance(value, bool) or not 0 <= number < float("inf"):
         raise InvalidArgument(f"{name}={value!r} is out of range",
-                              hint="seconds that are not negative")
+                              hint='seconds, not negative; like "7d"; a timedelta')
     return number
 
 

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from . import _side, _zstd
 from ._ffi import ffi, lib
+from ._units import number_of
 from ._unpacking import chunks
 from .errors import CorruptQueue, InvalidArgument, ReadOnlyQueue, StateError
 from .retention import COMPRESSED, cycle_files, first_that_stays, holders_of, remove, who_needs
@@ -40,8 +41,7 @@ class Kind:
     def check(self, level: int | None) -> int:
         """The level that is wished, or the usual one."""
         level = self.level if level is None else level
-        if not 1 <= level <= self.most:
-            raise InvalidArgument(f"level={level} is out of range", hint=f"1 to {self.most}")
+        number_of(level, "level", 1, self.most)
         if self.suffix == _zstd.SUFFIX:
             _zstd.module()
         return level
@@ -131,8 +131,7 @@ def compress(q: Queue, keep: int, unread_by: Any, kind: str = "gzip",
     """
     how, made = kind_of(kind), []
     strength = how.check(level)
-    if keep < 0:
-        raise InvalidArgument(f"keep={keep} is negative", hint="a number of cycle files")
+    number_of(keep, "keep", most=1 << 62, hint="a number of cycle files")
     _check_writable(q)
     with _side.lease(q.path):
         _side.tidy(q.path)

@@ -67,9 +67,9 @@ def replay(queue: Queue, speed: float = 1.0, *, start: int | datetime.datetime |
     ...     [round(s, 1) for s in waited]
     [0.5, 1.5]
     """
-    if not speed > 0:
+    if isinstance(speed, str) or speed is None or not speed > 0:
         raise InvalidArgument(f"speed={speed!r}", hint="a number above 0")
-    if end is not None and end < 0:
+    if end is not None and (type(end) is not int or end < 0):
         raise InvalidArgument(f"end={end} is no index", hint="an index is not negative")
     return _messages(queue, speed, start, end, time, codec, on_error, sleep)
 

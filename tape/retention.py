@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _side
 from ._ffi import ffi, lib
-from ._units import bytes_of, seconds_of, share_of, show_bytes, show_seconds
+from ._units import (bytes_of, names_of, number_of, seconds_of, share_of, show_bytes,
+                     show_seconds)
 from .errors import Error, InvalidArgument, QueueNotFound, ReadOnlyQueue
 
 if TYPE_CHECKING:
@@ -88,15 +89,13 @@ class Keep:
             put(self, "max_bytes", bytes_of(self.max_bytes, "max_bytes"))
         if self.max_age is not None:
             put(self, "max_age", seconds_of(self.max_age, "max_age"))
-        if self.max_cycles is not None and self.max_cycles < 1:
-            raise InvalidArgument(f"max_cycles={self.max_cycles}",
-                                  hint="at least 1: the current cycle always stays")
+        if self.max_cycles is not None:
+            number_of(self.max_cycles, "max_cycles", 1, 1 << 62,
+                      hint="at least 1: the current cycle always stays")
         if self.min_free is not None:
             share_of(self.min_free, 100, "min_free")
-        if isinstance(self.unread_by, str):
-            put(self, "unread_by", (self.unread_by,))
-        elif self.unread_by is not None and self.unread_by is not ALL:
-            put(self, "unread_by", tuple(self.unread_by))
+        if self.unread_by is not None and self.unread_by is not ALL:
+            put(self, "unread_by", names_of(self.unread_by, "unread_by"))
 
     def __call__(self, event: Any) -> None:
         """As a cycle task."""
@@ -172,7 +171,7 @@ def park(q: Queue, name: str) -> None:
         raise ReadOnlyQueue(f"{q.path} was opened read-only", file=q.path,
                             hint="open it for writing")
     positions = {known.lower(): index for known, index in q.tailers().items()}
-    if name.lower() not in positions:
+    if not isinstance(name, str) or name.lower() not in positions:
         raise InvalidArgument(f"{q.path} has no tailer named {name!r}",
                               hint=f"there are {sorted(q.tailers())}")
     with _side.lease(q.path):

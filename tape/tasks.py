@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _side
+from ._units import number_of
 from .errors import Error, InvalidArgument, QueueClosed
 from .retention import ALL, Keep, cycle_files
 
@@ -57,7 +58,7 @@ class Log:
     """
 
     def __init__(self, level: int = logging.INFO) -> None:
-        self.level = level
+        self.level = number_of(level, "level")
 
     def __call__(self, event: CycleEvent) -> None:
         """Runs the task."""
@@ -81,9 +82,7 @@ class Delete:
     """
 
     def __init__(self, after_cycles: int = 1, keep_unread_by: Any = ALL) -> None:
-        if after_cycles < 0:
-            raise InvalidArgument(f"after_cycles={after_cycles} is negative",
-                                  hint="a number of cycle files")
+        number_of(after_cycles, "after_cycles", most=1 << 62, hint="a number of cycle files")
         self.after_cycles, self.keep_unread_by = after_cycles, keep_unread_by
         self._keep = Keep(max_cycles=max(after_cycles, 1), unread_by=keep_unread_by)
 
@@ -115,7 +114,7 @@ class Gzip:
 
     def __init__(self, after_cycles: int = 1, max_gzip: int | None = 2,
                  keep_unread_by: Any = ALL, level: int = 6) -> None:
-        _check_numbers(after_cycles=after_cycles, max_gzip=max_gzip or 0)
+        _check_numbers(after_cycles=after_cycles, max_gzip=0 if max_gzip is None else max_gzip)
         self.after_cycles, self.max_gzip, self.level = after_cycles, max_gzip, level
         self.keep_unread_by = Keep(unread_by=keep_unread_by).unread_by
         _check_level("gzip", level)
@@ -147,7 +146,7 @@ class Zstd:
 
     def __init__(self, after_cycles: int = 1, max_zstd: int | None = None,
                  keep_unread_by: Any = ALL, level: int = 3) -> None:
-        _check_numbers(after_cycles=after_cycles, max_zstd=max_zstd or 0)
+        _check_numbers(after_cycles=after_cycles, max_zstd=0 if max_zstd is None else max_zstd)
         self.after_cycles, self.max_zstd, self.level = after_cycles, max_zstd, level
         self.keep_unread_by = Keep(unread_by=keep_unread_by).unread_by
         _check_level("zstd", level)
@@ -163,8 +162,7 @@ class Zstd:
 
 def _check_numbers(**numbers: int) -> None:
     for name, value in numbers.items():
-        if not 0 <= value <= 1 << 31:
-            raise InvalidArgument(f"{name}={value} is out of range", hint="0 to 2**31")
+        number_of(value, name)
 
 
 def _check_level(kind: str, level: int) -> None:
@@ -181,11 +179,15 @@ def _compress(queue: Queue, kind: str, task: Gzip | Zstd, most: int | None) -> N
 
 def checked(tasks: Iterable[Task] | Task, name: str) -> tuple[Task, ...]:
     """The tasks of ``on_acquired=`` or ``on_released=``; one alone is a list of one."""
-    found = (tasks,) if callable(tasks) else tuple(tasks)
+    one = callable(tasks) or not hasattr(tasks, "__iter__")
+    found: tuple[Any, ...] = (tasks,) if one else tuple(tasks)  # type: ignore[arg-type]
     for task in found:
         if not callable(task):
             raise InvalidArgument(f"{name} has {task!r}, which cannot be called",
                                   hint="a callable that takes a tape.tasks.CycleEvent")
+        if isinstance(task, type) and (task.__module__ == __name__ or task is Keep):
+            raise InvalidArgument(f"{name} has the class {task.__name__}",
+                                  hint=f"one of it: {task.__name__}()")
     return found
 
 

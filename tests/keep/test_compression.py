@@ -173,7 +173,8 @@ def test_numbers_out_of_range_are_refused(kind: type, wrong: dict[str, int]) -> 
 
 def test_compressing_is_asked_for_in_words_that_make_sense(changing: Changing) -> None:
     """Nothing is changed otherwise."""
-    for wrong in ({"kind": "rar"}, {"keep": -1}, {"level": 20}):
+    for wrong in ({"kind": "rar"}, {"keep": -1}, {"level": 20}, {"keep": "1"}, {"keep": 1.5},
+                  {"level": "3"}, {"level": 1.5}):
         with pytest.raises(tape.InvalidArgument):
             changing.q.compress(**wrong)  # type: ignore[arg-type]
     with tape.open(changing.q.path, codec=raw, read_only=True) as q, \

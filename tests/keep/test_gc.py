@@ -186,6 +186,10 @@ def test_an_empty_queue_and_one_without_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [
     {"max_cycles": 0}, {"max_bytes": -1}, {"max_bytes": "many"}, {"max_age": "-1d"},
+    {"max_bytes": 1.5}, {"max_bytes": True}, {"max_bytes": b"1GB"}, {"max_cycles": "3"},
+    {"max_cycles": 1.5}, {"max_cycles": True}, {"max_age": True}, {"max_age": object()},
+    {"max_age": float("inf")}, {"min_free": 0.05}, {"unread_by": [1]}, {"unread_by": b"x"},
+    {"unread_by": 1}, {"unread_by": [None]},
     {"max_age": float("nan")}, {"max_age": "3 moons"}, {"min_free": "101%"}, {"min_free": "x%"}])
 def test_limits_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     """When the policy is made, not when it would have removed something."""

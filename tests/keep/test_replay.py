@@ -94,7 +94,7 @@ def test_times_may_be_datetimes_and_values_of_another_codec(timed: tape.Queue) -
 
 
 @pytest.mark.parametrize("wrong", [{"speed": 0}, {"speed": -1}, {"speed": float("nan")},
-                                   {"end": -1}])
+                                   {"end": -1}, {"end": 1.5}, {"end": "x"}, {"speed": "2"}])
 def test_wrong_use_is_told_at_once(timed: tape.Queue, wrong: dict[str, float]) -> None:
     """Not with the first message."""
     with pytest.raises(tape.InvalidArgument):

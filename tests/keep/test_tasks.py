@@ -214,7 +214,28 @@ def test_log_names_the_files_newest_first(rolling: Rolling,
     assert len(said) == 4 and all(name in line for name, line in zip(names * 2, said, strict=True))
 
 
-@pytest.mark.parametrize("tasks", [{"on_acquired": ["gzip"]}, {"on_released": [None]}])
+@pytest.mark.parametrize("tasks", [Delete, [Delete], [tape.Keep], tape.Keep, [module.Gzip]])
+def test_a_class_is_not_taken_for_a_task(tmp_path: Path, tasks: object) -> None:
+    """It can be called, with an event for its first number: at each roll it would fail, and do
+    nothing."""
+    with pytest.raises(tape.InvalidArgument, match="has the class"):
+        tape.open(tmp_path / "q", on_released=tasks)  # type: ignore[call-overload]
+    assert not (tmp_path / "q").exists()
+
+
+@pytest.mark.parametrize("wrong", ["1", 1.5, True, -1, None])
+def test_numbers_of_tasks_are_whole(wrong: object) -> None:
+    """Told when the task is made, not when it would have done something."""
+    for make in (Delete, module.Gzip, module.Zstd, Log):
+        with pytest.raises(tape.InvalidArgument):
+            make(wrong)  # type: ignore[operator]
+    if wrong is not None:
+        with pytest.raises(tape.InvalidArgument):
+            module.Gzip(max_gzip=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("tasks", [{"on_acquired": ["gzip"]}, {"on_released": [None]},
+                                   {"on_released": None}, {"on_acquired": 1}])
 def test_what_cannot_be_called_is_no_task(tmp_path: Path, tasks: dict[str, list[object]]) -> None:
     """Told before anything is made."""
     with pytest.raises(tape.InvalidArgument, match="cannot be called"):
