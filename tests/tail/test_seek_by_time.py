@@ -82,7 +82,8 @@ class Timed:
         yield from (0, START - 1, max(self.times) + 1, self.clock.ms + 10 * MINUTE)
         for ms in self.random.sample(self.times, min(len(self.times), 25)):
             yield from (ms, ms + 1, ms - 1, ms + 500, ms - 999, ms + 1001)
-        yield from (self.random.randint(START, max(self.times) + 1) for _ in range(25))
+        first, last = min(self.times), max(self.times)
+        yield from (self.random.randint(first - 1, last + 1) for _ in range(25))
 
     def check(self, within: int | None = None) -> None:
         """No answer is too late, and none too early by ``within`` milliseconds or more: but for
