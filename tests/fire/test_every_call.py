@@ -165,6 +165,8 @@ QUEUE = {
     "Queue.tailer": Case(lambda s: s.q.tailer(NAME), reopened, lambda s: s.named.close()),
     "Queue.tailer: start": anew(lambda s: s.q.tailer(start=s.indexes[2]).close()),
     "Queue.tailer: by time": anew(lambda s: s.q.tailer(start=LATER, direction="backward").close()),
+    "Queue.bounds": same(lambda s: s.q.bounds(LATER)),
+    "Queue.made_with": same(lambda s: s.q.made_with),
     "Queue.closed": same(lambda s: s.q.closed),
     "Queue.first_index": same(lambda s: s.q.first_index),
     "Queue.last_index": same(lambda s: s.q.last_index),

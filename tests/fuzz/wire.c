@@ -8,7 +8,7 @@
 #include "format/wire.h"
 #include "fuzz.h"
 
-enum { DEEPEST = 16, LONGEST_NAME = 63 };
+enum { DEEPEST = 4, LONGEST_NAME = 63 };
 
 static void within(const tape__wire_t *w, tape__text_t t)
 {
