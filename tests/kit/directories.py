@@ -46,7 +46,7 @@ def _content(path: Path) -> str:
 WITHOUT_RIGHTS = f'''
 import contextlib, importlib, os, pkgutil, sys, tape, tape.codecs
 for module in pkgutil.walk_packages(tape.__path__, "tape.", lambda name: None):
-    if not module.name.endswith("__main__"):
+    if not module.name.startswith(("tape.__main__", "tape.cli", "tape.testing")):
         with contextlib.suppress(ImportError):  # an extra that is not installed
             importlib.import_module(module.name)
 from tape.codecs import document, fressian, json, raw, text, wire
