@@ -89,5 +89,6 @@ def test_users_find_the_fixture_once_tape_is_installed(tmp_path: Path) -> None:
         "    tape_queue.q.appender().write(1)\n"
         "    assert list(tape_queue.q.tailer()) == [1]\n")
     ran = subprocess.run([sys.executable, "-m", "pytest", "-q", tmp_path], capture_output=True,
-                         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+                         cwd=tmp_path, check=False,
+                         env={**os.environ, "PYTHONPATH": str(Path(tape.__file__).parents[1])})
     assert ran.returncode == 0 and b"1 passed" in ran.stdout, ran.stdout
