@@ -39,7 +39,7 @@ void tape_end_appender(tape_appender_t **place);
 void tape_end_tailer(tape_tailer_t **place);
 void tape_end_waiter(tape_waiter_t **place);
 void tape_end_descriptor(int *place);
-int tape_open_directory(const char *path, int *place);
+int tape_open_to_read(const char *path, int *place);
 extern "Python" int64_t tape_python_clock(void *user);
 extern "Python" int tape_python_interrupted(void *user);
 extern "Python" int tape_python_finding(void *user, const tape_finding_t *finding);
@@ -83,7 +83,7 @@ static void tape_end_descriptor(int *place)
     if (*place >= 0) tape__close_file(*place);
     *place = -1;
 }
-static int tape_open_directory(const char *path, int *place)
+static int tape_open_to_read(const char *path, int *place)
 {
     const int fd = tape__open_file(path, TAPE__RDONLY);
     *place = fd < 0 ? -1 : fd;

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import warnings
 
+from ._ffi import ffi, lib
 from .errors import CodecMismatch, QueueNotFound
 
 TYPE_CHECKING = False
@@ -52,30 +53,23 @@ def note(path: str | os.PathLike[str], codec: Any, framing: str) -> None:
     where no file can be made there is no note."""
     text = f"{framing}\n{codec.name}".encode("utf-8", "replace")[:_LONGEST]
     try:
-        file = os.open(os.path.join(path, NAME),
-                       os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with open(os.path.join(path, NAME), "xb", 0) as file:
+            file.write(text)
     except OSError:
         return
-    try:
-        os.write(file, text)
-    except OSError:
-        pass
-    finally:
-        os.close(file)
 
 
 def noted(path: str | os.PathLike[str]) -> tuple[str, str] | None:
     """Framing and name of the codec that a queue was made with; ``None``: nobody noted it."""
-    try:
-        file = os.open(os.path.join(path, NAME), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    place = ffi.gc(ffi.new("int *", -1), lib.tape_end_descriptor)  # an interrupt leaves none open
+    if lib.tape_open_to_read(os.fsencode(os.path.join(path, NAME)), place) < 0:
         return None
     try:
-        text = os.read(file, _LONGEST)
+        text = os.read(place[0], _LONGEST)
     except OSError:
         return None
     finally:
-        os.close(file)
+        lib.tape_end_descriptor(place)
     framing, _, name = text.decode("utf-8", "replace").partition("\n")
     return (framing, name) if framing in ("bytes", "document") and name else None
 

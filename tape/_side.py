@@ -37,7 +37,7 @@ def open_directory(path: str) -> Any:
     Raises: OSError.
     """
     place = ffi.gc(ffi.new("int *", -1), lib.tape_end_descriptor)
-    code = lib.tape_open_directory(os.fsencode(path), place)
+    code = lib.tape_open_to_read(os.fsencode(path), place)
     if code < 0:
         raise OSError(-code, os.strerror(-code), path)
     return place
