@@ -9,7 +9,8 @@ from . import codecs
 from ._durability import fill, warn_if_reduced
 from ._ffi import ffi, lib, made
 from ._framing import framing_of
-from .errors import InvalidArgument, QueueNotFound, ReadOnlyQueue, RollCycleMismatch
+from .errors import (InvalidArgument, QueueBusy, QueueNotFound, ReadOnlyQueue,
+                     RollCycleMismatch, TailerBusy)
 from .queue import Queue
 from .roll_cycles import RollCycle
 
@@ -207,6 +208,9 @@ def open(path: str | os.PathLike[str], *,  # noqa: A001
         if not read_only:
             error.hint = "pass read_only=True, or open it as a user who may write there"
         raise
+    except TailerBusy as error:  # the code's usual class
+        raise QueueBusy(error.message, file=error.file,
+                        hint="wait until `tape repair` has ended, or open it to read") from None
     q = Queue(handle, codec, clock_in_c, unpacker, handles, durability)
     if new:
         _note.note(directory, codec, framing)

@@ -134,6 +134,8 @@ int tape__mend_file(tape__findings_t *f, const char *path, const char *shown,
     int rc = tape__cycle_look_open(&m->look, path, true);
     rc = rc < 0 ? tape__fail_errno(-rc, path, "opening the copy") : mend(m, shown);
     *count = m->count;
+    /* Zeros stood in for what could not be read: that is no damage of the queue. */
+    if (m->look.in.failure) rc = tape__fail_errno(m->look.in.failure, path, "reading the copy");
     if (rc == TAPE_OK) f->report.mended_files++;
     tape__free(m->root.body);
     tape__free(m->page.body);

@@ -197,13 +197,10 @@ static int copy_compressed(void *user, const char *name)
 
 static int begin_in_place(tape__repair_t *r)
 {
-    const int64_t user = tape__directory_user(r->q.path);
     char temporary[TAPE__PATH_SIZE];
     snprintf(r->into, sizeof r->into, "%s", r->q.path);
-    if (user)
-        return tape__fail(TAPE_EBUSY, r->q.path, -1,
-                          "%s is open in process %" PRId64 ": a queue is mended in place when "
-                          "nobody has it open", r->q.path, user);
+    int rc = tape__repair_keep_others_out(r);
+    if (rc != TAPE_OK) return rc;
     tape__repair_temporary(r, temporary, sizeof temporary);
     (void)tape__unlink(temporary); /* of one that died */
     return TAPE_OK;
@@ -269,10 +266,12 @@ int tape_repair(const char *path, const char *into, const tape_check_options_t *
         rc = tape__fail(TAPE_EINVAL, path, -1, "a flag that mending does not know");
     if (rc == TAPE_OK) {
         r->f = f;
+        r->lease = -1;
         r->in_place = (f->options.flags & TAPE_IN_PLACE) != 0;
         rc = tape__queue_look_open(&r->q, path, f);
         if (rc == TAPE_OK) {
             rc = repair(r, into);
+            tape__repair_let_others_in(r);
             tape__queue_look_close(&r->q);
         }
     }

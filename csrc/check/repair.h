@@ -3,6 +3,7 @@
 #define TAPE_REPAIR_H
 
 #include "check/queue_look.h"
+#include "file/table_store.h"
 
 /* A cycle of the result. */
 typedef struct {
@@ -14,6 +15,10 @@ typedef struct {
     tape__queue_look_t q;          /* the queue as found */
     char into[TAPE__PATH_SIZE];    /* the directory of the result; the queue's own in place */
     bool in_place;
+    int lease;                     /* in place: keeps tape's writers out; -1 */
+    tape__table_store_t table;     /* in place: by its write lock JVMs wait */
+    uint64_t *write_lock;          /* in it; NULL: there is none */
+    bool table_replaced;
     tape__mended_cycle_t *cycles;  /* of the result, ascending */
     size_t count;
 } tape__repair_t;
@@ -28,6 +33,13 @@ void tape__repair_temporary(const tape__repair_t *r, char *out, size_t size);
  * it under another name. */
 int tape__repair_replace(tape__repair_t *r, const char *made, const char *path);
 int tape__repair_sync_directory(const char *path);
+
+/* ---- repair_lease.c ---- */
+
+/* In place: nobody else has the queue open, and nobody opens it for writing until the end. TAPE_OK
+ * or TAPE_EBUSY, ... */
+int tape__repair_keep_others_out(tape__repair_t *r);
+void tape__repair_let_others_in(tape__repair_t *r);
 
 /* ---- repair_table.c ---- */
 

@@ -227,6 +227,7 @@ int tape__repair_table(tape__repair_t *r)
         rc = write_new(temporary, b.bytes);
         if (rc == TAPE_OK) rc = tape__repair_replace(r, temporary, path);
         if (rc == TAPE_OK) r->f->report.mended_files++;
+        r->table_replaced = rc == TAPE_OK;
     }
     tape__free(b.bytes);
     return rc;

@@ -3,6 +3,7 @@
 #include "file/side_file.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ enum { NOTICE_AT = 32, FAILED_AT = 40 };
 #define WRITERS_AT (UINT64_C(1) << 40)
 #define OWNERS_AT (WRITERS_AT + (UINT64_C(1) << 20))
 #define JUDGE_AT (UINT64_C(1) << 42)
+#define LEASE_AT ((UINT64_C(1) << 42) + 2)
 #define SIDE_SIZE ((uint64_t)TAPE__SIDE_HOLDERS + TAPE__SIDE_PAGE)
 
 typedef struct {
@@ -59,6 +61,7 @@ static void side_path(const char *directory, char *out)
     snprintf(out, TAPE__PATH_SIZE, "%s/" TAPE__SIDE_NAME, directory);
 }
 
+/* A descriptor, or a negative errno. */
 static int open_side(const char *directory)
 {
     char path[TAPE__PATH_SIZE];
@@ -69,15 +72,17 @@ static int open_side(const char *directory)
         fd = tape__open_file(path, TAPE__CREATE_NEW);
         if (fd == -EEXIST) fd = tape__open_file(path, TAPE__RDWR);
     }
-    if (fd < 0) return -1;
+    if (fd < 0) return fd;
+    int rc = tape__stat_fd(fd, &st);
+    if (rc == 0 && !st.is_regular) rc = -EINVAL;
     /* Growing to one and the same size is harmless from several processes at once. */
-    bool good = tape__stat_fd(fd, &st) == 0 && st.is_regular;
-    if (good && st.size < SIDE_SIZE)
-        good = tape__file_truncate(fd, SIDE_SIZE) == 0 &&
-               tape__file_write(fd, 0, "TAPESID1", 8) == 0;
-    if (good) return fd;
+    if (rc == 0 && st.size < SIDE_SIZE) {
+        rc = tape__file_truncate(fd, SIDE_SIZE);
+        if (rc == 0) rc = tape__file_write(fd, 0, "TAPESID1", 8);
+    }
+    if (rc == 0) return fd;
     tape__close_file(fd);
-    return -1;
+    return rc;
 }
 
 /* On a full disk touching a page without a block kills, so blocks are asked for. The descriptor is
@@ -168,6 +173,57 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
         SYNC_POINT(slot_marked);
     }
     tape__process_unlock();
+}
+
+/* ---- mending in place ---- */
+
+/* TAPE_OK when nobody has it open for writing. */
+static int find_owner(int fd, const char *directory)
+{
+    slot_t s = {0};
+    const int state = tape__range_state(fd, OWNERS_AT, SLOTS);
+    if (state == TAPE__RANGE_FREE) return TAPE_OK;
+    if (state < 0) return tape__fail_errno(-state, directory, "looking who has it open");
+    for (int slot = 0; slot < SLOTS; slot++)
+        if (tape__range_state(fd, OWNERS_AT + (uint64_t)slot, 1) == TAPE__RANGE_LOCKED &&
+            tape__file_read(fd, slot_at(slot), &s, sizeof s) == sizeof s && s.pid > 0)
+            return tape__fail(TAPE_EBUSY, directory, -1, "%s is open in process %" PRId64
+                              ": a queue is mended in place when nobody has it open", directory,
+                              s.pid);
+    return tape__fail(TAPE_EBUSY, directory, -1, "%s is open for writing: a queue is mended in "
+                      "place when nobody has it open", directory);
+}
+
+int tape__side_file_lease(const char *directory, int *fd)
+{
+    int rc = TAPE_OK;
+    *fd = open_side(directory);
+    if (*fd < 0)
+        return tape__fail_errno(-*fd, directory,
+                                "opening " TAPE__SIDE_NAME ", by which others are kept out");
+    const int locked = tape__lock_range(*fd, LEASE_AT, 1, true);
+    if (locked != 0 && locked != -EAGAIN) {
+        rc = tape__fail_errno(-locked, directory, "keeping others out");
+    } else if (locked != 0) {
+        rc = tape__fail(TAPE_EBUSY, directory, -1, "%s is being mended by somebody else",
+                        directory);
+    } else {
+        rc = find_owner(*fd, directory);
+    }
+    if (rc != TAPE_OK) tape__close_file(*fd);
+    return rc;
+}
+
+int tape__side_file_check_lease(tape__process_entry_t *entry, const char *directory)
+{
+    tape__process_lock();
+    const int fd = tape__process_side(entry)->fd;
+    const int state = fd < 0 ? (int)TAPE__RANGE_FREE : tape__range_state(fd, LEASE_AT, 1);
+    tape__process_unlock();
+    if (state == TAPE__RANGE_FREE) return TAPE_OK;
+    if (state < 0) return tape__fail_errno(-state, directory, "asking whether it is being mended");
+    return tape__fail(TAPE_EBUSY, directory, -1,
+                      "%s is being mended in place: open it when that is done", directory);
 }
 
 /* ---- a sync that failed ---- */

@@ -15,6 +15,7 @@
  *     2^41 + 8 x hash   the name of a tailer is in use (eight bytes a name, see tailer_names.h)
  *     2^42              somebody judges a holder, and takes the lock over if it is dead
  *     2^42 + 1          somebody adds to the thefts
+ *     2^42 + 2          somebody mends the queue in place: nobody may open it for writing
  *
  * Writers: a process takes a slot when it opens the queue for writing, and the first of these locks
  * before it first takes the write lock; it never touches a slot whose locks it does not hold.
@@ -42,6 +43,14 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
 /* Maps the page with the notice word, making the file if need be: where the word is, or NULL. */
 uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page);
 enum { TAPE__NOTICE_PAGE = 4096 };
+
+/* To mend the queue in place: TAPE_OK, and *fd keeps others from opening it for writing until it is
+ * closed. TAPE_EBUSY when somebody mends it already, or has it open for writing, who is found here
+ * also where he cannot be seen otherwise: another user's, or in another container. */
+int tape__side_file_lease(const char *directory, int *fd);
+/* For who opens for writing, after he attached: TAPE_OK, or TAPE_EBUSY when it is being mended. Of
+ * the two who do this at once one at least sees the other. */
+int tape__side_file_check_lease(tape__process_entry_t *entry, const char *directory);
 
 /* A sync of this queue failed with that errno. Whoever opens it later would be told nothing: the
  * kernel has forgotten what it could not write, and the pages in memory look like those on disk.
