@@ -67,28 +67,6 @@ int tape__durable_tell(tape__durable_t *d)
 
 /* ---- what must be synced ---- */
 
-/* Where the names of the queue's directory and of those above it stand, as far as they lie on one
- * file system: somebody may have made them a moment ago. One that may not be opened was not made by
- * us. 0 or a negative errno. */
-static int sync_ancestors(const tape__durable_t *d)
-{
-    char path[sizeof d->path];
-    tape__stat_t own, st;
-    int rc = tape__stat_fd(d->directory, &own);
-    snprintf(path, sizeof path, "%s", d->path);
-    for (char *slash; rc == 0 && (slash = strrchr(path, '/')) != NULL && path[1];) {
-        slash[slash == path] = 0;
-        int fd = tape__open_file(path, TAPE__RDONLY);
-        if (fd < 0) return fd == -EACCES || fd == -ENOENT || fd == -EPERM ? 0 : fd;
-        rc = tape__stat_fd(fd, &st);
-        const bool other = rc == 0 && st.device != own.device;
-        if (rc == 0 && !other) rc = tape__directory_sync(fd);
-        tape__close_file(fd);
-        if (other) break;
-    }
-    return rc;
-}
-
 /* Files first: a name that leads to nothing would be moved aside. Then what leads to those that are
  * new here: their names, and the listing words, by which Java finds them. Without the lock: nobody
  * else takes files out meanwhile. 0 or a negative errno, of *path. */
@@ -96,7 +74,7 @@ static int sync_chosen(const tape__durable_t *d, const tape__unsynced_t *files, 
                        const char **path)
 {
     int rc = 0;
-    bool nameless = all && !d->ancestors_synced;
+    bool nameless = all && !d->named;
     for (const tape__unsynced_t *f = files; f && rc == 0; f = f->next) {
         if (!f->chosen) continue;
         *path = f->path;
@@ -107,7 +85,6 @@ static int sync_chosen(const tape__durable_t *d, const tape__unsynced_t *files, 
     if (rc == 0 && nameless) {
         *path = d->path;
         rc = tape__directory_sync(d->directory);
-        if (rc == 0 && !d->ancestors_synced) rc = sync_ancestors(d);
         if (rc == 0) SYNC_POINT(name_synced);
     }
     if (rc == 0 && (nameless || all)) {
@@ -130,7 +107,7 @@ static void choose(tape__durable_t *d, bool all)
 static void end_sync(tape__durable_t *d, int rc, const char *path)
 {
     for (tape__unsynced_t *f = d->files; f; f = f->next) {
-        if (f->chosen && rc == 0) f->named = d->ancestors_synced = true;
+        if (f->chosen && rc == 0) f->named = d->named = true;
         f->chosen = false;
     }
     if (rc == 0) {
@@ -277,12 +254,46 @@ static int make(const tape__site_t *site, tape__companion_t **out)
     return TAPE_OK;
 }
 
+/* Where the names of the queue's directory and of those above it stand, as far as they lie on one
+ * file system: somebody may have made them a moment ago. One that may not be opened was not made by
+ * us. TAPE_OK or a code; only a sync that fails is remembered. With the lock. */
+static int sync_ancestors(tape__durable_t *d)
+{
+    char path[sizeof d->path];
+    tape__stat_t own, st;
+    int rc = tape__stat_fd(d->directory, &own);
+    snprintf(path, sizeof path, "%s", d->path);
+    for (char *slash; rc == 0 && (slash = strrchr(path, '/')) != NULL && path[1];) {
+        slash[slash == path] = 0;
+        int fd = tape__open_file(path, TAPE__RDONLY);
+        if (fd == -EACCES || fd == -ENOENT || fd == -EPERM) break;
+        rc = fd < 0 ? fd : tape__stat_fd(fd, &st);
+        if (rc < 0 || st.device != own.device) {
+            tape__close_file(fd);
+            break;
+        }
+        int failed = tape__directory_sync(fd);
+        tape__close_file(fd);
+        if (failed < 0) {
+            remember(d, -failed, path);
+            d->told = true;
+            return tape__fail_sync(-failed, path);
+        }
+    }
+    return rc < 0 ? tape__fail_errno(-rc, path, "opening the directory to sync it") : TAPE_OK;
+}
+
 int tape__durable_of(const tape__writer_t *w, tape__durable_t **out)
 {
     tape__companion_t **place = tape__process_companion(w->site->entry);
     tape__process_lock();
     int rc = *place ? TAPE_OK : make(w->site, place);
-    *out = (tape__durable_t *)*place;
+    tape__durable_t *d = *out = (tape__durable_t *)*place;
     tape__process_unlock();
+    if (rc != TAPE_OK) return rc;
+    pthread_mutex_lock(&d->lock);
+    if (!d->ancestors_synced && d->failed == 0) rc = sync_ancestors(d);
+    d->ancestors_synced = d->ancestors_synced || rc == TAPE_OK;
+    pthread_mutex_unlock(&d->lock);
     return rc;
 }

@@ -59,7 +59,8 @@ struct tape__durable {
     int64_t synced_below;     /* cycles below this were synced by sync() */
 
     int directory, table;     /* descriptors */
-    bool ancestors_synced;
+    bool ancestors_synced;    /* before the first message */
+    bool named;               /* the directory was synced */
     char path[TAPE__DIRECTORY_MAX + 1];
     char table_path[TAPE__PATH_SIZE];
 

@@ -52,6 +52,7 @@ static bool fits(int64_t code)
     tape_error_facts_t facts;
     tape_error_last(&facts);
     if (op == TAPE__OP_MALLOC) return code == TAPE_ENOMEM;
+    if (code == TAPE_ESYNC) return op == TAPE__OP_SYNC && facts.system_errno == system_errno;
     /* What a writer then needs it does not get: no page of a full disk can be brought in. */
     if (code == TAPE_ENOSPC && (op == TAPE__OP_POPULATE || op == TAPE__OP_ALLOCATE)) return true;
     if (facts.system_errno != system_errno) return false;
@@ -118,19 +119,34 @@ static int64_t naming_a_new_tailer(void)
 }
 
 /* The sum of what is read, in two halves: with faults up to the first error, and on from there. */
-static int64_t read_all(bool backward, int how)
+typedef enum { ONE, SPANS, COPIES, UNREAD } how_t;
+
+static int64_t read_some(tape_tailer_t *t, how_t how)
 {
-    tape_tailer_t *t = tailer(NULL);
+    static uint8_t buffer[1 << 20];
+    static int64_t ends[7], indexes[7];
+    static uint32_t framings[7];
+    const tape_batch_t batch = {buffer, sizeof buffer, ends, indexes, framings, 7};
     tape_excerpt_t e;
     tape_span_t spans[7];
     tape_run_t run;
+    if (how == ONE) return tape_tailer_next(t, &e);
+    if (how == SPANS) return tape_tailer_next_spans(t, spans, 7, &run);
+    const int64_t n = tape_tailer_next_many(t, &batch);
+    if (how == COPIES || n < 2) return n;
+    const int rc = tape_tailer_unread_many(t, (size_t)n / 2);
+    return rc < 0 ? rc : n / 2;
+}
+
+static int64_t read_all(bool backward, how_t how)
+{
+    tape_tailer_t *t = tailer(NULL);
     int64_t n = 0, rc = 0, first = 0;
     if (backward) CHECK_OK(tape_tailer_set_direction(t, TAPE_BACKWARD));
     if (backward) CHECK_OK(tape_tailer_seek_end(t));
     begin();
     for (int tried = 0; tried < 2; tried++) {
-        while ((rc = how ? tape_tailer_next_spans(t, spans, 7, &run) : tape_tailer_next(t, &e)) > 0)
-            n += rc;
+        while ((rc = read_some(t, how)) > 0) n += rc;
         if (tried == 0) first = rc;
         if (tried == 0) end();
     }
@@ -140,9 +156,11 @@ static int64_t read_all(bool backward, int how)
     return first;
 }
 
-static int64_t reading(void) { return read_all(false, 0); }
-static int64_t reading_backward(void) { return read_all(true, 0); }
-static int64_t reading_spans(void) { return read_all(false, 1); }
+static int64_t reading(void) { return read_all(false, ONE); }
+static int64_t reading_backward(void) { return read_all(true, ONE); }
+static int64_t reading_spans(void) { return read_all(false, SPANS); }
+static int64_t reading_copies(void) { return read_all(false, COPIES); }
+static int64_t unreading(void) { return read_all(false, UNREAD); }
 
 static int64_t seeking(void)
 {
@@ -194,6 +212,28 @@ static int64_t waiting(void)
     CHECK_OK(tape_tailer_seek_end(t));
     int64_t rc = TRY(tape_tailer_wait(t, 1000000));
     CHECK_OK(tape_tailer_close(t));
+    return rc;
+}
+
+static int64_t waiting_for_several(void)
+{
+    tape_tailer_t *at_end = tailer(NULL), *behind = tailer(NULL);
+    tape_waiter_t *waiter;
+    uint64_t tokens[2];
+    CHECK_OK(tape_tailer_seek_end(at_end));
+    int64_t rc = TRY(tape_waiter_open(&waiter));
+    if (rc == TAPE_OK) {
+        begin();
+        rc = tape_waiter_add(waiter, at_end, 1);
+        if (rc == TAPE_OK) rc = tape_waiter_wait(waiter, 1000000);
+        if (rc >= 0) rc = tape_waiter_add(waiter, behind, 2);
+        end();
+        if (rc >= 0 && rc != TAPE_WAIT_READY) FAILED("there is something, and one waits");
+        if (rc >= 0) rc = tape_waiter_take(waiter, tokens, 2) >= 0 ? TAPE_OK : TAPE_EINTERNAL;
+        CHECK_OK(tape_waiter_close(waiter));
+    }
+    CHECK_OK(tape_tailer_close(at_end));
+    CHECK_OK(tape_tailer_close(behind));
     return rc;
 }
 
@@ -304,34 +344,45 @@ static int64_t mending_after_a_death(void)
     return appending();
 }
 
+#include "each_call_own_queue.h"
+
 static const struct {
     const char *name;
     int64_t (*call)(void);
-    bool slow; /* once and for ever, with two errnos */
+    enum { QUICK, SLOW, SLOWEST } pace; /* SLOW: with two errnos; SLOWEST: with one, once */
 } calls[] = {
-    {"opening", opening, false},
-    {"opening to read", opening_to_read, false},
-    {"making a queue", making_a_queue, false},
-    {"naming a tailer", naming_a_tailer, false},
-    {"naming a new tailer", naming_a_new_tailer, false},
-    {"reading", reading, false},
-    {"reading backward", reading_backward, false},
-    {"reading spans", reading_spans, false},
-    {"seeking", seeking, false},
-    {"seeking the ends", seeking_the_ends, false},
-    {"committing", committing, false},
-    {"telling of a tailer", telling_of_a_tailer, false},
-    {"waiting", waiting, false},
-    {"counting", counting, false},
-    {"telling the ends", telling_the_ends, false},
-    {"telling of a queue", telling_of_a_queue, false},
-    {"refreshing", refreshing, false},
-    {"appending", appending, false},
-    {"appending first", appending_first, true},
-    {"appending in place", appending_in_place, true},
-    {"appending many", appending_many, true},
-    {"mending after a death", mending_after_a_death, true},
-    {"rolling", rolling, true},
+    {"opening", opening, QUICK},
+    {"opening to read", opening_to_read, QUICK},
+    {"making a queue", making_a_queue, QUICK},
+    {"naming a tailer", naming_a_tailer, QUICK},
+    {"naming a new tailer", naming_a_new_tailer, QUICK},
+    {"reading", reading, QUICK},
+    {"reading backward", reading_backward, QUICK},
+    {"reading spans", reading_spans, QUICK},
+    {"reading copies", reading_copies, QUICK},
+    {"unreading", unreading, QUICK},
+    {"seeking", seeking, QUICK},
+    {"seeking the ends", seeking_the_ends, QUICK},
+    {"committing", committing, QUICK},
+    {"telling of a tailer", telling_of_a_tailer, QUICK},
+    {"waiting", waiting, QUICK},
+    {"waiting for several", waiting_for_several, SLOW},
+    {"counting", counting, QUICK},
+    {"telling the ends", telling_the_ends, QUICK},
+    {"telling of a queue", telling_of_a_queue, QUICK},
+    {"refreshing", refreshing, QUICK},
+    {"appending", appending, QUICK},
+    {"appending first", appending_first, SLOW},
+    {"appending in place", appending_in_place, SLOW},
+    {"appending many", appending_many, SLOW},
+    {"mending after a death", mending_after_a_death, SLOW},
+    {"rolling", rolling, SLOW},
+    {"verifying", verifying, SLOWEST},
+    {"removing a cycle", removing_a_cycle, SLOW},
+    {"writing durably", writing_durably, SLOW},
+    {"syncing", syncing, SLOWEST},
+    {"mending a copy", mending_a_copy, SLOWEST},
+    {"mending in place", mending_in_place, SLOWEST},
 };
 
 static void check_leaks(int descriptors, int mappings)
@@ -357,24 +408,33 @@ static bool fails_well(int64_t (*call)(void), int with)
     return hits > 0;
 }
 
-static int64_t each_way(int64_t (*call)(void), bool slow)
+static int64_t each_way(int64_t (*call)(void), int pace)
 {
     int64_t all = 0;
     for (op = 0; op < TAPE__OP_COUNT; op++)
-        for (int way = 0; way < 2; way++)
+        for (int way = 0; way < (pace == SLOWEST ? 1 : 2); way++)
             for (int with = 0; with < ERRNOS; with++) {
                 forever = way;
                 if (op == TAPE__OP_LOCK && errnos[with] == EACCES) continue; /* held by another */
                 if (op == TAPE__OP_ASK_LOCK && call == mending_after_a_death)
                     continue; /* then nothing is known of the holder, and one waits */
-                if (slow && errnos[with] != EIO && errnos[with] != ENOSPC) continue;
+                if (pace != QUICK && errnos[with] != EIO &&
+                    (pace == SLOWEST || errnos[with] != ENOSPC))
+                    continue;
                 for (place = 1; place < PLACES_MAX && fails_well(call, with); place++) all++;
             }
     return all;
 }
 
+static int no_disk(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
 int main(void)
 {
+    tape__disk_shim = no_disk;
     tape_queue_options_t o = t_options("SMALL_DAILY", &ms);
     directory = t_directory();
     w = t_open_writer(directory, &o);
@@ -387,7 +447,7 @@ int main(void)
         with_fault = false;
         CHECK_OK(calls[c].call()); /* warm, and what it keeps is kept */
         const int descriptors = t_descriptors(directory), mappings = t_mappings(directory);
-        int64_t start = t_now_ns(), faults = each_way(calls[c].call, calls[c].slow);
+        int64_t start = t_now_ns(), faults = each_way(calls[c].call, calls[c].pace);
         printf("%-24s %6" PRId64 " faults in %" PRId64 " ms\n", name, faults,
                (t_now_ns() - start) / 1000000);
         fflush(stdout);

@@ -13,7 +13,7 @@
 #include "helpers.h"
 
 enum { DAY = 86400000, FILES = 64, MESSAGES = 40, PAGE = 4096, SIZE_MAX_ = 9000 };
-enum { ROUNDS = 16, PLANTED_ROUNDS = 8, LARGE = 4 }; /* so many times as much by TAPE_TEST_SCALE=1 */
+enum { ROUNDS = 16, PLANTED_ROUNDS = 8, LARGE = 4 }; /* so many times more: TAPE_TEST_SCALE=1 */
 typedef enum { SOUND, LEFT_OUT, TOO_EARLY, NAMELESS, PLANTS } plant_t;
 
 extern void (*tape__sync_point_hook)(const char *name);
