@@ -108,9 +108,20 @@ static int64_t first_of(const tape_tailer_t *t, int64_t cycle)
     return tape__index(t->site->settings.roll_cycle, cycle, 0);
 }
 
+/* Whether the write position lies further on than the messages lead: they broke off at a hole
+ * (zeros that a power cut left), and those behind it are not read. */
+static bool breaks_off(const tape_tailer_t *t)
+{
+    const tape__cycle_store_t *s = &t->store;
+    const uint64_t last =
+        OBSERVE64(write_position, tape__window_u64(&s->head, s->write_position_at));
+    return last > t->at.position && last < s->file.size && (!s->aligned || last % 4 == 0);
+}
+
 int tape__tailer_enter_later(tape_tailer_t *t)
 {
-    int64_t here = t->store.cycle, cycle;
+    int64_t here = t->store.cycle, from = tape__tailer_next_index(t), cycle;
+    const bool broken = breaks_off(t);
     SYNC_POINT(cycle_read);
     int rc = find_cycle(t, here + 1, &cycle);
     if (rc != TAPE__YES) return rc;
@@ -122,7 +133,8 @@ int tape__tailer_enter_later(tape_tailer_t *t)
     if (deleted < 0) return deleted;
     rc = enter_usable(t, &cycle);
     if (rc != TAPE__YES) return rc;
-    if (deleted == TAPE__YES) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
+    if (broken) note_gap(t, from, first_of(t, cycle));
+    else if (deleted == TAPE__YES) note_gap(t, first_of(t, here + 1), first_of(t, cycle));
     return TAPE__YES;
 }
 

@@ -15,7 +15,7 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
-from tests.kit.damage import cycle_file, poke, read_all
+from tests.kit.damage import cycle_file, poke
 
 NOW = 1_700_000_000_000
 
@@ -66,9 +66,17 @@ def test_the_named_command_lets_writing_go_on(tmp_path: Path, name: str) -> None
 
 
 def test_when_the_cycle_is_over_nothing_need_be_done(tmp_path: Path) -> None:
-    """As the error says, too."""
+    """As the error says, too; readers are told what they cannot have."""
     path = tmp_path / "q"
     there = without_its_last_page(path)
     with tape.open(path, codec=raw, clock=SetClock(NOW + 86_400_000)) as q:
         q.appender().write(b"new")
-    assert read_all(path) == [*there, b"new"]
+    with tape.open(path, codec=raw, read_only=True) as q:
+        t = q.tailer()
+        read = t.read_many(5000)
+        assert read[:len(there) - 1] == there[:-1] and len(read) - len(there) in (0, 1)
+        with pytest.raises(tape.Gap) as caught:
+            t.read()
+        assert caught.value.from_index is not None
+        assert caught.value.from_index & 0xFFFFFFFF == len(read)
+        assert list(t) == [b"new"]
