@@ -415,7 +415,8 @@ static int64_t each_way(int64_t (*call)(void), int pace)
         for (int way = 0; way < (pace == SLOWEST ? 1 : 2); way++)
             for (int with = 0; with < ERRNOS; with++) {
                 forever = way;
-                if (op == TAPE__OP_LOCK && errnos[with] == EACCES) continue; /* held by another */
+                if ((op == TAPE__OP_LOCK || op == TAPE__OP_ASK_LOCK) && errnos[with] == EACCES)
+                    continue; /* held by another */
                 if (op == TAPE__OP_ASK_LOCK && call == mending_after_a_death)
                     continue; /* then nothing is known of the holder, and one waits */
                 if (pace != QUICK && errnos[with] != EIO &&

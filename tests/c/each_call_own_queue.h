@@ -1,5 +1,5 @@
-/* each_call_own_queue.h - the part of each_call_fails_each_way.c with calls that have a queue of their
- * own: removal, durability, checking and mending. */
+/* each_call_own_queue.h - part of each_call_fails_each_way.c: calls that have a queue of their own:
+ * removal, durability, checking and mending. */
 /* ---- those that have a queue of their own ---- */
 
 enum { OF_OWN = 12 };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,27 +68,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("later", [False, True], ids=["same cycle", "next cycle"])
-@pytest.mark.parametrize("cells", rows(), ids=lambda cells: cells[0])
-def test_a_row(whole: Path, tmp_path: Path, cells: list[str], later: bool) -> None:
-    """Reader, writer, reader."""
-    place, what = ROWS[cells[0]]
-    path = tmp_path / "q"
-    path.mkdir()
-    for file in whole.iterdir():
-        (path / file.name).write_bytes(file.read_bytes())
-    damaged = cycle_file(path)
-    poke(damaged, place(damaged.read_bytes()), bytes(PAGE))
-    there, gap = read(path)
-    assert not gap  # at a hole one waits, as at every end
-    if what == "zeros":
-        assert len(there) == len(ALL) and there[2000] != LONG
-    elif what == "some":  # the last may end on that page
-        assert there[:-1] == ALL[:len(there)][:-1] and len(there) < len(ALL)
-        assert not there or ALL[len(there) - 1].startswith(there[-1].rstrip(b"\0"))
-    else:
-        assert there == (ALL if what == "all" else [])
-    refused = not later and cells[2] == "`CorruptQueue`"
+def damaged(whole: Path, path: Path, place: Callable[[bytes], int]) -> Path:
+    """A copy with a page of zeros."""
+    shutil.copytree(whole, path)
+    file = cycle_file(path)
+    poke(file, place(file.read_bytes()), bytes(PAGE))
+    return path
+
+
+def write_one(path: Path, later: bool, refused: bool) -> None:
+    """By a new writer."""
     with tape.open(path, codec=raw, clock=SetClock(NOW + DAY * later)) as q:
         a = q.appender()
         if refused:
@@ -95,6 +85,30 @@ def test_a_row(whole: Path, tmp_path: Path, cells: list[str], later: bool) -> No
                 a.write(b"new")
         else:
             a.write(b"new")
+
+
+def check_first_read(what: str, there: list[bytes]) -> None:
+    """As the first cell of the row says."""
+    if what == "zeros":
+        assert len(there) == len(ALL) and there[2000] != LONG
+    elif what == "some":  # the last may end on that page
+        assert there[:-1] == ALL[:len(there)][:-1] and len(there) < len(ALL)
+        assert not there or ALL[len(there) - 1].startswith(there[-1].rstrip(b"\0"))
+    else:
+        assert there == (ALL if what == "all" else [])
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["same cycle", "next cycle"])
+@pytest.mark.parametrize("cells", rows(), ids=lambda cells: cells[0])
+def test_a_row(whole: Path, tmp_path: Path, cells: list[str], later: bool) -> None:
+    """Reader, writer, reader."""
+    place, what = ROWS[cells[0]]
+    path = damaged(whole, tmp_path / "q", place)
+    there, gap = read(path)
+    assert not gap  # at a hole one waits, as at every end
+    check_first_read(what, there)
+    refused = not later and cells[2] == "`CorruptQueue`"
+    write_one(path, later, refused)
     after, gap = read(path)
     assert gap == (later and "`Gap`" in cells[1])
     hidden = refused or (not later and what == "some")  # behind the hole, in the same file
