@@ -145,7 +145,7 @@ class Merge:
                     raise
                 del loops[tailer]
                 continue
-            if value is not NOTHING:
+            if value is not NOTHING:  # with no call until the message has left
                 yield tailer, value
 
     def __iter__(self) -> Iterator[tuple[Tailer, Any]]:
