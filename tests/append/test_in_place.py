@@ -272,7 +272,8 @@ print(list(q.tailer()))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True,
                           timeout=60)
-    assert (done.stdout, done.stderr) == ("[b'before', b'abcd', b'after']\n", "")
+    assert done.stdout == "[b'before', b'abcd', b'after']\n", done.stderr
+    assert "Traceback" not in done.stderr  # a busy machine's slow appends are told, too
 
 
 def test_a_child_forked_while_another_thread_makes_a_message_ends_as_any(tmp_path: Path) -> None:
@@ -307,7 +308,8 @@ print(list(q.tailer()))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True,
                           text=True, timeout=60)
-    assert (done.stdout, done.stderr) == ("[b'before', b'abcd']\n", "")
+    assert done.stdout == "[b'before', b'abcd']\n", done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_place_that_is_forgotten_or_used_twice(a: tape.Appender) -> None:
