@@ -53,6 +53,8 @@ def _is_leaving(frame: FrameType) -> bool:
         return "next(" not in linecache.getline(name, line)  # a call of C, after which one is heard
     before = [linecache.getline(name, n) for n in range(line - 4, line + 1)]
     near = any(LEFT in text for text in before)
+    if before[-1].lstrip().startswith("return "):  # a loop's iterator is dropped before
+        return near
     return near and _operation(frame) not in ("RESUME", "POP_TOP", "JUMP_BACKWARD")
 
 
