@@ -32,7 +32,8 @@ static bool ends_in(const char *name, const char *end)
 /* What is beside a queue's files and says nothing. */
 static bool is_quiet(const char *name)
 {
-    return strcmp(name, TAPE__TABLE_NAME) == 0 || strncmp(name, "tape.", 5) == 0;
+    return strcmp(name, TAPE__TABLE_NAME) == 0 || strncmp(name, "tape.", 5) == 0 ||
+           ends_in(name, TAPE__CYCLE_SUFFIX TAPE__TIMES_SUFFIX);
 }
 
 static int add_cycle(tape__queue_look_t *q, int64_t cycle)

@@ -75,12 +75,12 @@ def test_compress_and_thaw_change_no_message(queue: Path, kind: str) -> None:
 
 
 def test_thaw_leaves_a_file_that_differs_and_says_so(queue: Path) -> None:
-    """Exit code 3; a file that was cut is a finding."""
+    """Exit code 3; a file that was cut is a finding. Zeros at the end are no difference."""
     file = sorted(queue.glob("*.cq4"))[0]
     original = file.read_bytes()
     outcome("compress", queue)
     archive = Path(f"{file}.zst")
-    file.write_bytes(original[:-9])
+    file.write_bytes(original.rstrip(b"\0")[:-9])
     code, _, errors = outcome("thaw", queue)
     assert code == 3 and archive.name in errors
     file.unlink()

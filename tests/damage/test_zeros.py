@@ -100,7 +100,7 @@ def check_first_read(what: str, there: list[bytes]) -> None:
 
 @pytest.mark.parametrize("later", [False, True], ids=["same cycle", "next cycle"])
 @pytest.mark.parametrize("cells", rows(), ids=lambda cells: cells[0])
-def test_a_row(whole: Path, tmp_path: Path, cells: list[str], later: bool) -> None:
+def test_zeros_are_met_as_told(whole: Path, tmp_path: Path, cells: list[str], later: bool) -> None:
     """Reader, writer, reader."""
     place, what = ROWS[cells[0]]
     path = damaged(whole, tmp_path / "q", place)
