@@ -276,11 +276,7 @@ int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
         if (!locked && w->lock.waited_ns > 0)
             tape__held_up_add(&w->held_up, &(tape__held_up_t){.lock_ns = w->lock.waited_ns,
                                                              .holder_pid = w->lock.waited_for});
-        if (rc == TAPE__LOCK_TAKEN_OVER) { /* anything may have been left half done */
-            w->doubtful = true;
-            w->sealed_below = TAPE__NO_CYCLE;
-            tape__roll_list_oldest(w);
-        }
+        if (rc == TAPE__LOCK_TAKEN_OVER) tape__roll_doubt_all(w);
         locked = false;
         rc = work_locked(a, job, &again);
         if (!again) return rc;

@@ -202,11 +202,13 @@ static int list_the_unlisted(tape__writer_t *w, int64_t now)
     return rc < 0 ? rc : TAPE_OK;
 }
 
-void tape__roll_list_oldest(tape__writer_t *w)
+void tape__roll_doubt_all(tape__writer_t *w)
 {
     const tape__listing_t *l = &w->site->listing;
     const int64_t lowest = tape__listing_lowest_word(l);
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
+    w->doubtful = true;
+    w->sealed_below = TAPE__NO_CYCLE;
     if (tape__listing_scan(l, &first, &last) == TAPE_OK && first != TAPE__NO_CYCLE &&
         lowest > first)
         tape__listing_add(l, first);

@@ -43,8 +43,9 @@ int tape__roll_to_now(tape__writer_t *w, const tape__message_t *m, tape__step_t 
 /* After tape__roll_to_now() the message was written: its time is noted, if that is due. */
 void tape__roll_note_append(tape__writer_t *w);
 
-/* Names the oldest file again that a dead process did not come to remove. */
-void tape__roll_list_oldest(tape__writer_t *w);
+/* With the lock of a dead process taken over: anything may have been left half done. Names the
+ * oldest file again that it did not come to remove. */
+void tape__roll_doubt_all(tape__writer_t *w);
 
 /* Whether the coarse clock alone says that the writer's cycle is the one to write. */
 static inline bool tape__roll_is_current(const tape__writer_t *w)

@@ -146,6 +146,7 @@ void tape__writer_mend(tape__writer_t *w)
 {
     tape__step_t step;
     if (!tape__write_lock_take_over(&w->lock)) return;
+    tape__roll_doubt_all(w);
     if (tape__roll_to_now(w, NULL, &step) == TAPE_OK) (void)tape__write_lock_release(&w->lock);
     else tape__write_lock_give_back(&w->lock); /* who writes meets it again, and tells */
 }

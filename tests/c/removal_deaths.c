@@ -2,7 +2,9 @@
  * had the queue open, or one that opens it, goes on at once; the words of the listing name what is
  * there as soon as it has written; whole cycles are gone or there, and removing them again ends the
  * work. */
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "helpers.h"
 #include "queue/queue.h"
@@ -38,6 +40,16 @@ static int64_t messages(tape_queue_t *q)
     return tape_queue_count(q, 0, INT64_MAX);
 }
 
+/* As if the last change of the directory was a while ago: who opens the queue then believes the
+ * words, and reads no names. */
+static void let_age(const char *directory)
+{
+    struct stat st;
+    CHECK(stat(directory, &st) == 0);
+    st.st_mtim.tv_sec -= 60;
+    CHECK(utimensat(AT_FDCWD, directory, (struct timespec[]){st.st_mtim, st.st_mtim}, 0) == 0);
+}
+
 /* False when it was not killed any more. */
 static bool one_death(const char *directory, bool was_open)
 {
@@ -54,6 +66,7 @@ static bool one_death(const char *directory, bool was_open)
     if (child == 0) remove_two(directory);
     const int ended = t_wait(child);
     CHECK(ended == 0 || ended == 128 + SIGKILL);
+    let_age(directory);
     if (!was_open) w = t_open_writer(directory, &o);
     const int64_t start = t_now_ns();
     CHECK_OK(tape_appender_write(w.appender, &ms, sizeof ms));
