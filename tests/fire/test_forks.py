@@ -24,7 +24,7 @@ import pytest
 import tape
 from tape.codecs import raw
 
-from tests.kit.interrupts import HOME, chosen_steps
+from tests.kit.interrupts import HOME, chosen_steps, trace_operations, tracing
 from tests.kit.under_fire import NAME, Scene
 
 LIMIT = 60  # seconds, after which a child that hangs is killed
@@ -49,7 +49,7 @@ def forked_at(step: int) -> Iterator[Fork]:
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(HOME) or "/codecs/" in frame.f_code.co_filename:
             return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        trace_operations(frame, trace)
         if event == "opcode" and "_clock" not in frame.f_code.co_filename:  # tape.h: must not fork
             fork.steps += 1
             if fork.steps == step:
@@ -58,12 +58,8 @@ def forked_at(step: int) -> Iterator[Fork]:
                     signal.alarm(LIMIT)
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with tracing(trace):
         yield fork
-    finally:
-        sys.settrace(before)
 
 
 def ended_well(pid: int) -> bool:

@@ -58,6 +58,24 @@ def _is_leaving(frame: FrameType) -> bool:
     return near and _operation(frame) not in ("RESUME", "POP_TOP", "JUMP_BACKWARD")
 
 
+@contextmanager
+def tracing(trace: Callable[[FrameType, str, object], Any]) -> Iterator[None]:
+    """With ``trace`` as the trace function, which is :func:`trace_operations`'s as well."""
+    before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # 3.12 traces operations if somebody wants it before
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def trace_operations(frame: FrameType, trace: Callable[[FrameType, str, object], Any]) -> None:
+    """Each operation of the frame, and not its lines."""
+    frame.f_trace = trace  # without it 3.13 traces none of the first call
+    frame.f_trace_opcodes, frame.f_trace_lines = True, False
+
+
 class Where:
     """How many steps there were, and where the interrupt fell; empty: it did not."""
 
@@ -73,8 +91,7 @@ def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator
     def trace(frame: FrameType, event: str, argument: object) -> Any:
         if not frame.f_code.co_filename.startswith(HOME) or "/codecs/" in frame.f_code.co_filename:
             return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
+        trace_operations(frame, trace)
         if event == "opcode" and not _has_left(frame):
             where.steps += 1
             if where.steps == step:
@@ -82,12 +99,8 @@ def interrupted_at(step: int, kind: type[BaseException] = Interrupt) -> Iterator
                 raise kind
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with tracing(trace):
         yield where
-    finally:
-        sys.settrace(before)
 
 
 @contextmanager
