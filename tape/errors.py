@@ -287,7 +287,8 @@ class DecodeError(ReadFailed, ValueError):
 
 
 class Gap(ReadFailed):
-    """Messages from ``from_index`` up to, not including, ``to_index`` are gone: files were deleted.
+    """Messages from ``from_index`` up to, not including, ``to_index`` are gone: files were deleted,
+    or a power cut left zeros in the midst of one (then there may be none among them).
 
     When the file was made again, ``to_index`` is its first index, below ``from_index``; when it
     lost its end, by a power cut or an older copy put back, the index behind what is left.

@@ -64,7 +64,7 @@ def exit_status(exits: str) -> Iterator[str]:
 def page(name: str) -> str:
     """The page of one command; of ``tape`` itself, that of all."""
     whole = name == "tape"
-    top = click.Context(tape, info_name="tape")
+    top = click.Context(tape, info_name="tape", **tape.context_settings)
     command = tape if whole else tape.get_command(top, name)
     assert command is not None
     ctx = top if whole else click.Context(command, info_name=name, parent=top)

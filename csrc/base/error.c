@@ -124,7 +124,7 @@ static code_row_t code_row(tape_code_t code)
     case TAPE_EGAP:
         return (code_row_t){"TAPE_EGAP", "messages that were yet to be read are gone",
                             "read again to go on behind the gap; let nobody delete cycles that a "
-                            "tailer still needs"};
+                            "tailer still needs; tape verify tells what a file lacks"};
     }
     return (code_row_t){"TAPE_UNKNOWN", "unknown code", ""};
 }

@@ -19,7 +19,8 @@ static int tell_gap(tape_tailer_t *t)
     tape__fail(TAPE_EGAP, t->site->path, -1,
                t->gap.to > t->gap.from
                    ? "%s: messages 0x%" PRIx64 " up to 0x%" PRIx64 ", which were yet to be read, "
-                     "are gone: their files were deleted"
+                     "are gone: their files were deleted, or a power cut left zeros in "
+                     "them"
                    : "%s: the file where message 0x%" PRIx64 " would have been next is another "
                      "one, or lost its end; reading goes on at 0x%" PRIx64,
                t->site->path, t->gap.from, t->gap.to);

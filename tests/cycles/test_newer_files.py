@@ -61,6 +61,8 @@ def test_writing_goes_on_in_the_cycle_after_a_damaged_one(tmp_path: Path) -> Non
         index = q.appender().write(b"new")
         assert index == q.appender().write(b"newer") - 1
     with tape.open(tmp_path, codec=raw, clock=clock) as q:
-        messages = [bytes(m) for m in q.tailer()]
+        gaps: list[tape.Gap] = []
+        messages = [bytes(m) for m in q.tailer(on_gap=gaps.append)]
+    assert [gap.to_index for gap in gaps] == [index] and "zeros" in gaps[0].message
     assert messages[-2:] == [b"new", b"newer"] and messages[0] == b"000000" + b"x" * 40
     assert 1900 < len(messages) < 2002
