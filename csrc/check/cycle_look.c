@@ -81,8 +81,9 @@ const char *tape__cycle_look_array(tape__cycle_look_t *l, tape__index_array_t *a
     if (tape__word_kind(word) != TAPE__WORD_META) return "no metadata document is there";
     if (a->length > most) return "the document there is too long";
     if (position + 4 + a->length > l->in.size) return "it reaches beyond the file's end";
-    if (tape__file_read(l->in.fd, position + 4, a->body, a->length) != (int64_t)a->length)
-        return "it cannot be read";
+    const int64_t got = tape__file_read(l->in.fd, position + 4, a->body, a->length);
+    if (got < 0 && l->in.failure == 0) l->in.failure = (int)-got;
+    if (got != (int64_t)a->length) return "it cannot be read";
     tape__wire_t w = {a->body, a->length, 0, position + 4};
     if (!tape__wire_name(&w, &found) || !tape__wire_is(found, name) ||
         !tape__wire_array(&w, &array))
@@ -92,6 +93,7 @@ const char *tape__cycle_look_array(tape__cycle_look_t *l, tape__index_array_t *a
     a->capacity = (int64_t)array.capacity;
     a->used = array.used;
     a->first = array.position;
+    a->entries = (uint32_t)(array.position - position - 4);
     a->position = position;
     return NULL;
 }

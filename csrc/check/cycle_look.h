@@ -33,17 +33,18 @@ typedef struct {
     uint8_t *body;     /* the document's; allocated once, for the largest that there is */
     uint64_t position; /* of its header word */
     uint64_t first;    /* file offset of entry 0; `used` stands 8 bytes before it */
+    uint32_t entries;  /* and where it is in `body` */
     uint64_t used;
     int64_t capacity;
     uint32_t length;
 } tape__index_array_t;
 
-/* Reads the array document at `position`; NULL, or what is wrong with it. */
+/* Reads the array document at `position`; NULL, or what is wrong with it: then a->position is 0. */
 const char *tape__cycle_look_array(tape__cycle_look_t *l, tape__index_array_t *a, const char *name,
                                    uint64_t position);
 static inline uint64_t tape__cycle_look_entry(const tape__index_array_t *a, int64_t n)
 {
-    return tape__get_u64(a->body + (a->first - a->position - 4) + (uint64_t)n * 8);
+    return tape__get_u64(a->body + a->entries + (uint64_t)n * 8);
 }
 /* Which array a metadata document is: 0 none, 1 index, 2 index2index. */
 int tape__cycle_look_kind(tape__cycle_look_t *l, uint64_t position, uint32_t length);

@@ -258,8 +258,10 @@ void tape__cycle_walk_tell_index(tape__cycle_walk_t *w)
         missing(w, w->late[i], w->late_position[i]);
     }
     look_at_last_page(w);
-    if (!tape__cycle_look_array(&w->look, &w->root, "index2index", w->root.position) &&
-        !went_on(w))
-        check_used(w, &w->root, "index2index", "index2index");
-    tell_pages(w);
+    const uint64_t at = w->root.position;
+    const char *why = tape__cycle_look_array(&w->look, &w->root, "index2index", at);
+    if (why && !w->look.in.failure && !went_on(w))
+        bad_array(w, TAPE__FOUND_INDEX_ROOT, (uint64_t)cell, "index2index", at, why);
+    if (!why && !went_on(w)) check_used(w, &w->root, "index2index", "index2index");
+    if (w->root.position) tell_pages(w); /* else it could be read before, and not again */
 }
