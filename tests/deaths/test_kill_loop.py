@@ -117,7 +117,8 @@ def report_all(tally: Tally, began: float, report: Report) -> None:
 def a_few(r: Round) -> None:
     """One or two of each kind."""
     strike_all(r, [
-        *blows_at(("header_reserved", "published", "cycle_file_linked", "wait_armed"), 1, r.random),
+        *blows_at(("header_reserved", "published", "cycle_file_built", "cycle_file_linked",
+                   "wait_armed"), 1, r.random),
         *blows_at(("body_written", "entry_added"), 1, r.random, rob=True),
         *[Blow("c")] * 4, *[Blow("python")] * 2, Blow("c", rob=True), Blow("python", rob=True),
         Blow("c tailer"), Blow("pure")])
