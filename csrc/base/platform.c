@@ -34,8 +34,7 @@
 
 #ifdef TAPE_FAULTS
 static struct {
-    tape__op_t op;
-    int countdown;
+    uint32_t op, countdown; /* order[fault] */
     int system_errno;
     bool forever;
     int hits;
@@ -43,23 +42,25 @@ static struct {
 
 void tape__fault_arm(tape__op_t op, int nth, int system_errno, bool forever)
 {
-    armed.op = op;
-    armed.countdown = nth;
+    PUBLISH32(fault, &armed.countdown, 0);
     armed.system_errno = system_errno;
     armed.forever = forever;
     armed.hits = 0;
+    PUBLISH32(fault, &armed.op, (uint32_t)op);
+    PUBLISH32(fault, &armed.countdown, (uint32_t)nth);
 }
 
 int tape__fault_hits(void) { return armed.hits; }
 
 int tape__fault_due(tape__op_t op)
 {
-    if (armed.countdown == 0 || armed.op != op) return 0;
-    if (armed.countdown > 1) {
-        armed.countdown--;
+    const uint32_t left = OBSERVE32(fault, &armed.countdown);
+    if (left == 0 || OBSERVE32(fault, &armed.op) != (uint32_t)op) return 0;
+    if (left > 1) {
+        PUBLISH32(fault, &armed.countdown, left - 1);
         return 0;
     }
-    if (!armed.forever) armed.countdown = 0;
+    if (!armed.forever) PUBLISH32(fault, &armed.countdown, 0);
     armed.hits++;
     return armed.system_errno;
 }

@@ -52,8 +52,8 @@ const char *t_directory(void)
 
 const char *t_path(const char *directory, const char *name)
 {
-    static char paths[4][1024];
-    static int next;
+    static _Thread_local char paths[4][1024];
+    static _Thread_local int next;
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], "%s/%s", directory, name);
     return path;

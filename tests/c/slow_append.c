@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/atomics.h"
 #include "base/platform.h"
 #include "helpers.h"
 #include "write/cycle_end.h"
@@ -14,6 +15,7 @@ extern void (*tape__sync_point_hook)(const char *name);
 enum { DAY = 86400000, SLOW_MS = 60, LONG_MS = 90 };
 
 static const char *slow_at;   /* this point takes LONG_MS, once */
+static uint32_t slow;         /* it does, or did */
 static int told;
 static tape_slow_append_t last;
 
@@ -21,6 +23,7 @@ static void hook(const char *name)
 {
     if (!slow_at || strcmp(name, slow_at) != 0) return;
     slow_at = NULL;
+    PUBLISH32(test, &slow, 1);
     tape__sleep_ns(LONG_MS * MS);
 }
 
@@ -153,8 +156,9 @@ static void another_thread_is_told(const char *directory)
     t_writer_t w = open_with(directory, 0, &ms), other = open_with(directory, 0, &ms);
     CHECK(!held_up(w) && !held_up(other));
     slow_at = "before_release";
+    PUBLISH32(test, &slow, 0);
     CHECK(pthread_create(&thread, NULL, write_slowly, &other) == 0);
-    while (slow_at) tape__sleep_ns(MS / 10);
+    while (!OBSERVE32(test, &slow)) tape__sleep_ns(MS / 10);
     CHECK(HELD_UP(w, lock_ns) >= LONG_MS / 2);
     CHECK_EQ(last.holder_pid, getpid());
     CHECK(pthread_join(thread, NULL) == 0);
