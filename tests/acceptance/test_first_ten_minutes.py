@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pytest
 import tape
 
 from tests.kit.commands import Terminal, filled, outcome
-from tests.kit.directories import digest
+from tests.kit.directories import digest, own_mounts
 from tests.kit.golden_queues import extract
 
 KINDS = ("tape", "java")
@@ -327,10 +326,7 @@ def test_s17_a_poison_message_has_an_address_and_can_be_skipped(queue: Path) -> 
 
 def test_s18_a_full_disk_is_an_error_and_no_end(tmp_path: Path) -> None:
     """On a file system of two megabytes: DiskFull, reading works, writing goes on with room."""
-    unshare = shutil.which("unshare")
-    if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
-                                     capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
+    unshare = own_mounts()
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent("""
         import os, sys, tape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,6 +14,7 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
+from tests.kit.directories import own_mounts
 from tests.kit.queues import BLOCK, CYCLE, Changing, Filled, index_of
 from tests.kit.retention_deaths import SIDE, everything
 
@@ -79,10 +79,7 @@ def test_two_processes_at_once_lose_nothing_and_leave_nothing_half(
 def test_a_disk_that_is_full_while_it_compresses_keeps_every_original(tmp_path: Path) -> None:
     """A real one, of two megabytes: the error names it, no half file stays, and with room it
     goes on. Thawing and collecting alike: collecting needs no room."""
-    unshare = shutil.which("unshare")
-    if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
-                                     capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
+    unshare = own_mounts()
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent("""
         import json, os, random, sys, tape

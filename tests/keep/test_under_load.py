@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from tests.kit.directories import own_mounts
 
 # Three processes on a tmpfs of 24 MB. The writer rolls every second and collects after each roll;
 # it waits when the disk is full. The reader is slower, and named. A watcher looks read-only.
@@ -88,10 +89,7 @@ PROGRAM = textwrap.dedent("""
 def test_nothing_unread_is_lost_and_the_disk_comes_back(tmp_path: Path) -> None:
     """Each message once and in order for the slow reader, no process killed, each removal logged
     with its reason; in the end the disk holds what the newest file takes."""
-    unshare = shutil.which("unshare")
-    if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
-                                     capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
+    unshare = own_mounts()
     (tmp_path / "disk").mkdir()
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 UNPRIVILEGED = 65534
+
+
+def own_mounts() -> str:
+    """The ``unshare`` with which a child may mount a file system of its own; else it skips."""
+    unshare = shutil.which("unshare")
+    if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
+                                     capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    return unshare
 
 
 def digest(directory: Path) -> dict[str, str]:

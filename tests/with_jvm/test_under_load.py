@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.directories import own_mounts
 from tests.kit.sources import ROOT
 
 pytestmark = pytest.mark.jvm
@@ -23,10 +23,7 @@ def test_javas_reader_and_writer_go_on_while_the_disk_comes_back(
     """Two named readers, one of Java, see every message of both writers once and in one order; no
     process is killed; each removal is told with its reason; in the end the disk holds what the
     newest file takes."""
-    unshare = shutil.which("unshare")
-    if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
-                                     capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
+    unshare = own_mounts()
     (tmp_path / "disk").mkdir()
     seconds = scaled(3, 60)
     ran = subprocess.run(
