@@ -194,15 +194,23 @@ int tape__shelf_each(tape__shelf_t *shelf, int64_t from, int64_t below, tape__ea
     return rc;
 }
 
+/* The compressed file that lies beside `plain`, and is read when that is not there: 0, -ENOENT, or
+ * what else *path failed with. */
+static int packed_file(const char *plain, char path[TAPE__PATH_SIZE], tape__stat_t *st)
+{
+    int rc = -ENOENT;
+    for (int i = 0; i < SUFFIXES && rc == -ENOENT; i++) {
+        const int length = snprintf(path, TAPE__PATH_SIZE, "%s%s", plain, suffixes[i]);
+        rc = length < TAPE__PATH_SIZE ? tape__stat_path(path, st) : -ENAMETOOLONG;
+    }
+    return rc;
+}
+
 int tape__shelf_has_packed(const char *path)
 {
     char packed[TAPE__PATH_SIZE];
     tape__stat_t st;
-    int rc = -ENOENT;
-    for (int i = 0; i < SUFFIXES && rc == -ENOENT; i++) {
-        snprintf(packed, sizeof packed, "%s%s", path, suffixes[i]);
-        rc = tape__stat_path(packed, &st);
-    }
+    const int rc = packed_file(path, packed, &st);
     if (rc < 0 && rc != -ENOENT) return tape__fail_errno(-rc, packed, "looking for the file");
     return tape__answer(rc == 0);
 }
@@ -243,17 +251,6 @@ int tape__shelf_open(tape__shelf_t *shelf, int64_t cycle, tape__cycle_store_t *s
 
 /* ---- measuring ---- */
 
-/* The compressed file that is read for a cycle. False: there is none. */
-static bool packed_file(const char *plain, tape__stat_t *st)
-{
-    char path[TAPE__PATH_SIZE];
-    for (int i = 0; i < SUFFIXES; i++)
-        if ((size_t)snprintf(path, sizeof path, "%s%s", plain, suffixes[i]) < sizeof path &&
-            tape__stat_path(path, st) == 0)
-            return true;
-    return false;
-}
-
 /* What is remembered of a file that was measured, or, with `store`, remembers it. */
 static bool recall(tape__shelf_t *shelf, int64_t cycle, const tape__stat_t *st, bool store,
                    tape__extent_t *extent)
@@ -275,9 +272,10 @@ static bool recall(tape__shelf_t *shelf, int64_t cycle, const tape__stat_t *st, 
 /* A file that must be opened: one that is written to, or a compressed one, once. */
 static int measure_at(tape__shelf_t *shelf, const char *path, int64_t cycle, tape__extent_t *out)
 {
+    char name[TAPE__PATH_SIZE];
     tape__cycle_store_t store;
     tape__stat_t st;
-    const bool packed = shelf->unpacker.call && packed_file(path, &st);
+    const bool packed = shelf->unpacker.call && packed_file(path, name, &st) == 0;
     int rc = open_at(shelf, path, cycle, &store);
     if (rc == TAPE_ENOTFOUND) return TAPE__NO;
     if (rc != TAPE_OK) return rc == TAPE__NOT_READY ? TAPE__YES : rc;
@@ -290,13 +288,13 @@ static int measure_at(tape__shelf_t *shelf, const char *path, int64_t cycle, tap
 
 int tape__shelf_measure(tape__shelf_t *shelf, int64_t cycle, tape__extent_t *out)
 {
-    char path[TAPE__PATH_SIZE];
+    char path[TAPE__PATH_SIZE], name[TAPE__PATH_SIZE];
     tape__stat_t st;
     *out = (tape__extent_t){0, 0};
     if (!tape__listing_path(shelf->listing, cycle, path, sizeof path)) return TAPE__NO;
     if (tape__cycle_measure_finished(path, out)) return TAPE__YES;
-    if (shelf->unpacker.call && tape__stat_path(path, &st) == -ENOENT && packed_file(path, &st) &&
-        recall(shelf, cycle, &st, false, out))
+    if (shelf->unpacker.call && tape__stat_path(path, &st) == -ENOENT &&
+        packed_file(path, name, &st) == 0 && recall(shelf, cycle, &st, false, out))
         return TAPE__YES;
     return measure_at(shelf, path, cycle, out);
 }

@@ -19,7 +19,7 @@ import pytest
 import tape
 
 from tests.kit.commands import Terminal, filled, outcome
-from tests.kit.directories import digest, own_mounts
+from tests.kit.directories import digest, on_a_small_disk
 from tests.kit.golden_queues import extract
 
 KINDS = ("tape", "java")
@@ -326,9 +326,7 @@ def test_s17_a_poison_message_has_an_address_and_can_be_skipped(queue: Path) -> 
 
 def test_s18_a_full_disk_is_an_error_and_no_end(tmp_path: Path) -> None:
     """On a file system of two megabytes: DiskFull, reading works, writing goes on with room."""
-    unshare = own_mounts()
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent("""
+    program = """
         import os, sys, tape
         filler = os.path.join(sys.argv[1], "filler")
         with open(filler, "wb") as file: file.write(bytes(600_000))
@@ -340,13 +338,9 @@ def test_s18_a_full_disk_is_an_error_and_no_end(tmp_path: Path) -> None:
         print(len(list(q.tailer())) == n)
         os.unlink(filler)
         a.write(b"room"); print(len(q) == n + 1)
-        """))
-    (tmp_path / "disk").mkdir()
-    ran = subprocess.run(
-        [unshare, "-rm", "sh", "-c", 'mount -t tmpfs -o size=2m none "$1" && exec "$2" "$3" "$1"',
-         "sh", tmp_path / "disk", sys.executable, program], capture_output=True, text=True,
-        check=False, timeout=60)
-    assert (ran.returncode, ran.stdout) == (0, "DiskFull True\nTrue\nTrue\n"), ran.stderr
+        """
+    assert on_a_small_disk(tmp_path, "2m", program, timeout=60) \
+        == "DiskFull True\nTrue\nTrue\n"
 
 
 def test_s19_wrong_paths_get_different_lines_with_the_next_step(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
-from tests.kit.directories import own_mounts
+from tests.kit.directories import on_a_small_disk
 from tests.kit.queues import BLOCK, CYCLE, Changing, Filled, index_of
 from tests.kit.retention_deaths import SIDE, everything
 
@@ -79,9 +79,7 @@ def test_two_processes_at_once_lose_nothing_and_leave_nothing_half(
 def test_a_disk_that_is_full_while_it_compresses_keeps_every_original(tmp_path: Path) -> None:
     """A real one, of two megabytes: the error names it, no half file stays, and with room it
     goes on. Thawing and collecting alike: collecting needs no room."""
-    unshare = own_mounts()
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent("""
+    program = """
         import json, os, random, sys, tape
         from tape.codecs import raw
         class Clock:
@@ -118,14 +116,8 @@ def test_a_disk_that_is_full_while_it_compresses_keeps_every_original(tmp_path: 
         os.unlink(filler)
         found["left"] = len(list(q.tailer()))
         print(json.dumps(found))
-        """))
-    (tmp_path / "disk").mkdir()
-    ran = subprocess.run(
-        [unshare, "-rm", "sh", "-c", 'mount -t tmpfs -o size=3m none "$1" && exec "$2" "$3" "$1"',
-         "sh", tmp_path / "disk", sys.executable, program], capture_output=True, text=True,
-        check=False, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
+        """
+    found = json.loads(on_a_small_disk(tmp_path, "3m", program, timeout=60))
     assert len(found["errors"]) == 2 and found["compressed"] == 4, found
     assert found["gone"] == 3 and found["left"] == 31
 

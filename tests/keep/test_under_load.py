@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.kit.directories import own_mounts
+from tests.kit.directories import on_a_small_disk
 
 # Three processes on a tmpfs of 24 MB. The writer rolls every second and collects after each roll;
 # it waits when the disk is full. The reader is slower, and named. A watcher looks read-only.
-PROGRAM = textwrap.dedent("""
+PROGRAM = """
     import json, logging, os, subprocess, sys, time, tape
     from tape.codecs import raw
     from tape import Keep
@@ -82,23 +79,14 @@ PROGRAM = textwrap.dedent("""
                  used=(after.f_blocks - after.f_bfree) * after.f_frsize,
                  removed=errors.count("was removed: all take"))
     print(json.dumps(found))
-    """)
+    """
 
 
 @pytest.mark.slow
 def test_nothing_unread_is_lost_and_the_disk_comes_back(tmp_path: Path) -> None:
     """Each message once and in order for the slow reader, no process killed, each removal logged
     with its reason; in the end the disk holds what the newest file takes."""
-    unshare = own_mounts()
-    (tmp_path / "disk").mkdir()
-    program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
-    ran = subprocess.run(
-        [unshare, "-rm", "sh", "-c", 'mount -t tmpfs -o size=24m none "$1" && exec "$2" "$3" "$1"',
-         "sh", tmp_path / "disk", sys.executable, program], capture_output=True, text=True,
-        check=False, timeout=150)
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
+    found = json.loads(on_a_small_disk(tmp_path, "24m", PROGRAM, timeout=150))
     print(found)
     assert found["codes"] == [0, 0, 0], found
     assert found["read"] == found["written"] > 1000

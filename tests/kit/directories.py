@@ -7,20 +7,34 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 UNPRIVILEGED = 65534
 
 
-def own_mounts() -> str:
-    """The ``unshare`` with which a child may mount a file system of its own; else it skips."""
+def on_a_small_disk(tmp_path: Path, size: str, program: str | list[str], *words: str,
+                    timeout: float, **more: Any) -> str:
+    """What Python prints that runs a program, a text or "-m" and a module, with a tmpfs of that
+    size which nobody else sees, and the words. Skips where that may not be mounted."""
     unshare = shutil.which("unshare")
     if not unshare or subprocess.run([unshare, "-rm", "true"], check=False,
                                      capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
-    return unshare
+    disk, file = tmp_path / "disk", tmp_path / "program.py"
+    disk.mkdir()
+    if isinstance(program, str):
+        file.write_text(textwrap.dedent(program))
+        program = [str(file)]
+    mount = f'mount -t tmpfs -o size={size} none "$0" && exec "$@"'
+    ran = subprocess.run(
+        [unshare, "-rm", "sh", "-c", mount, disk, sys.executable, *program, disk, *words],
+        capture_output=True, text=True, check=False, timeout=timeout, **more)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    return ran.stdout
 
 
 def digest(directory: Path) -> dict[str, str]:

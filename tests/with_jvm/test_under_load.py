@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.kit.directories import own_mounts
+from tests.kit.directories import on_a_small_disk
 from tests.kit.sources import ROOT
 
 pytestmark = pytest.mark.jvm
@@ -23,17 +22,11 @@ def test_javas_reader_and_writer_go_on_while_the_disk_comes_back(
     """Two named readers, one of Java, see every message of both writers once and in one order; no
     process is killed; each removal is told with its reason; in the end the disk holds what the
     newest file takes."""
-    unshare = own_mounts()
-    (tmp_path / "disk").mkdir()
     seconds = scaled(3, 60)
-    ran = subprocess.run(
-        [unshare, "-rm", "sh", "-c",
-         'mount -t tmpfs -o size=64m none "$1" && exec "$2" -m tests.kit.load_with_jvm "$1" "$3"',
-         "sh", tmp_path / "disk", sys.executable, str(seconds)], capture_output=True, text=True,
-        check=False, timeout=seconds + 120, cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    found = json.loads(ran.stdout.splitlines()[-1])
+    printed = on_a_small_disk(
+        tmp_path, "64m", ["-m", "tests.kit.load_with_jvm"], str(seconds), timeout=seconds + 120,
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    found = json.loads(printed.splitlines()[-1])
     report(str(found))
     assert found["tape"] > 100 and found["java"] > 100
     assert found["same"] and found["in order"], found
