@@ -34,7 +34,9 @@ def main_thread_id() -> int:
 def ms_of(time_: datetime.datetime) -> int:
     """Milliseconds since 1970, rounded down, as a clock shows them."""
     if time_.tzinfo is None:
-        raise InvalidArgument("a datetime without time zone", hint="cycles are in UTC")
+        raise InvalidArgument("a datetime without time zone",
+                              hint="give it one: datetime.now(timezone.utc), or .astimezone() "
+                                   "for that of the machine")
     import datetime
     since = time_ - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
     return since // datetime.timedelta(milliseconds=1)

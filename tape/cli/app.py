@@ -104,7 +104,7 @@ class Tape(click.Group):
             if category is CodecMismatch and ctx.invoked_subcommand not in ("write", "copy"):
                 return  # they look at each message
             if category.__module__.startswith("tape."):
-                run.warn(f"warning: {message}")
+                run.warn("warning: " + str(message).replace("\n  hint: ", "; hint: "))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("default")

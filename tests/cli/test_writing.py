@@ -93,3 +93,11 @@ def test_what_one_queue_gives_as_edn_another_takes(tmp_path: Path) -> None:
     text_of_it = outcome("cat", tmp_path / "a", "--edn")[1]
     outcome("write", tmp_path / "b", "--create", "--edn", stdin=text_of_it.encode())
     assert messages(tmp_path / "b") == values
+
+
+def test_a_warning_and_its_hint_are_one_line(tmp_path: Path) -> None:
+    """Of a queue that was made with another codec."""
+    assert outcome("write", tmp_path / "q", "--create", stdin=b"one\n")[0] == 0
+    code, _, errors = outcome("write", tmp_path / "q", "--bytes", stdin=b"two")
+    assert code == 3 and "was made with codec 'fressian'" in errors and "; hint: " in errors
+    assert "\\n" not in errors and len(errors.splitlines()) == 2
