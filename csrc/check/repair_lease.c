@@ -30,10 +30,7 @@ int tape__repair_keep_others_out(tape__repair_t *r)
         return rc;
     }
     const int64_t user = tape__directory_user(r->q.path);
-    if (user)
-        return tape__fail(TAPE_EBUSY, r->q.path, -1,
-                          "%s is open in process %" PRId64 ": a queue is mended in place when "
-                          "nobody has it open", r->q.path, user);
+    if (user) return tape__side_file_fail_in_use(r->q.path, user);
     rc = tape__queue_look_again(&r->q); /* somebody may just have written */
     if (rc == TAPE_OK) take_write_lock(r);
     return rc;

@@ -177,6 +177,15 @@ void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, 
 
 /* ---- mending in place ---- */
 
+int tape__side_file_fail_in_use(const char *directory, int64_t pid)
+{
+    char who[32] = "for writing";
+    if (pid > 0) snprintf(who, sizeof who, "in process %" PRId64, pid);
+    return tape__fail(TAPE_EBUSY, directory, -1,
+                      "%s is open %s: a queue is mended in place when nobody has it open",
+                      directory, who);
+}
+
 /* TAPE_OK when nobody has it open for writing. */
 static int find_owner(int fd, const char *directory)
 {
@@ -187,11 +196,8 @@ static int find_owner(int fd, const char *directory)
     for (int slot = 0; slot < SLOTS; slot++)
         if (tape__range_state(fd, OWNERS_AT + (uint64_t)slot, 1) == TAPE__RANGE_LOCKED &&
             tape__file_read(fd, slot_at(slot), &s, sizeof s) == sizeof s && s.pid > 0)
-            return tape__fail(TAPE_EBUSY, directory, -1, "%s is open in process %" PRId64
-                              ": a queue is mended in place when nobody has it open", directory,
-                              s.pid);
-    return tape__fail(TAPE_EBUSY, directory, -1, "%s is open for writing: a queue is mended in "
-                      "place when nobody has it open", directory);
+            return tape__side_file_fail_in_use(directory, s.pid);
+    return tape__side_file_fail_in_use(directory, 0);
 }
 
 int tape__side_file_lease(const char *directory, int *fd)

@@ -48,6 +48,8 @@ enum { TAPE__NOTICE_PAGE = 4096 };
  * closed. TAPE_EBUSY when somebody mends it already, or has it open for writing, who is found here
  * also where he cannot be seen otherwise: another user's, or in another container. */
 int tape__side_file_lease(const char *directory, int *fd);
+/* TAPE_EBUSY: somebody has it open; `pid` 0: it is not known who. */
+int tape__side_file_fail_in_use(const char *directory, int64_t pid);
 /* For who opens for writing, after he attached: TAPE_OK, or TAPE_EBUSY when it is being mended. Of
  * the two who do this at once one at least sees the other. */
 int tape__side_file_check_lease(tape__process_entry_t *entry, const char *directory);
