@@ -155,12 +155,14 @@ typedef struct tape_tailer tape_tailer_t;
 #define TAPE_NEVER_BREAK 64   /* never break a lock whose holder is only not to be seen */
 
 /* Milliseconds since 1970-01-01T00:00Z. Called by writes, with the write lock held, so it must be
- * quick, must not use the queue and must not fork; and by those who read, several threads at once.
+ * quick and must not use the queue; and by those who read, several threads at once. If it forks,
+ * the call goes on in the parent alone: in the child it gives TAPE_EFORKED, and writes nothing.
  * A result that is negative or above 2^62 fails a write with TAPE_ECLOCK, and makes lag_ms 0. */
 typedef int64_t (*tape_clock_fn)(void *user);
 
 /* Asked about every 20 ms while a write waits for another process's lock, by the thread that waits,
- * which then holds nothing. Not 0: it gives up, with TAPE_ELOCKED; nothing was written. */
+ * which then holds nothing. Not 0: it gives up, with TAPE_ELOCKED; nothing was written. If it
+ * forks, the child's call gives TAPE_EFORKED. */
 typedef int (*tape_interrupted_fn)(void *user);
 
 /* Decompresses a cycle file, so that it is read as part of the queue: `path` is one that was

@@ -170,7 +170,10 @@ static int leave_unfinished(tape_tailer_t *t)
     const tape_roll_cycle_t *r = site->settings.roll_cycle;
     int64_t over =
         tape__roll_cycle_start_ms(r, site->listing.epoch_ms, t->store.cycle) + r->length_ms;
-    if (!site->has_table || tape__site_clock_ms(site) < over) return TAPE__NO;
+    if (!site->has_table) return TAPE__NO;
+    const int64_t now = tape__site_clock_ms(site);
+    if (!tape__site_is_usable(site)) return tape__site_check(site); /* it forked */
+    if (now < over) return TAPE__NO;
     int rc = newer_has_messages(t);
     SYNC_POINT(newer_looked_into);
     if (rc != TAPE__YES) return rc;

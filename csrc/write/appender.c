@@ -255,7 +255,8 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
     if (step == TAPE__STEP_WAIT) w->doubtful = true; /* a newer file may come */
     const bool ours = tape__write_lock_release(&w->lock);
     /* Whatever was found without the lock is no news of the file; nothing was written. */
-    *again = rc < 0 && (rc == TAPE_ETAKEN || !ours) && ++job->robbed < ROBBED_MAX;
+    *again = rc < 0 && (rc == TAPE_ETAKEN || !ours) && rc != TAPE_EFORKED &&
+             ++job->robbed < ROBBED_MAX;
     if (!waits) return rc;
     const int64_t begun = tape__monotonic_ns();
     rc = await_clock(w, &job->started_ns);

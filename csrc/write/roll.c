@@ -329,16 +329,17 @@ static int look_after_files(tape__writer_t *w)
 }
 
 /* What the clock shows, and the cycle of that. */
-static int look_at_clock(const tape__writer_t *w, int64_t *now, int64_t *cycle)
+static int look_at_clock(tape__writer_t *w, int64_t *now, int64_t *cycle)
 {
     *now = tape__site_clock_ms(w->site);
+    if (tape__write_lock_is_of_parent(&w->lock)) return tape__site_check(w->site);
     if (*now < 0)
         return tape__fail(TAPE_ECLOCK, w->site->path, -1, "the clock gave no time (0 to 2^62 ms)");
     *cycle = tape__roll_cycle_at_ms(w->site->settings.roll_cycle, w->site->listing.epoch_ms, *now);
     return TAPE_OK;
 }
 
-int tape__roll_goes_on(const tape__writer_t *w)
+int tape__roll_goes_on(tape__writer_t *w)
 {
     const int64_t coarse = tape__now_coarse_ms();
     int64_t now = 0, cycle = 0;

@@ -57,7 +57,7 @@ static inline bool tape__roll_is_current(const tape__writer_t *w)
 
 /* The same by whichever clock the queue has, without a system call of ours: an answer, TAPE__NO
  * also when one must look at files to know. */
-int tape__roll_goes_on(const tape__writer_t *w);
+int tape__roll_goes_on(tape__writer_t *w);
 /* Makes ready what the next messages will need, for who must not wait then. What fails now will
  * fail, and be told, when it is needed. */
 void tape__roll_foresee(tape__writer_t *w);

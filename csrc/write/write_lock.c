@@ -167,17 +167,17 @@ static int64_t time_left(const tape__write_lock_t *lock, const waiting_t *w)
     return left > 0 ? left : 0;
 }
 
-/* Without the guard: whether the caller's program wants its thread back. */
-static bool is_interrupted(const tape__write_lock_t *lock, waiting_t *w)
+/* Without the guard: TAPE_ELOCKED when the caller's program wants its thread back. */
+static int ask_the_caller(tape__write_lock_t *lock, waiting_t *w)
 {
     int64_t now = tape__monotonic_ns();
-    if (!lock->interrupted || now - w->asked_ns < ASK_EVERY_NS) return false;
+    if (!lock->interrupted || now - w->asked_ns < ASK_EVERY_NS) return TAPE_OK;
     w->asked_ns = now;
-    return lock->interrupted(lock->interrupted_user) != 0;
-}
-
-static int interrupted(const tape__write_lock_t *lock)
-{
+    const bool gives_up = lock->interrupted(lock->interrupted_user) != 0;
+    if (tape__write_lock_is_of_parent(lock))
+        return tape__fail(TAPE_EFORKED, lock->directory, -1, "%s was opened before fork()",
+                          lock->directory);
+    if (!gives_up) return TAPE_OK;
     return tape__fail(TAPE_ELOCKED, lock->directory, -1,
                       "waiting for the write lock was interrupted");
 }
@@ -201,7 +201,8 @@ static int enter_guard(tape__write_lock_t *lock, waiting_t *w)
         }
         w->contended = true;
         if (tape__guard_wait(lock->guard, left)) return TAPE_OK;
-        if (is_interrupted(lock, w)) return interrupted(lock);
+        int rc = ask_the_caller(lock, w);
+        if (rc != TAPE_OK) return rc;
     }
 }
 
@@ -231,7 +232,8 @@ int tape__write_lock_acquire(tape__write_lock_t *lock)
         tape__process_unguard(lock->entry);
         if (outcome == TAPE_ECLOSED || OBSERVE32(closed, lock->closed)) return refuse_closed(lock);
         if (outcome != TRY_AGAIN) return outcome;
-        if (is_interrupted(lock, &w)) return interrupted(lock);
+        rc = ask_the_caller(lock, &w);
+        if (rc != TAPE_OK) return rc;
         SYNC_POINT(lock_awaited);
         pause_a_little(&w);
     }

@@ -26,6 +26,7 @@ typedef struct {
     tape__process_entry_t *entry;
     tape__guard_t *guard; /* of `entry` */
     uint64_t own;        /* this process's pid */
+    uint64_t generation; /* of this process (fork) */
     uint64_t table_inode;
     const char *directory;
     bool entered;        /* this process has its slot in the side file, or cannot have one */
@@ -40,6 +41,8 @@ typedef struct {
     int64_t acquired, contended, broken, lost;
     tape__notice_t notice; /* rung on releasing, with the guard held; opened on taking it first */
 } tape__write_lock_t;
+
+enum { TAPE__LOCK_OF_NOBODY = 0 }; /* never in the word: no process has this pid */
 
 typedef enum {
     TAPE__LOCK_TAKEN = 51,     /* it was free */
@@ -64,6 +67,15 @@ static inline bool tape__write_lock_try(tape__write_lock_t *lock)
     }
     tape__guard_leave(lock->guard);
     return false;
+}
+/* After a function of the caller's was called, which may have forked. In the child the lock is the
+ * parent's, who goes on with it: here the word is then as if somebody had broken the lock, so that
+ * no way out of the call touches it. */
+static inline bool tape__write_lock_is_of_parent(tape__write_lock_t *lock)
+{
+    if (lock->generation == tape__process_generation()) return false;
+    lock->own = TAPE__LOCK_OF_NOBODY;
+    return true;
 }
 void tape__write_lock_was_lost(tape__write_lock_t *lock);
 /* order[write_lock]: all that we wrote before the word. A CLAIM and no plain store: if somebody

@@ -183,6 +183,7 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
         .entry = site->entry,
         .guard = tape__process_guard_of(site->entry),
         .own = (uint64_t)tape__pid(),
+        .generation = site->generation,
         .table_inode = st.inode,
         .directory = site->path,
         .timeout_ns = o->lock_timeout_ns ? o->lock_timeout_ns : LOCK_TIMEOUT_DEFAULT,
