@@ -279,13 +279,24 @@ typedef struct {
     bool another;   /* and the process that has the pid here is not that one */
 } evidence_t;
 
+/* A lock is dropped with the last copy of its descriptor. A child has one when it was made by other
+ * ways than fork(): then the kernel's lock says that somebody lives, who is not the owner. */
+static bool owner_is_gone(const slot_t *s, const slot_t *now, bool here)
+{
+    if (!here || s->pid_namespace == 0) return false;
+    if (s->start != 0 && now->start != 0 && s->start != now->start) return true;
+    return !tape__process_alive(s->pid);
+}
+
 static void weigh(int fd, int slot, const slot_t *s, const slot_t *now, evidence_t *e)
 {
     /* A failing call means that it cannot be known: the same care as for the living. */
     bool here = s->pid_namespace == now->pid_namespace && s->boot == now->boot;
-    if (tape__range_state(fd, WRITERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
+    const bool gone = owner_is_gone(s, now, here);
+    if (!gone && tape__range_state(fd, WRITERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
         e->live = true;
-    } else if (tape__range_state(fd, OWNERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
+    } else if (!gone &&
+               tape__range_state(fd, OWNERS_AT + (uint64_t)slot, 1) != TAPE__RANGE_FREE) {
         if (here && s->start == now->start) e->only_reads = true;
     } else if (s->writer && (here || s->boot != now->boot)) {
         bool same = here && now->start != 0 && s->start == now->start;

@@ -1,10 +1,12 @@
 /* Description: what tells the living from the dead is right at the moments when it could go wrong:
- * fork() between opening the side file and registering it, a holder whose first thread has ended,
- * two waiters who judge one dead holder, one of them stopped in the middle. */
+ * fork() between opening the side file and registering it, a holder that dies and leaves a child, a
+ * holder whose first thread has ended, two waiters who judge one dead holder, one of them stopped in
+ * the middle. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/atomics.h"
@@ -69,9 +71,56 @@ static void no_child_keeps_the_side_file(void)
     rmdir(t_path(directory, "other"));
 }
 
-/* ---- a holder whose first thread has ended ---- */
+/* ---- a child that has a copy of its parent's descriptor ---- */
+
+static long (*fork_some_way)(void);
+
+static long by_fork(void) { return fork(); }
+/* As a program may do that starts others by itself: nobody in the child closes anything. */
+static long by_the_kernel(void) { return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
 
 static int pipe_of_child[2];
+
+static void leave_a_child_and_die(const char *name)
+{
+    if (strcmp(name, "body_written") != 0) return;
+    const long child = fork_some_way();
+    if (child == 0)
+        for (;;) pause();
+    const pid_t number = (pid_t)child;
+    if (write(pipe_of_child[1], &number, sizeof number) != sizeof number) _exit(1);
+    usleep(20000); /* the child has begun */
+    raise(SIGKILL);
+}
+
+/* The kernel's lock on the slot is kept by the copy; that its owner is dead can be seen. */
+static void child_outlives_the_holder(long (*some_way)(void))
+{
+    pid_t grandchild;
+    fork_some_way = some_way;
+    directory = t_directory();
+    CHECK(pipe(pipe_of_child) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        tape__sync_point_hook = leave_a_child_and_die;
+        append_within(0, 0);
+        append_within(0, 0);
+        _exit(9);
+    }
+    CHECK(read(pipe_of_child[0], &grandchild, sizeof grandchild) == sizeof grandchild);
+    CHECK_EQ(t_wait(child), 128 + SIGKILL);
+    const int64_t begun = t_now_ns();
+    const int64_t rc = append_within(1000 * MS, TAPE_NEVER_BREAK);
+    const int64_t took = t_now_ns() - begun;
+    CHECK_EQ(kill(grandchild, SIGKILL), 0);
+    CHECK_OK(rc);
+    CHECK(took < 200 * MS);
+    close(pipe_of_child[0]);
+    close(pipe_of_child[1]);
+}
+
+/* ---- a holder whose first thread has ended ---- */
+
 static tape_appender_t *appender;
 
 static void tell_and_stay(const char *name)
@@ -160,6 +209,8 @@ static void one_judge_at_a_time(void)
 int main(void)
 {
     no_child_keeps_the_side_file();
+    child_outlives_the_holder(by_fork);
+    child_outlives_the_holder(by_the_kernel);
     first_thread_ended();
     one_judge_at_a_time();
     return 0;
