@@ -1,7 +1,7 @@
 /* Description: what tells the living from the dead is right at the moments when it could go wrong:
- * fork() between opening the side file and registering it, a holder that dies and leaves a child, a
- * holder whose first thread has ended, two waiters who judge one dead holder, one of them stopped in
- * the middle. */
+ * fork() between opening the side file and registering it, a holder that dies and leaves a child,
+ * a holder whose first thread has ended, two waiters who judge one dead holder, one of them stopped
+ * in the middle. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
