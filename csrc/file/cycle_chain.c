@@ -97,3 +97,26 @@ int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__
     }
     return rc;
 }
+
+/* From where a walk ended on to where the pair says that the end is. */
+static int ends_together(tape__cycle_store_t *s, tape__window_t *w, tape__cursor_t c,
+                         const tape__cursor_t *end)
+{
+    for (;;) {
+        int rc = tape__cycle_store_observe(s, w, &c, TAPE__WALK_WINDOW);
+        if (rc != TAPE_OK) return rc;
+        if (c.position >= end->position || !tape__word_is_document(c.word)) break;
+        tape__cycle_store_step(s, &c);
+    }
+    return tape__answer(c.position == end->position && c.sequence == end->sequence);
+}
+
+int tape__cycle_chain_counts_right(tape__cycle_store_t *s, tape__window_t *w,
+                                   const tape__cursor_t *c)
+{
+    tape__chain_end_t end;
+    int rc = tape__cycle_chain_find_end(s, w, &end);
+    if (rc == TAPE_OK && !end.pair_matches) return TAPE__NO;
+    if (rc == TAPE_OK) rc = ends_together(s, w, *c, &end.end);
+    return rc == TAPE_ECORRUPT ? TAPE__NO : rc;
+}

@@ -11,4 +11,11 @@
  * code. */
 int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
 
+/* Whether a walk that began at an entry of the index, and now stands at `c`, counted right: it
+ * leads to where the pair says that the end is. A damaged entry may lead into a message whose bytes
+ * look like others, or to a message of another number. TAPE__NO also where the pair tells nothing:
+ * an answer. */
+int tape__cycle_chain_counts_right(tape__cycle_store_t *s, tape__window_t *w,
+                                   const tape__cursor_t *c);
+
 #endif

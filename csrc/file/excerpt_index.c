@@ -90,11 +90,27 @@ static int is_message(tape__cycle_store_t *s, tape__window_t *w, uint64_t positi
     return rc == TAPE_OK ? tape__answer(tape__word_kind(c.word) == TAPE__WORD_DATA) : rc;
 }
 
+/* Whether an entry of the open page stands between its neighbours, as far as these are made: who
+ * wrote over one has to hit upon a place of these messages to lead astray unseen. */
+static bool is_in_order(const tape__cycle_store_t *s, uint64_t first, int64_t column,
+                        uint64_t position)
+{
+    const uint64_t at = first + (uint64_t)column * TAPE__ENTRY_SIZE;
+    if (column > 0 &&
+        OBSERVE64(index_entry, tape__window_u64(&s->page, at - TAPE__ENTRY_SIZE)) >= position)
+        return false;
+    if (column + 1 >= s->index_count) return true;
+    const uint64_t next =
+        OBSERVE64(index_entry, tape__window_u64(&s->page, at + TAPE__ENTRY_SIZE));
+    return next == 0 || next > position;
+}
+
 /* A look-up on its way. */
 typedef struct {
     tape__window_t *window; /* for looking at messages */
     int tries;          /* left; see TRIES_MAX */
     int code;           /* of a call that failed: then nothing is known */
+    bool in_order;      /* what does not stand between its neighbours is passed over */
     uint64_t led_nowhere; /* where the first word stands that is neither 0 nor right; 0: none */
 } search_t;
 
@@ -116,7 +132,9 @@ static bool last_entry(tape__cycle_store_t *s, uint64_t first, int64_t *entry, s
         /* order[index_entry]: the message before its entry. */
         *position = OBSERVE64(index_entry, tape__window_u64(&s->page, at));
         if (*position == 0) continue;
-        int rc = is_message(s, search->window, *position, *entry * s->index_spacing);
+        int rc = !search->in_order || is_in_order(s, first, column, *position)
+                     ? is_message(s, search->window, *position, *entry * s->index_spacing)
+                     : TAPE__NO;
         if (rc < 0) search->code = rc;
         if (rc == TAPE__YES) return true;
         if (rc < 0 || !may_go_on(search, at)) return false;
@@ -155,14 +173,15 @@ static int find(tape__cycle_store_t *s, int64_t sequence, search_t *search, tape
 int tape__excerpt_index_find(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                              tape__cursor_t *out)
 {
-    search_t search = {w, TRIES_MAX, TAPE_OK, 0};
+    search_t search = {w, TRIES_MAX, TAPE_OK, true, 0};
     return find(s, sequence, &search, out);
 }
 
 int tape__excerpt_index_find_sound(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                                    tape__cursor_t *out)
 {
-    search_t search = {w, TRIES_MAX, TAPE_OK, 0};
+    /* A wrong entry for a message to come harms nobody before it is needed. */
+    search_t search = {w, TRIES_MAX, TAPE_OK, false, 0};
     int rc = find(s, sequence, &search, out);
     if (rc != TAPE_OK || search.led_nowhere == 0) return rc;
     return tape__cycle_store_bad(s, search.led_nowhere,

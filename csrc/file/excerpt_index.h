@@ -13,9 +13,11 @@
 
 #include "file/cycle_store.h"
 
-/* The nearest indexed message at or before `sequence`; the first document when there is none. A
- * damaged index is ignored: the walk is then longer, not wrong. Entries are looked after through
- * `w`, by which the caller then walks on. */
+/* The nearest indexed message at or before `sequence`; the first document when there is none. What
+ * leads to no message, or out of order, is passed over: the walk is then longer. An entry that
+ * leads to another message between its neighbours is not seen here: cycle_chain.h tells where a
+ * walk ends as it should, and `tape verify` all. Entries are looked after through `w`, by which the
+ * caller then walks on. */
 int tape__excerpt_index_find(tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
                              tape__cursor_t *out);
 

@@ -206,6 +206,10 @@ typedef enum {
     TAPE__SOUGHT_BEYOND = 13 /* it is further away, or its file is not there: the tailer stays */
 } tape__sought_t;
 int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence);
+/* tailer_look.c: where a message is in a file, looked for through `w`; the tailer stays. One of
+ * these, or a code. */
+int tape__tailer_look_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w,
+                         int64_t sequence, tape__cursor_t *c);
 /* tailer_time.c: the same to the first message that was written at a time or later, or a little
  * before it, as far as is known; TAPE__SOUGHT_NEXT when there is none: it is behind the last. */
 int tape__tailer_move_to_time(tape_tailer_t *t, int64_t ms);

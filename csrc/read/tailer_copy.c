@@ -7,7 +7,6 @@
  */
 #include <string.h>
 
-#include "file/excerpt_index.h"
 #include "read/tailer.h"
 
 /* A file and the window through which it is looked at. */
@@ -18,24 +17,17 @@ typedef struct {
 } side_t;
 
 /* Whether there is a message `sequence`; stands there, with it whole in the window: an answer. */
-static int find(side_t *s, int64_t sequence)
+static int find(tape_tailer_t *t, side_t *s, int64_t sequence)
 {
-    int rc = tape__excerpt_index_find(s->store, &s->window, sequence, &s->at);
-    while (rc == TAPE_OK) {
-        rc = tape__cycle_store_observe(s->store, &s->window, &s->at, TAPE__TAILER_WINDOW_LEAST);
-        if (rc != TAPE_OK) break;
-        if (!tape__word_is_document(s->at.word)) return TAPE__NO;
-        if (tape__word_is_message(s->at.word) && s->at.sequence == sequence) return TAPE__YES;
-        tape__cycle_store_step(s->store, &s->at);
-    }
-    return rc;
+    int rc = tape__tailer_look_in(t, s->store, &s->window, sequence, &s->at);
+    return rc < 0 ? rc : tape__answer(rc == TAPE__SOUGHT_THERE);
 }
 
 /* Damage in either is no copy, and told by reading. */
-static int find_in_both(side_t *old, side_t *new, int64_t sequence)
+static int find_in_both(tape_tailer_t *t, side_t *old, side_t *new, int64_t sequence)
 {
-    int rc = find(old, sequence);
-    if (rc == TAPE__YES) rc = find(new, sequence);
+    int rc = find(t, old, sequence);
+    if (rc == TAPE__YES) rc = find(t, new, sequence);
     return rc == TAPE_ECORRUPT ? TAPE__NO : rc;
 }
 
@@ -48,9 +40,9 @@ static bool equal(const side_t *old, const side_t *new)
 }
 
 /* Whether both have the same message `sequence`; new->at is behind it then: an answer. */
-static int compare(side_t *old, side_t *new, int64_t sequence)
+static int compare(tape_tailer_t *t, side_t *old, side_t *new, int64_t sequence)
 {
-    int rc = find_in_both(old, new, sequence);
+    int rc = find_in_both(t, old, new, sequence);
     if (rc != TAPE__YES) return rc;
     if (!equal(old, new)) return TAPE__NO;
     tape__cycle_store_step(new->store, &new->at);
@@ -65,7 +57,7 @@ int tape__tailer_enter_copy(tape_tailer_t *t)
     int rc = tape__tailer_open_file(t->site, t->store.cycle, &store);
     if (rc != TAPE__YES) return rc;
     side_t old = {&t->store, {0}, {0, 0, 0}}, new = {&store, {0}, {0, 0, 0}};
-    rc = compare(&old, &new, sequence - 1);
+    rc = compare(t, &old, &new, sequence - 1);
     tape__window_close(&old.window);
     tape__window_close(&new.window);
     if (rc == TAPE__YES) {

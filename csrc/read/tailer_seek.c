@@ -1,10 +1,9 @@
 /* tailer_seek.c - to a given message (format.md 12.2).
  *
- * From a place before it that is known - an index entry, one that was passed earlier, or where the
- * tailer stands - over the messages between. In the cycle in hand a tailer without a bound on what
- * it maps looks through `wide`, one window over the whole file: address space costs nothing, and
- * seeking to and fro maps nothing any more. Reading then goes on through a part of it, and behind
- * that through windows of its own, so that only what was sought stays resident.
+ * In the cycle in hand a tailer without a bound on what it maps looks through `wide`, one window
+ * over the whole file: address space costs nothing, and seeking to and fro maps nothing any more.
+ * Reading then goes on through a part of it, and behind that through windows of its own, so that
+ * only what was sought stays resident.
  */
 #include "base/error.h"
 #include "base/platform.h"
@@ -17,82 +16,13 @@
 /* So much of a message is at hand when it is read. */
 enum { MESSAGE_NEAR = 64 };
 
-/* ---- walking ---- */
-
-/* Over complete documents that lie whole in the window, up to message `sequence`, without a call;
- * the places passed are kept. Whatever else there is is left to walk_to(). */
-static void walk_in_window(const tape__window_t *w, int64_t sequence, tape__cursor_t *c,
-                           tape__places_t *places)
-{
-    const uint8_t *base = w->base;
-    uint64_t at = c->position - w->start;
-    int64_t here = c->sequence;
-    if (c->position < w->start) return;
-    while (here < sequence && at + 4 <= w->size) {
-        /* order[publish]: only the lengths of complete documents are walked by. */
-        const uint32_t word = OBSERVE32(publish, (const uint32_t *)(const void *)(base + at));
-        if (at + 4 + tape__word_length(word) > w->size) break;
-        if (tape__word_is_message(word)) {
-            if (places && tape__places_wants(places, here))
-                tape__places_note(places, here, w->start + at);
-            here++;
-        } else if (tape__word_kind(word) != TAPE__WORD_META) {
-            break;
-        }
-        at = tape__word_next(at, tape__word_length(word), true);
-    }
-    c->position = w->start + at;
-    c->sequence = here;
-}
-
-/* Walks to message `sequence`: a tape__sought_t, or a code. */
-static int walk_to(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    tape__places_t *places = s == &t->store && t->places.slots ? &t->places : NULL;
-    for (;;) {
-        if (s->aligned) walk_in_window(w, sequence, c, places);
-        int rc = tape__cycle_store_observe(s, w, c, t->window_size);
-        if (rc != TAPE_OK) return rc;
-        if (!tape__word_is_document(c->word))
-            return c->sequence == sequence ? TAPE__SOUGHT_NEXT : TAPE__SOUGHT_BEYOND;
-        if (tape__word_is_message(c->word) && c->sequence == sequence) return TAPE__SOUGHT_THERE;
-        tape__cycle_store_step(s, c);
-    }
-}
+/* ---- in the cycle in hand ---- */
 
 /* Whether the cursor stands at the message, or where it will be. */
 static bool is_reached(int sought)
 {
     return sought == TAPE__SOUGHT_THERE || sought == TAPE__SOUGHT_NEXT;
 }
-
-/* A place at or before `sequence` from which the walk is short: a place passed before, an index
- * entry, or where we are. */
-static int nearest(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    const bool in_hand = s == &t->store;
-    *c = (tape__cursor_t){0, 0, 0};
-    if (!in_hand || !tape__places_before(&t->places, sequence, sequence - s->index_spacing,
-                                         &c->sequence, &c->position)) {
-        int rc = tape__excerpt_index_find(s, w, sequence, c);
-        if (rc != TAPE_OK) return rc;
-    }
-    if (in_hand && !t->backward && t->at.sequence <= sequence && t->at.sequence > c->sequence)
-        *c = t->at;
-    return TAPE_OK;
-}
-
-/* As walk_to(), from the nearest place. */
-static int seek_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_t *w, int64_t sequence,
-                   tape__cursor_t *c)
-{
-    int rc = nearest(t, s, w, sequence, c);
-    return rc == TAPE_OK ? walk_to(t, s, w, sequence, c) : rc;
-}
-
-/* ---- in the cycle in hand ---- */
 
 /* The window to seek through. A part of `wide` is given up: it may be mapped anew. */
 static tape__window_t *window_to_seek(tape_tailer_t *t)
@@ -122,7 +52,8 @@ static int seek_in_hand(tape_tailer_t *t, int64_t sequence, tape__cursor_t *c)
     if (t->store.aligned) tape__places_want(&t->places, tape__excerpt_index_next(&t->store));
     tape__window_t *w = window_to_seek(t);
     const uint64_t known = tape__places_at(&t->places, sequence);
-    int rc = known ? seek_known(w, known, sequence, c) : seek_in(t, &t->store, w, sequence, c);
+    int rc = known ? seek_known(w, known, sequence, c)
+                   : tape__tailer_look_in(t, &t->store, w, sequence, c);
     if (is_reached(rc) && w == &t->wide && tape__window_has(w, c->position, 4)) {
         tape__window_close(&t->window);
         t->window = tape__window_part(w, c->position, t->window_size);
@@ -158,7 +89,7 @@ int tape__tailer_move(tape_tailer_t *t, int64_t cycle, int64_t sequence)
     tape__window_t window = {0};
     int rc = tape__tailer_open_file(t->site, cycle, &store);
     if (rc != TAPE__YES) return rc == TAPE__NO ? TAPE__SOUGHT_BEYOND : rc;
-    rc = seek_in(t, &store, &window, sequence, &c);
+    rc = tape__tailer_look_in(t, &store, &window, sequence, &c);
     if (is_reached(rc)) {
         tape__tailer_enter_cycle(t, &store);
         t->window = window;
@@ -176,7 +107,7 @@ int tape__tailer_place(tape_tailer_t *t, tape__window_t *w, tape__cursor_t *out)
     if (out->position < t->store.first_document) out->position = t->store.first_document;
     if (!t->backward) return TAPE_OK;
     int64_t sequence = t->at.sequence; /* backward nothing else counts */
-    int rc = seek_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
+    int rc = tape__tailer_look_in(t, &t->store, w, sequence < 0 ? 0 : sequence, out);
     return rc < 0 ? rc : TAPE_OK;
 }
 
@@ -193,7 +124,7 @@ int tape__tailer_turn_forward(tape_tailer_t *t)
         t->last_call.gave = TAPE__GAVE_NOTHING;
     }
     int64_t sequence = t->at.sequence < 0 ? 0 : t->at.sequence;
-    int rc = seek_in(t, &t->store, &t->window, sequence, &c);
+    int rc = tape__tailer_look_in(t, &t->store, &t->window, sequence, &c);
     if (rc < 0) return rc;
     t->at = c;
     return TAPE_OK;

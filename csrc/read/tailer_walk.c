@@ -84,8 +84,26 @@ int tape__tailer_move_to_end(tape_tailer_t *t, tape__chain_end_t *end)
 
 /* ---- backward ---- */
 
-/* Walks to message `sequence` and keeps where it and those shortly before it are. Whether there is
- * one (else *end: how many there are): an answer. */
+/* Walks on to message `sequence` and keeps where it and those shortly before it are. Whether there
+ * is one (else the cursor is where it ended): an answer. */
+static int walk_trail_from(tape_tailer_t *t, int64_t sequence, tape__cursor_t *c)
+{
+    t->trail.count = 0;
+    for (;;) {
+        int rc = tape__cycle_store_observe(&t->store, &t->window, c, t->window_size);
+        if (rc != TAPE_OK) return rc;
+        if (!tape__word_is_document(c->word)) return TAPE__NO;
+        if (tape__word_is_message(c->word)) {
+            if (t->trail.count == TAPE__TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
+            if (t->trail.count == 0) t->trail.first = c->sequence;
+            t->trail.positions[t->trail.count++] = c->position;
+            if (c->sequence == sequence) return TAPE__YES;
+        }
+        tape__cycle_store_step(&t->store, c);
+    }
+}
+
+/* The same from the nearest entry of the index; from the first message when that led astray. */
 static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
 {
     tape__cursor_t c;
@@ -94,23 +112,20 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
         if (!t->trail.positions)
             return tape__fail(TAPE_ENOMEM, t->site->path, -1, "out of memory");
     }
-    t->trail.count = 0;
     int rc = tape__excerpt_index_find(&t->store, &t->window, sequence, &c);
-    while (rc == TAPE_OK) {
-        rc = tape__cycle_store_observe(&t->store, &t->window, &c, t->window_size);
-        if (rc != TAPE_OK) break;
-        tape__word_kind_t kind = tape__word_kind(c.word);
-        if (kind == TAPE__WORD_DATA) {
-            if (t->trail.count == TAPE__TRAIL_MAX) t->trail.count = 0; /* keep the latest stretch */
-            if (t->trail.count == 0) t->trail.first = c.sequence;
-            t->trail.positions[t->trail.count++] = c.position;
-            if (c.sequence == sequence) return TAPE__YES;
-        } else if (kind != TAPE__WORD_META) {
-            *end = c.sequence;
-            return TAPE__NO;
+    if (rc != TAPE_OK) return rc;
+    const bool from_first = c.sequence == 0;
+    rc = walk_trail_from(t, sequence, &c);
+    if (!from_first && (rc == TAPE__NO || rc == TAPE_ECORRUPT)) {
+        int right = rc == TAPE__NO ? tape__cycle_chain_counts_right(&t->store, &t->window, &c)
+                                   : TAPE__NO;
+        if (right < 0) return right;
+        if (right == TAPE__NO) {
+            c = (tape__cursor_t){t->store.first_document, 0, 0};
+            rc = walk_trail_from(t, sequence, &c);
         }
-        tape__cycle_store_step(&t->store, &c);
     }
+    *end = c.sequence;
     return rc;
 }
 

@@ -98,3 +98,61 @@ def test_a_wrong_last_index_is_harmless(queue: Path) -> None:
     poke(file, at, struct.pack("<q", -4))
     append_at(queue, SECOND, 1)
     assert word(file, at) == 24
+
+
+def lead_astray(file: Path, entry: int, at: int) -> None:
+    """An entry of the index leads to another place."""
+    poke(file, entry, struct.pack("<Q", at))
+
+
+def pretend_to_be_the_last(file: Path, message: bytes) -> int:
+    """In the bytes of a message a header word whose document would end where all messages do."""
+    data = file.read_bytes()
+    at = position(file, message) + 8
+    end = data.rindex(b"message ") + len(b"message 19") + 2
+    end += -end % 4
+    poke(file, at, struct.pack("<I", end - at - 4))
+    return at
+
+
+@pytest.mark.parametrize("pair", ["whole", "gone"])
+@pytest.mark.parametrize("sought", [9, 10, 11])
+def test_an_entry_that_leads_into_a_message_loses_none_to_a_seek(
+        queue: Path, sought: int, pair: str) -> None:
+    """There the bytes look like a document that leads to the end: too few would be counted."""
+    file = cycle_file(queue)
+    indexes = read_indexes(queue)
+    entry = entry_of(file, b"message 8")
+    lead_astray(file, entry, pretend_to_be_the_last(file, b"message 8"))
+    if pair == "gone":
+        poke(file, pair_of(file), bytes(16))
+    assert found(queue, indexes[sought]) == b"message %d" % sought
+    assert backward_from(queue, indexes[sought]) == indexes[sought::-1]
+    with tape.open(queue, read_only=True, codec=tape.codecs.raw) as q:
+        t = q.tailer()
+        assert t.seek(indexes[sought]) and not t.seek(indexes[-1] + 2)
+
+
+@pytest.mark.parametrize("leads_to", [b"message 3", b"message 4", b"message 12", b"message 17"])
+def test_an_entry_out_of_order_is_passed_over_by_a_seek(queue: Path, leads_to: bytes) -> None:
+    """It leads to a message, but not to one that could be between those of its neighbours."""
+    file = cycle_file(queue)
+    indexes = read_indexes(queue)
+    lead_astray(file, entry_of(file, b"message 8"), position(file, leads_to))
+    for sought in range(8, 12):
+        assert found(queue, indexes[sought]) == b"message %d" % sought
+        assert backward_from(queue, indexes[sought]) == indexes[sought::-1]
+
+
+def read_indexes(path: Path) -> list[int]:
+    """Of all messages."""
+    with tape.open(path, read_only=True, codec=tape.codecs.raw) as q, q.tailer() as t:
+        return [t.last_read for _ in t]
+
+
+def backward_from(path: Path, index: int) -> list[int]:
+    """The indexes that a tailer reads backward from one on."""
+    with tape.open(path, read_only=True, codec=tape.codecs.raw) as q:
+        t = q.tailer(direction="backward")
+        assert t.seek(index)
+        return [t.last_read for _ in t]
