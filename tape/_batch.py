@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["LOOKING_AHEAD", "UNSHARED", "Batch", "gap_in_doubt", "references"]
+__all__ = ["LOOKING_AHEAD", "SHOWN", "UNSHARED", "Batch", "gap_in_doubt", "references",
+           "show_to_debuggers"]
 
 _next_many = lib.tape_tailer_next_many
 
@@ -22,12 +23,22 @@ _next_many = lib.tape_tailer_next_many
 references = getattr(sys, "getrefcount", lambda mapped: 0)
 
 
-def _count_unshared() -> int:
+def show_to_debuggers() -> None:
+    """Copies the variables of who calls into the dictionary that debuggers and tracers look into,
+    where there is one (up to Python 3.12): it refers to each of them once more, and whether
+    somebody made it cannot be asked, so it is made before one counts again."""
+    sys._getframe(1).f_locals  # noqa: B018
+
+
+def _count_unshared() -> tuple[int, int]:
     mapped = ffi.buffer(ffi.new("char[1]"), 1)
-    return int(references(mapped))
+    show_to_debuggers()
+    shown = int(references(mapped))
+    return shown - (1 if shown and type(sys._getframe().f_locals) is dict else 0), shown
 
 
-UNSHARED = _count_unshared()
+#: References to a buffer that nobody keeps: by themselves, and when debuggers may see it.
+UNSHARED, SHOWN = _count_unshared()
 
 # What was copied before a fork is the parent's to give.
 LOOKING_AHEAD: WeakSet[Any] = WeakSet()

@@ -11,7 +11,8 @@ import time
 from _thread import get_ident
 
 from ._arguments import deadline_of, main_thread_id, name_of, not_negative, poll_ns
-from ._batch import LOOKING_AHEAD, UNSHARED, Batch, gap_in_doubt, references
+from ._batch import (LOOKING_AHEAD, SHOWN, UNSHARED, Batch, gap_in_doubt, references,
+                     show_to_debuggers)
 from ._ffi import check, error_of, ffi, lib, made
 from ._framing import FRAMINGS, errors_of, framing_of, is_raw
 from ._lanes import KEPT, NOTHING, fressian
@@ -290,6 +291,9 @@ class Cursor(Turn):
             try:
                 view.release()
                 kept = value is view or references(mapped) != UNSHARED  # by a slice of the view
+                if kept and value is not view:  # or by what debuggers see
+                    show_to_debuggers()
+                    kept = references(mapped) != SHOWN
             except BufferError:
                 kept = True
             if kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
-from ._batch import UNSHARED, references
+from ._batch import SHOWN, UNSHARED, references, show_to_debuggers
 from ._ffi import ffi, lib
 from .errors import Forked, InvalidArgument, StateError
 
@@ -110,8 +110,10 @@ class Place:
         except BufferError:
             kept = True
         del view
-        if kept or references(exporter) > UNSHARED:
-            kept = True
+        if not kept and references(exporter) > UNSHARED:
+            show_to_debuggers()
+            kept = references(exporter) > SHOWN
+        if kept:
             _release_slices(exporter)
         return kept
 

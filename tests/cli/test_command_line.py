@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,6 @@ from click.testing import CliRunner
 from tape.cli.app import COMMANDS, tape
 
 from tests.kit.commands import ENVIRONMENT, TAPE, outcome
-from tests.kit.sources import ROOT
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -35,7 +36,7 @@ def test_the_help_of_tape_lists_every_command_and_the_exit_codes() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_is_a_module_that_calls_what_is_public_alone(name: str) -> None:
     """No private module of tape, no name with a line before it."""
-    text = (ROOT / "tape" / "cli" / f"{name}.py").read_text()
+    text = inspect.getsource(importlib.import_module(f"tape.cli.{name}"))
     assert "from .._" not in text and "._cursor" not in text and "_native" not in text
 
 

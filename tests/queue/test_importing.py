@@ -21,8 +21,9 @@ def test_a_codec_not_yet_imported_says_how_to_get_it() -> None:
 
 def test_a_source_folder_without_the_extension_says_what_helps(tmp_path: Path) -> None:
     """`import tape` beside an unbuilt tape/ says why it fails and what helps."""
-    for path in (ROOT / "tape").rglob("*.py"):
-        target = tmp_path / "tape" / path.relative_to(ROOT / "tape")
+    package = Path(tape.__file__).parent
+    for path in package.rglob("*.py"):
+        target = tmp_path / "tape" / path.relative_to(package)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(path.read_text())
     # Without site-packages, where an installation in place would be found first.

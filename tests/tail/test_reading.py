@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -113,3 +116,46 @@ def test_a_tailer_belongs_to_one_thread_at_a_time(q: tape.Queue) -> None:
         thread.join()
     assert sorted(got, key=int) == [b"%d" % n for n in range(count)]
     assert t.read() is None
+
+
+@pytest.mark.parametrize("look", [False, True], ids=["steps", "steps and looks"])
+def test_reading_and_writing_in_place_work_in_a_debugger(tmp_path: Path, look: bool) -> None:
+    """One traces each step, and copies the variables of each frame: these are no codec that kept a
+    view of mapped memory. One that did is still told, and so is a slice of a place."""
+
+    class Keeps:
+        name, framing = "keeps", tape.codecs.raw.framing
+        kept: ClassVar[list[memoryview]] = []
+
+        def encode(self, message: bytes) -> bytes:
+            return message
+
+        def decode(self, view: memoryview) -> int:
+            self.kept.append(view[:1])
+            return 1
+
+    def step(frame: FrameType, event: str, arg: object) -> Any:
+        frame.f_trace_opcodes = True
+        if look:
+            assert frame.f_locals is not None
+        return step
+
+    before = sys.gettrace()
+    with tape.open(tmp_path / "q", codec=tape.codecs.raw) as q:
+        a, t, keeping = q.appender(), q.tailer(), q.tailer(codec=cast(Any, Keeps()))
+        sys.settrace(step)
+        try:
+            a.write(b"one")
+            with a.writing(3) as place:
+                assert place.buffer is not None
+                place.buffer[:] = b"two"
+            with pytest.raises(tape.StateError, match="still uses the buffer"), \
+                    a.writing(3) as place:
+                assert place.buffer is not None
+                kept = place.buffer[:1]
+            read = t.read(), t.read(), t.read(default=None)
+            with pytest.raises(tape.StateError, match="kept a view"):
+                keeping.read()
+        finally:
+            sys.settrace(before)
+    assert read == (b"one", b"two", None) and kept is not None
