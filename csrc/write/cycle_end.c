@@ -248,7 +248,9 @@ int tape__cycle_end_seal(tape__cycle_store_t *s, const tape__cursor_t *end)
     if (rc == TAPE_OK) rc = tape__mapping_refresh(&s->file);
     if (rc == TAPE_OK) rc = clear_torn_word(s, &w, end->position);
     if (rc != TAPE_OK) return rc;
-    rc = tape__mapping_enlarge(&s->file, end->position + TAPE__END_ROOM); /* it may be cut */
+    /* It may be cut. Else without the file's lock: somebody may have been stopped who has that. */
+    if (s->file.size < end->position + TAPE__END_ROOM)
+        rc = tape__mapping_enlarge(&s->file, end->position + TAPE__END_ROOM);
     if (rc == TAPE_OK)
         rc = tape__window_cover(&w, &s->file, end->position, TAPE__END_ROOM, TAPE__WALK_WINDOW);
     if (rc == TAPE_OK) /* a hole, where Java left one */

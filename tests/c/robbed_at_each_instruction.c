@@ -1,10 +1,10 @@
-/* Description: a writer is stopped at each instruction of an append; its lock is broken, as a JVM
- * does with a living holder, or the writer is killed there; another one appends; then the first
- * goes on. Nothing acknowledged is lost, changed or hidden, whoever acknowledged it, and the files
- * are whole.
+/* Description: a writer is stopped at each instruction of an append, or of a roll; its lock is
+ * broken, as a JVM does with a living holder, or the writer is killed there; another one appends;
+ * then the first goes on. Nothing acknowledged is lost, changed or hidden, whoever acknowledged it,
+ * and the files are whole.
  *
- * With an argument: the step from one instruction to the next (1: all; minutes), and the one scene
- * that is played. */
+ * With an argument: the step from one instruction to the next (1: all; an append takes minutes, the
+ * roll an hour), and the one scene that is played. */
 #include <signal.h>
 #include <sys/mman.h>
 
@@ -16,7 +16,7 @@
 #include "steps.h"
 
 #define DAY INT64_C(86400000)
-enum { SIZE = 301, OTHERS = 3, AFTER = 2 };
+enum { SIZE = 301, OTHERS = 3, AFTER = 2, CALLS_MAX = 4096 };
 
 typedef enum { ROBBED, ROBBED_BY_A_NEW_ONE, KILLED, WAYS } way_t;
 static const char *const way_names[] = {"robbed", "robbed by one that opens the queue", "killed"};
@@ -27,14 +27,16 @@ typedef struct {
     int before;     /* messages */
     bool dirt;      /* a JVM died in mid-message */
     bool reserved;  /* one of ours did */
+    bool rolls;     /* the day is over */
     int every;      /* instructions, when the program is run without argument */
 } scene_t;
 static const scene_t scenes[] = {
-    {"append", "FAST_DAILY", 1, false, false, 61},
-    {"index entry", "TEST_DAILY", 3, false, false, 83},
-    {"index page", "TEST_DAILY", 8, false, false, 97},
-    {"unclean room", "FAST_DAILY", 1, true, false, 211},
-    {"a dead reservation", "TEST_DAILY", 3, false, true, 499},
+    {"append", "FAST_DAILY", 1, false, false, false, 61},
+    {"index entry", "TEST_DAILY", 3, false, false, false, 83},
+    {"index page", "TEST_DAILY", 8, false, false, false, 97},
+    {"unclean room", "FAST_DAILY", 1, true, false, false, 211},
+    {"a dead reservation", "TEST_DAILY", 3, false, true, false, 499},
+    {"roll", "TEST4_DAILY", 2, false, false, true, 499},
 };
 
 typedef struct {
@@ -57,7 +59,13 @@ static int64_t append(tape_appender_t *a, int n)
 {
     char body[SIZE];
     body_of(n, body);
-    return tape_appender_write(a, body, n == 0 ? SIZE : 20 + (size_t)n);
+    int64_t rc = tape_appender_write(a, body, n == 0 ? SIZE : 20 + (size_t)n);
+    if (rc < 0) {
+        char trail[1100];
+        tape_error_trail(trail, sizeof trail);
+        fprintf(stderr, "message %d: %s: %s\n", n, tape_code_name((int)rc), trail);
+    }
+    return rc;
 }
 
 static void victim(const tape_queue_options_t *o, const scene_t *scene)
@@ -66,17 +74,38 @@ static void victim(const tape_queue_options_t *o, const scene_t *scene)
     CHECK_OK(append(w.appender, 1)); /* warm */
     if (scene->dirt) t_leave_behind(w.queue, directory, 0, 600);
     if (scene->reserved) t_leave_behind(w.queue, directory, TAPE__NOT_COMPLETE | 77, 100);
+    if (scene->rolls) shared->ms += DAY;
     t_steps_begin();
     shared->index = append(w.appender, 0);
     shared->returned = true;
     _exit(0);
 }
 
+/* How many of the victim's instructions come before each of its system calls, and how many there
+ * are: so one comes to a late one by its calls, and quickly. */
+static int64_t calls[CALLS_MAX], instructions;
+static int call_count;
+
+static void find_calls(pid_t child)
+{
+    t_steps_await(child);
+    call_count = 0;
+    for (instructions = 0; !shared->returned; instructions++) {
+        if (t_steps_is_call(child) && call_count < CALLS_MAX) calls[call_count++] = instructions;
+        CHECK(t_steps_next(child));
+    }
+    if (call_count == CALLS_MAX || call_count == instructions) call_count = 0; /* not to be told */
+}
+
 /* Steps the child; false when its append returned before that many instructions. */
 static bool step(pid_t child, int64_t count)
 {
+    int passed = 0;
     t_steps_await(child);
-    for (int64_t i = 0; i < count && !shared->returned; i++)
+    while (passed < call_count && calls[passed] < count) passed++;
+    for (int n = 0; n < 2 * passed && !shared->returned; n++)
+        if (!t_steps_next_call(child)) return false;
+    for (int64_t i = passed ? calls[passed - 1] + 1 : 0; i < count && !shared->returned; i++)
         if (!t_steps_next(child)) return false;
     return !shared->returned;
 }
@@ -150,6 +179,20 @@ static void judge(const scene_t *scene, way_t way, int64_t at, tape_queue_t *q,
     acknowledged += told;
 }
 
+/* The victim by itself, from beginning to end. */
+static void undisturbed(const scene_t *scene)
+{
+    tape_queue_options_t o = t_options(scene->roll_cycle, &shared->ms);
+    t_writer_t other;
+    set_up(scene, &o, &other);
+    pid_t child = fork();
+    if (child == 0) victim(&o, scene);
+    find_calls(child);
+    t_steps_let_go(child);
+    CHECK_EQ(t_wait(child), 0);
+    t_close_writer(other);
+}
+
 /* One stop. False when there are no more instructions. */
 static bool one(const scene_t *scene, way_t way, int64_t at)
 {
@@ -197,13 +240,17 @@ int main(int argc, char **argv)
     CHECK(shared != MAP_FAILED);
     for (size_t i = 0; i < sizeof scenes / sizeof *scenes; i++) {
         if (argc > 2 && strcmp(argv[2], scenes[i].name) != 0) continue;
+        undisturbed(&scenes[i]);
         for (way_t way = ROBBED; way < WAYS; way++) {
             int64_t at = 0;
             bad = ends = acknowledged = in_lock = 0;
-            while (one(&scenes[i], way, at)) at += every > 0 ? every : scenes[i].every;
-            printf("%s, %s: %" PRId64 " stops up to instruction %" PRId64 ", %" PRId64
-                   " of them with the lock held; %" PRId64 " acknowledged; %" PRId64 " bad ends\n",
-                   scenes[i].name, way_names[way], ends, at, in_lock, acknowledged, bad);
+            /* Some lives are a little shorter. */
+            while (one(&scenes[i], way, at) || at < instructions)
+                at += every > 0 ? every : scenes[i].every;
+            printf("%s, %s: %" PRId64 " stops up to instruction %" PRId64 " between %d calls, %"
+                   PRId64 " of them with the lock held; %" PRId64 " acknowledged; %" PRId64
+                   " bad ends\n", scenes[i].name, way_names[way], ends, at, call_count, in_lock,
+                   acknowledged, bad);
             fflush(stdout);
             CHECK_EQ(bad, 0);
             CHECK(in_lock > 0);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import struct
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,16 @@ def test_roll_cycles_behave_like_an_enum() -> None:
     assert "DAILY" in tape.RollCycle and tape.RollCycle.DAILY in tape.RollCycle
     assert "FORTNIGHTLY" not in tape.RollCycle and 5 not in tape.RollCycle
     assert {r.name for r in tape.RollCycle} <= set(dir(tape.RollCycle))
+
+
+def test_a_roll_needs_no_lock_of_a_file_that_is_long_enough(q: tape.Queue, clock: SetClock) -> None:
+    """Who enlarges a file has it locked, and may be stopped then, and robbed of the queue's lock:
+    the others roll."""
+    a = q.appender()
+    a.write(b"first")
+    with open(next(Path(q.path).glob("*.cq4")), "r+b") as file:
+        all_of_it = struct.pack("hhqqi0q", fcntl.F_WRLCK, 0, 0, 0, 0)
+        fcntl.fcntl(file, fcntl.F_OFD_SETLK, all_of_it)
+        clock.ms += 1000
+        a.write(b"second")
+        assert list(q.tailer()) == [b"first", b"second"]
