@@ -213,14 +213,24 @@ static void sleep_until_a_roll(void)
         sleep_ns(INT64_C(1000000000) - now.tv_nsec - AROUND_ROLL_NS);
 }
 
+static _Thread_local int64_t waited_for; /* who had the lock that the append waited for */
+
+static void note_holder(void *unused, const tape_slow_append_t *slow)
+{
+    (void)unused;
+    waited_for = slow->holder_pid;
+}
+
 static int64_t append(writer_t *w, const uint8_t *data, size_t size)
 {
+    waited_for = 0;
     int64_t delayed = w->slow_ns ? run_delay() : 0, begin = t_now_ns();
     int64_t index = tape_appender_write(w->appender, data, size);
     int64_t end = t_now_ns(), took = end - begin;
     if (took > w->slowest_ns) w->slowest_ns = took;
     if (w->slow_ns && took > w->slow_ns)
-        say("slow %" PRId64 " %" PRId64 " %" PRId64, begin, end, run_delay() - delayed);
+        say("slow %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, begin, end,
+            run_delay() - delayed, waited_for);
     return index;
 }
 
@@ -266,6 +276,8 @@ static int writer(const char *directory, const char *roll, uint32_t id)
     tape_queue_info_t info;
     CHECK(count >= 1 && count <= 8);
     if (number_of("each", 0)) o.durability = TAPE_DURABILITY_EACH;
+    if (number_of("slow_us", 0)) o.slow_append = note_holder;
+    o.slow_append_ns = number_of("slow_us", 0) * 1000;
     (void)sscanf(text_of("size", "20..200"), "%" SCNd64 "..%" SCNd64, &low, &high);
     t_writer_t t = t_open_writer(directory, &o);
     say("ready");

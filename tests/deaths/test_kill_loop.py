@@ -1,29 +1,34 @@
 """Victims by the thousand among writers and tailers of tape and of a JVM, at each sync point and
-anywhere, killed or robbed of the lock; see :mod:`tests.kit.kill_round` for what is judged."""
+anywhere, killed or robbed of the lock; see :mod:`tests.kit.kill_plan` for how many, and
+:mod:`tests.kit.kill_judge` for what is judged."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.kit.c_worker import CWorker, build, sync_points
+from tests.kit.c_worker import CWorker, build
 from tests.kit.jvm_peer import Peer
-from tests.kit.kill_round import (
-    APART,
-    OF_A_PAGE,
-    OF_A_ROLL,
-    OF_A_TAILER,
-    OF_MENDING,
-    OF_OPENING,
-    Blow,
-    Round,
-    Tally,
+from tests.kit.kill_judge import judge
+from tests.kit.kill_plan import (
+    ANYWHERE,
+    AT_EACH,
+    FIRST_PASS,
+    ROBBED,
+    SMALL,
+    Plan,
+    hits,
+    scaled_quota,
 )
+from tests.kit.kill_points import IN_LOCK, OF_MENDING, points_of_rounds
+from tests.kit.kill_round import ROLLS, Round
+from tests.kit.kill_tally import Blow, Tally
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.jvm]
@@ -31,14 +36,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.jvm]
 Report = Callable[[str], None]
 Scaled = Callable[[float, float], float]
 
-ROLL, ROLL_OF_PAGES = "TEST_SECONDLY", "TEST4_SECONDLY"
 AHEAD = 3  # victims that are started before their turn: Python takes its time
-#: Where a writer holds the lock; and of these those that come once a second.
-IN_LOCK = ("body_written", "entry_added", "header_reserved", "indexed", "lock_taken", "pair_set",
-           "published", "used_raised")
-IN_A_ROLL = ("cycle_entered", "cycle_file_built", "cycle_file_linked", "sealed")
+TRIES = 3  # of each blow; who got away so often has another round
+JAVA_FIRST = 4  # of a round's victims: a JVM is the first who comes
 STALL_MS = 50
-OF_PAGES, ROUNDS, AT_EACH, ANYWHERE, ROBBED = 2, 12, 20, 2000, 1000
 
 
 @pytest.fixture(scope="module")
@@ -47,137 +48,80 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("live_worker"))
 
 
-def of_plain_writers_and_tailers() -> list[str]:
-    """The sync points to which one comes without another one's death, or a full index page."""
-    return [p for p in sync_points() if p not in (*OF_MENDING, *OF_A_PAGE, *APART)]
-
-
 def strike_all(r: Round, blows: list[Blow]) -> None:
-    """All of them in any order; who gets away has another one in its place."""
+    """All of them in any order; who gets away has another one in its place, some times."""
     r.random.shuffle(blows)
-    left, waiting = deque(blows), deque[tuple[Blow, object]]()
-    tries = 3 * len(blows) + 20
+    left, waiting = deque((blow, 1) for blow in blows), deque[tuple[Blow, int, object]]()
     try:
         while left or waiting:
             while left and len(waiting) < AHEAD:
-                blow = left.popleft()
+                blow, tries = left.popleft()
                 # One that stops by itself may do so before its turn, with the lock in hand.
-                waiting.append((blow, None if blow.point else r.start(blow)))
-            blow, victim = waiting.popleft()
-            tries -= 1
-            assert tries > 0, f"too many got away, {blow} for one"
-            if not r.strike(blow, victim):  # type: ignore[arg-type]
-                left.append(blow)
+                waiting.append((blow, tries, None if blow.point else r.start(blow)))
+            blow, tries, victim = waiting.popleft()
+            if not r.strike(blow, victim) and tries < TRIES:  # type: ignore[arg-type]
+                left.append((blow, tries + 1))
     finally:
-        for _, victim in waiting:
+        for _, _, victim in waiting:
             if victim is not None:
                 victim.__exit__()  # type: ignore[attr-defined]
 
 
-def strike_who_mend(r: Round, points: list[str]) -> None:
-    """The same for those at whose deaths another one was dead already."""
-    for point in points:
-        assert any(r.strike_who_mends(point) for _ in range(10)), point
+def strike_round(r: Round, blows: Counter[Blow], java_first: int = 0) -> None:
+    """First those at whose deaths another one was dead already."""
+    rest: list[Blow] = []
+    for blow in blows.elements():
+        if blow.point not in OF_MENDING:
+            rest.append(replace(blow, hit=hits(blow.point, r.random)))
+        elif not any(r.strike_who_mends(blow.point) for _ in range(TRIES)):
+            continue  # in another round
+    first = [n for n, blow in enumerate(rest) if blow == Blow("c")][:java_first]
+    for n in first:
+        rest[n] = replace(rest[n], java_first=True)
+    strike_all(r, rest)
 
 
-def blows_at(points: list[str] | tuple[str, ...], times: int, rng: random.Random,
-             rob: bool = False) -> Iterator[Blow]:
-    """Some at each point, at any time that a victim comes there."""
-    for point in points:
-        once = point in (*OF_A_TAILER, *OF_A_ROLL, *OF_OPENING, "file_enlarged")
-        for _ in range(times):
-            yield Blow("c", rob, point, 1 if once else rng.randint(1, 6))
+def play(plan: Plan, folder: Path, program: Path, peer: Peer, tally: Tally,
+         report: Report) -> None:
+    """Each round with a queue of its own."""
+    for number, (kind, blows) in enumerate(plan.rounds()):
+        began = time.monotonic()
+        with Round(folder / str(number), program, peer, tally, kind=kind, seed=number) as r:
+            strike_round(r, blows, java_first=JAVA_FIRST if number % 4 == 0 else 0)
+            judge(r)
+        report(f"round {number}, {ROLLS[kind]}, {kind}: {blows.total()} victims, "
+               f"{time.monotonic() - began:.0f} s")
 
 
-def report_all(tally: Tally, began: float, report: Report) -> None:
-    """Prints the whole tally."""
-    report(f"{sum(tally.kills_at.values())} kills at {len(tally.kills_at)} sync points, at least "
-           f"{min(tally.kills_at.values(), default=0)} at each; {sum(tally.kills.values())} "
-           f"anywhere ({', '.join(f'{n} {who}' for who, n in sorted(tally.kills.items()))})")
-    report(f"{sum(tally.robbed_at.values())} stopped at {len(tally.robbed_at)} sync points and "
-           f"{sum(tally.robbed.values())} anywhere with the lock held "
-           f"({', '.join(f'{n} {who}' for who, n in sorted(tally.robbed.items()))}), robbed, and "
-           f"let go on; {tally.escaped} victims got away")
-    left = tally.left
-    report(f"kills that left the lock held {left['lock']}, a header reserved {left['reserved']}, "
-           f"the index pending {left['index']}, a roll half done {left['rolling']}")
-    report(f"{tally.messages} messages in {tally.cycles} cycles read by all alike, none that was "
-           f"acknowledged lost, twice or torn; {tally.in_flight} published by the dead without "
-           f"acknowledgement; {tally.broken} locks taken over by tape's survivors; a JVM opened "
-           f"and continued {tally.opened_by_java} results; {time.monotonic() - began:.0f} s in all")
-    wall = max((s[0] for s in tally.stalls), default=0)
-    own = max((s[1] for s in tally.stalls), default=0)
-    report(f"longest append of tape's survivors after a death or robbery, beside all others at "
-           f"work: {wall:.1f} ms, {own:.1f} ms of that not ready to run; of the JVM after a death "
-           f"of ours: {max(tally.jvm_stalls, default=0):.1f} ms")
-    report("kills+robberies at " + ", ".join(f"{point} {n}+{tally.robbed_at[point]}"
-                                             for point, n in sorted(tally.kills_at.items())))
-
-
-def a_few(r: Round) -> None:
+def a_few() -> Counter[Blow]:
     """One or two of each kind."""
-    strike_all(r, [
-        *blows_at(("header_reserved", "published", "cycle_file_built", "cycle_file_linked",
-                   "wait_armed"), 1, r.random),
-        *blows_at(("body_written", "entry_added"), 1, r.random, rob=True),
-        *[Blow("c")] * 4, *[Blow("python")] * 2, Blow("c", rob=True), Blow("python", rob=True),
-        Blow("c tailer"), Blow("pure")])
-    strike_who_mend(r, ["given_up"])
-
-
-def a_twelfth(r: Round, java_first: bool) -> None:
-    """Of all: what is asked for, and some more."""
-    strike_who_mend(r, [*OF_MENDING] * 2)
-    c = [Blow("c", java_first=java_first)] * 4 + [Blow("c")] * 140
-    strike_all(r, [
-        *blows_at(of_plain_writers_and_tailers(), 2, r.random),
-        *blows_at(IN_LOCK, 5, r.random, rob=True), *blows_at(IN_A_ROLL, 1, r.random, rob=True),
-        *c, *[Blow("python")] * 45, *[Blow("pure")] * 5, *[Blow("c tailer")] * 7,
-        *[Blow("python tailer")] * 5,
-        *[Blow("c", rob=True)] * 45, *[Blow("python", rob=True)] * 11,
-        *[Blow("pure", rob=True)] * 2])
-
-
-def strike_round(r: Round, number: int) -> None:
-    """Two rounds are of small index pages, one has JVMs as victims, the others all of the rest."""
-    if number < OF_PAGES:
-        strike_all(r, [*blows_at(OF_A_PAGE, 11, r.random),
-                       *blows_at(OF_A_PAGE, 3, r.random, rob=True)])
-    elif number == OF_PAGES:
-        strike_all(r, [Blow("jvm")] * 30)
-    else:
-        a_twelfth(r, java_first=number % 4 == 0)
-
-
-def all_of_it(folder: Path, program: Path, peer: Peer, tally: Tally, report: Report) -> None:
-    """Fifteen rounds, each with a queue of its own."""
-    for number in range(OF_PAGES + 1 + ROUNDS):
-        began, roll = time.monotonic(), ROLL_OF_PAGES if number < OF_PAGES else ROLL
-        with Round(folder / str(number), program, peer, tally, roll=roll, seed=number) as r:
-            strike_round(r, number)
-            r.judge()
-        report(f"round {number}, {roll}: {time.monotonic() - began:.0f} s")
+    quota = Counter(Blow("c", point=point) for point in (
+        "header_reserved", "published", "cycle_file_built", "cycle_file_linked", "wait_armed",
+        "given_up", "file_enlarged", "pages_brought_in", "newer_looked_into"))
+    quota[Blow("c", point="pair_set")] = 8  # one in four of them has no entry in the index
+    quota |= Counter(Blow("c", True, point) for point in ("body_written", "entry_added"))
+    return quota | Counter({Blow("c"): 4, Blow("python"): 2, Blow("c", True): 1,
+                            Blow("python", True): 1, Blow("c tailer"): 1, Blow("pure"): 1})
 
 
 def test_victims_among_the_living_lose_and_spoil_nothing(
         tmp_path: Path, own_peer: Peer, program: Path, scaled: Scaled, report: Report) -> None:
     """Whoever dies or is robbed, wherever: a few in the usual run, thousands in the large one."""
-    tally, began = Tally(), time.monotonic()
-    whole = scaled(0, 1) == 1
-    if whole:
-        all_of_it(tmp_path, program, own_peer, tally, report)
-    else:
-        with Round(tmp_path, program, own_peer, tally, roll=ROLL, seed=7) as r:
-            a_few(r)
-            r.judge()
-    report_all(tally, began, report)
-    assert tally.left["lock"] and tally.left["reserved"] and tally.left["rolling"]
-    if whole:
-        assert tally.left["index"]
-        assert {p: tally.kills_at[p] for p in sync_points()
-                if p not in APART and tally.kills_at[p] < AT_EACH} == {}
-        assert sum(tally.kills.values()) >= ANYWHERE
-        assert sum([*tally.robbed_at.values(), *tally.robbed.values()]) >= ROBBED
+    tally, began, scale = Tally(), time.monotonic(), scaled(0, 1)
+    plan = (Plan(scaled_quota(scale), tally.done, first=FIRST_PASS[::max(1, int(1 / scale / 2))])
+            if scale else Plan(a_few(), tally.done, first=(SMALL,)))
+    try:
+        play(plan, tmp_path, program, own_peer, tally, report)
+    finally:
+        tally.report(report, time.monotonic() - began)
+    assert plan.short() == {}, "not as often as asked for, in as many rounds as there may be"
+    assert all(tally.left[what] for what in ("lock", "reserved", "index", "rolling")), tally.left
+    assert max((own for _, own in tally.for_the_dead), default=0) < STALL_MS
+    if scale == 1:
+        kills = tally.at_points()
+        assert {p: kills[p] for p in points_of_rounds() if kills[p] < AT_EACH} == {}
+        assert tally.anywhere().total() >= ANYWHERE
+        assert tally.robbed >= ROBBED
 
 
 def test_who_lives_stands_still_for_less_than_50_ms(tmp_path: Path, program: Path, scaled: Scaled,
@@ -186,15 +130,15 @@ def test_who_lives_stands_still_for_less_than_50_ms(tmp_path: Path, program: Pat
     counted in which somebody who lives has the lock and does not get a processor."""
     deaths, rng = int(scaled(10, 400)), random.Random(3)
     stalls: list[tuple[int, int]] = []
-    path = tmp_path / "q"
-    with CWorker.start(program, "write", path, ROLL, 1, rate=400, slow_us=1000) as living:
+    path, roll = tmp_path / "q", ROLLS[SMALL]
+    with CWorker.start(program, "write", path, roll, 1, rate=400, slow_us=1000) as living:
         living.wait_ready()
         living.go()
         for id in range(2, 2 + deaths):
             at_point = id % 2 == 0
             how = ({"stop_at": rng.choice(IN_LOCK), "hit": rng.randint(1, 6)} if at_point else
-                   {"size": "65536..1048576"})
-            with CWorker.start(program, "write", path, ROLL, id, **how) as victim:
+                   {"size": "65536..250000"})
+            with CWorker.start(program, "write", path, roll, id, **how) as victim:
                 if at_point:
                     assert victim.wait_stopped(30, go=True)
                 else:
@@ -205,8 +149,8 @@ def test_who_lives_stands_still_for_less_than_50_ms(tmp_path: Path, program: Pat
                 moment = time.monotonic_ns()
                 victim.kill()
                 living.wait_acks(len(living.acks()) + 2)
-            stalls += [(end - max(begin, moment), delay) for begin, end, delay in living.slow()
-                       if end > moment]
+            stalls += [(end - max(begin, moment), delay)
+                       for begin, end, delay, _ in living.slow() if end > moment]
         living.send("stop")
         broken = living.result()["broken"]
     wall, own = (max(s) / 1e6 for s in zip(*((w, max(w - d, 0)) for w, d in stalls)))

@@ -150,6 +150,7 @@ class LiveTailer(LiveProcess):
                  until: Mapping[int, int] | None = None, idle_seconds: float | None = None,
                  named: str | None = None, read_only: bool = False,
                  roll_cycle: str | None = None, give_up_seconds: float = 60,
+                 block_size: int | None = None,
                  version: str | None = None, jvm_options: Sequence[str] = ()) -> None:
         """
         Args:
@@ -164,7 +165,8 @@ class LiveTailer(LiveProcess):
             "out": os.path.abspath(out),
             "until-counts": None if until is None else counts_word(until),
             "idle-seconds": idle_seconds, "named": named, "roll": roll_cycle,
-            "read-only": "true" if read_only else None, "give-up-seconds": give_up_seconds}
+            "read-only": "true" if read_only else None, "give-up-seconds": give_up_seconds,
+            "block-size": block_size}
         super().__init__(["tail", os.path.abspath(path), *_options(options)],
                          version=version, jvm_options=jvm_options)
 

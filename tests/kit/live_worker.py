@@ -6,11 +6,12 @@ They speak the protocol of the JVM's live modes, and write its messages ``[id n 
     python -m tests.kit.live_worker tail DIR --out FILE
 
 Both print ``ready`` when the queue is open. A writer begins at the line ``go``, prints
-``ack ID N INDEX`` after each message if asked to, and ``slow BEGIN END DELAY`` after one that took
-longer than asked (monotonic nanoseconds; DELAY is how long it could have run and did not). At the
-line ``pause`` it says ``paused`` between two messages, and waits for ``resume``. It ends at the
-line ``stop`` at the latest, and then prints ``done {...}``. A tailer ends when
-it has seen the counts of the line ``until ID:N,...``, and prints ``done {...}``.
+``ack ID N INDEX`` after each message if asked to, and ``slow BEGIN END DELAY HOLDER`` after one
+that took longer than asked (monotonic nanoseconds; DELAY is how long it could have run and did not,
+HOLDER the process that had the lock for which it waited, or 0). At the line ``pause`` it says
+``paused`` between two messages, and waits for ``resume``. It ends at the line ``stop`` at the
+latest, and then prints ``done {...}``. A tailer ends when it has seen the counts of the line
+``until ID:N,...``, and prints ``done {...}``.
 
 ``tests/c/live_worker.c`` does the same in C; :mod:`tests.kit.c_worker` starts it.
 """
@@ -19,8 +20,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import queue
+import re
 import struct
 import subprocess
 import sys
@@ -183,10 +186,11 @@ class Worker:
             time.sleep(0.0002)
         return False
 
-    def slow(self) -> list[tuple[int, int, int]]:
-        """Begin, end and delay of each append that took longer than asked, in ns."""
+    def slow(self) -> list[tuple[int, int, int, int]]:
+        """Begin, end and delay of each append that took longer than asked, in ns, and the process
+        whose lock it waited for."""
         lines = (line.split(" ") for line in self._heard.said())
-        return [(int(w[1]), int(w[2]), int(w[3])) for w in lines if w[0] == "slow"]
+        return [(int(w[1]), int(w[2]), int(w[3]), int(w[4])) for w in lines if w[0] == "slow"]
 
     def until(self, counts: Mapping[int, int]) -> None:
         """Let a tailer end once it has seen so many messages of each id."""
@@ -239,6 +243,16 @@ def _run_delay() -> int:
         return int(file.read().split()[1])
 
 
+class _Holder(logging.Handler):
+    """Of the lock that an append waited for: from tape's log of slow ones."""
+
+    pid = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if found := re.search(r"held by process (\d+)", record.getMessage()):
+            self.pid = int(found[1])
+
+
 class Writing:
     """What one thread of a writer does, and what became of it."""
 
@@ -249,6 +263,7 @@ class Writing:
         self.pauses = self.resumes = self.told = 0
         self.error: BaseException | None = None
         self.facts: dict[str, Any] = {}
+        self.holder = _Holder()
         # What is encoded beforehand costs no time between appends: a kill then meets an append.
         self.prepared = [self._message(n) for n in range(o.prepare)]
 
@@ -290,11 +305,12 @@ class Writing:
 
 
     def _write_and_tell(self, data: bytes) -> int:
+        self.holder.pid = 0
         delay, begin = _run_delay(), time.monotonic_ns()
         index = self.appender.write(data)
         end = time.monotonic_ns()
         if end - begin > self.o.slow_ms * 1e6:
-            _say(f"slow {begin} {end} {_run_delay() - delay}")
+            _say(f"slow {begin} {end} {_run_delay() - delay} {self.holder.pid}")
         return index
 
     def _rest(self) -> None:
@@ -331,8 +347,11 @@ def write_by_threads(q: tape.Queue, jobs: list[Writing]) -> dict[str, Any]:
 
 
 def _write(o: argparse.Namespace) -> None:
-    with tape.open(o.path, roll_cycle=o.roll, codec=raw) as q:
+    with tape.open(o.path, roll_cycle=o.roll, codec=raw, block_size=o.block_size,
+                   slow_append=o.slow_ms / 1e3 or 0.1) as q:
         jobs = jobs_of(q, o)
+        for job in jobs if o.slow_ms else ():
+            logging.getLogger("tape.append").addHandler(job.holder)
         _say("ready")
         if sys.stdin.readline() != "go\n":
             return
@@ -406,6 +425,7 @@ def main() -> None:
     parser.add_argument("--prepare", type=int, default=0, help="messages to encode beforehand")
     parser.add_argument("--ack", action="store_true")
     parser.add_argument("--slow-ms", type=float, default=0, help="tell of slower appends")
+    parser.add_argument("--block-size", type=int)
     parser.add_argument("--out")
     parser.add_argument("--give-up-seconds", type=float, default=30)
     options = parser.parse_args()

@@ -22,7 +22,7 @@ import net.openhft.chronicle.wire.DocumentContext;
  *
  * <pre>
  *   tail DIR --out FILE [--until-counts ID:N,...] [--idle-seconds S] [--named ID]
- *            [--roll CYCLE] [--read-only true] [--give-up-seconds S]
+ *            [--roll CYCLE] [--read-only true] [--give-up-seconds S] [--block-size B]
  * </pre>
  *
  * Prints {@code ready}, then {@code done COUNT bad=B cycles=K} when it has seen the counted
@@ -159,6 +159,8 @@ final class LiveTailer {
         SingleChronicleQueueBuilder builder = ChronicleQueue.singleBuilder(options.directory());
         if (options.has("roll"))
             builder.rollCycle(RollCycleNames.named(options.text("roll", null)));
+        if (options.has("block-size"))
+            builder.blockSize(options.number("block-size", 0));
         builder.readOnly(Boolean.parseBoolean(options.text("read-only", "false")));
         return builder.build();
     }
