@@ -1,5 +1,5 @@
 /* Description: when a message counts as on disk. The shim stands in place of the system's syncs: it
- * tells which file each is of, makes them slow, and lets them fail. */
+ * tells which file each is of, and lets them fail. */
 #include <errno.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -7,11 +7,10 @@
 #include "base/platform.h"
 #include "helpers.h"
 
-enum { DAY = 86400000, THREADS = 8, EACH = 40 };
+enum { DAY = 86400000 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int syncs, syncs_of_directories, fails;
-static int64_t slow_ns;
 static char last[1024];
 
 static int shim(int fd)
@@ -28,7 +27,6 @@ static int shim(int fd)
     last[n] = 0;
     int rc = fails ? -fails : 0;
     pthread_mutex_unlock(&lock);
-    if (slow_ns) tape__sleep_ns(slow_ns);
     return rc;
 }
 
@@ -284,89 +282,6 @@ static void what_a_reader_was_told_is_not_forgotten_either(void)
     t_close_writer(old);
 }
 
-/* ---- group commit ---- */
-
-static tape_appender_t *shared[2];
-
-static void *write_some(void *which)
-{
-    for (int i = 0; i < EACH; i++) CHECK_OK(tape_appender_write(shared[(size_t)which % 2], "x", 1));
-    return NULL;
-}
-
-static void who_writes_at_the_same_time_shares_a_sync(void)
-{
-    const char *directory = t_directory();
-    t_writer_t w = open_with(directory, TAPE_DURABILITY_EACH, 0, NULL);
-    t_writer_t other = open_with(directory, TAPE_DURABILITY_EACH, 0, NULL);
-    pthread_t threads[THREADS];
-    tape_queue_info_t info;
-    shared[0] = w.appender;
-    shared[1] = other.appender; /* another handle of the same process */
-    CHECK_OK(write_text(w, "a"));
-    slow_ns = 4000000;
-    since();
-    for (size_t i = 0; i < THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, write_some, (void *)i) == 0);
-    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-    const int n = since();
-    printf("%d messages of %d threads took %d syncs\n", THREADS * EACH, THREADS, n);
-    CHECK(n >= EACH && n * 4 <= THREADS * EACH);
-    slow_ns = 0;
-    CHECK_OK(tape_queue_info(w.queue, &info));
-    CHECK_EQ(info.lock_acquired > 0, 1);
-    t_close_writer(other);
-    t_close_writer(w);
-}
-
-/* Each waits for a sync that began after its own message: it finds it in the number of messages
- * that the shim saw when that sync began. */
-static tape_queue_t *counted;
-static int64_t seen_at_begin;
-
-static int counting_shim(int fd)
-{
-    struct stat st;
-    CHECK(fstat(fd, &st) == 0);
-    if (S_ISDIR(st.st_mode)) return 0;
-    const int64_t now = tape_queue_last_index(counted);
-    tape__sleep_ns(rand() % 300000);
-    pthread_mutex_lock(&lock);
-    if (now > seen_at_begin) seen_at_begin = now;
-    pthread_mutex_unlock(&lock);
-    return 0;
-}
-
-static void *write_and_look(void *unused)
-{
-    (void)unused;
-    for (int i = 0; i < 10 * EACH; i++) {
-        const int64_t index = tape_appender_write(shared[0], "x", 1);
-        CHECK_OK(index);
-        pthread_mutex_lock(&lock);
-        const bool covered = seen_at_begin >= index;
-        pthread_mutex_unlock(&lock);
-        CHECK(covered);
-    }
-    return NULL;
-}
-
-static void the_sync_began_after_the_message(void)
-{
-    t_writer_t w = open_with(t_directory(), TAPE_DURABILITY_EACH, 0, NULL);
-    pthread_t threads[4];
-    shared[0] = w.appender;
-    CHECK_OK(write_text(w, "a"));
-    counted = w.queue;
-    seen_at_begin = -1;
-    tape__disk_shim = counting_shim;
-    for (size_t i = 0; i < 4; i++)
-        CHECK(pthread_create(&threads[i], NULL, write_and_look, NULL) == 0);
-    for (size_t i = 0; i < 4; i++) pthread_join(threads[i], NULL);
-    tape__disk_shim = shim;
-    t_close_writer(w);
-}
-
 static void a_message_is_synced_although_another_thread_rolled_on(void)
 {
     int64_t ms = 100 * (int64_t)DAY;
@@ -508,8 +423,6 @@ int main(void)
     a_reader_can_sync_what_it_has_read();
     a_failed_sync_is_not_forgotten();
     what_a_reader_was_told_is_not_forgotten_either();
-    who_writes_at_the_same_time_shares_a_sync();
-    the_sync_began_after_the_message();
     a_message_is_synced_although_another_thread_rolled_on();
     an_interval_is_kept_by_a_thread_of_its_own();
     what_an_interval_leaves_is_synced_on_closing();
