@@ -32,65 +32,66 @@ def conditions(found: dict[str, Any]) -> str:
             f"of it, and how: [bench](bench/README.md).")
 
 
-CLAIMS = [  # what, the scenario, what stands beside it as (name, scenario)
-    ("append in C", "c.append", [("Java", "java.append")]),
-    ("read in C", "c.read", [("Java", "java.read")]),
-    ("`write` of bytes in Python", "py.write", [("lmdb", "lmdb.put"), ("SQLite", "sqlite.put")]),
-    ("`for m in t`, bytes", "py.iterate", [("lmdb's cursor", "lmdb.cursor"),
-                                           ("SQLite's", "sqlite.select")]),
-    ("`write` of a dict of four keys", "py.event.write",
-     [("lmdb with orjson, in batches", "lmdb.event.batch")]),
+CLAIMS = ["append", "read", "from process to process"]
+#: README's rows: for each claim the scenario, and what stands beside it as (name, scenario). A hop
+#: is the time from a write in one process to the read in another.
+LANGUAGES = [
+    ("C", [("c.append", [("Java", "java.append")]), ("c.read", [("Java", "java.read")]),
+           ("hop.c", [("Java", "hop.java")])]),
+    ("Python", [("py.write", [("lmdb", "lmdb.put"), ("SQLite", "sqlite.put")]),
+                ("py.iterate", [("lmdb", "lmdb.cursor"), ("SQLite", "sqlite.select")]),
+                ("hop.py", [("lmdb", "hop.lmdb")])]),
 ]
-HOPS = [  # the same, for the time from a write in one process to the read in another
-    ("from process to process, C", "c", [("Java", "java")]),
-    ("from process to process, Python", "py", [("lmdb", "lmdb")]),
-]
+
+
+def times(found: dict[str, Any]) -> dict[str, float]:
+    """All medians. What 99 of 100 hops keep is the scheduler's, of that machine and hour."""
+    hops = {f"hop.{pair}": shares["p50"] for pair, shares in (found.get("latency") or {}).items()}
+    return found["medians"] | hops
+
+
+def claim(known: dict[str, float], scenario: str, others: list[tuple[str, str]]) -> str:
+    """One figure, and what the same costs elsewhere, in the same run."""
+    if scenario not in known:
+        return ""
+    beside = ", ".join(f"{name} {shown(known[key])}" for name, key in others if key in known)
+    return f"**{shown(known[scenario])}**" + (f" · {beside}" if beside else "")
 
 
 def readme_table(found: dict[str, Any]) -> str:
-    """A row a claim: what was measured, and what the same costs elsewhere, in the same run."""
-    medians = found["medians"]
-    rows = ["| | | beside it |", "| --- | ---: | --- |"]
-    for label, scenario, others in CLAIMS:
-        if scenario in medians:
-            beside = ", ".join(f"{name} {shown(medians[key])}" for name, key in others
-                               if key in medians)
-            rows.append(f"| {label} | {shown(medians[scenario])} | {beside} |")
-    latency = found.get("latency") or {}
-    for label, pair, others in HOPS:
-        if pair in latency:
-            beside = ", ".join(f"{name} {half(latency[key])}" for name, key in others
-                               if key in latency)
-            rows.append(f"| {label}, half within | {half(latency[pair])} | {beside} |")
+    """A row a language, a column a claim."""
+    known = times(found)
+    rows = [f"| | {' | '.join(CLAIMS)} |", "| --- " * (len(CLAIMS) + 1) + "|"]
+    rows += [f"| {name} | {' | '.join(claim(known, *cell) for cell in cells)} |"
+             for name, cells in LANGUAGES]
     return "\n".join([*rows, "", conditions(found)])
 
 
-def half(shares: dict[str, float]) -> str:
-    """The median of a latency. What 99 of 100 keep is the scheduler's, of that machine and hour."""
-    return shown(shares["p50"])
-
-
-STORES = [  # the comparison's rows: name, a write, writes in batches, reads in order, by key
-    ("tape, C", "c.append", "c.append_many", "c.read", "c.seek"),
-    ("tape, Python", "py.write", "py.write_many", "py.iterate", "py.seek_read"),
-    ("Chronicle Queue, Java", "java.append", None, "java.read", "java.seek"),
-    ("lmdb, Python", "lmdb.put", "lmdb.batch", "lmdb.cursor", "lmdb.get"),
-    ("SQLite (WAL), Python", "sqlite.put", "sqlite.batch", "sqlite.select", None),
-    ("queuelib, Python", "queuelib.push", None, "queuelib.pop", None),
-    ("persist-queue, Python", "persistqueue.put", None, "persistqueue.get", None),
-    ("a plain file, Python", "file.write", None, "file.read", None),
+ACTIONS = ["write one", "write in batches", "read in order", "seek and read",
+           "write a dict of four keys", "from process to process"]
+STORES = [  # the comparison's rows
+    ("tape, C", "c.append", "c.append_many", "c.read", "c.seek", None, "hop.c"),
+    ("tape, Python", "py.write", "py.write_many", "py.iterate", "py.seek_read", "py.event.write",
+     "hop.py"),
+    ("Chronicle Queue, Java", "java.append", None, "java.read", "java.seek", None, "hop.java"),
+    ("lmdb, Python", "lmdb.put", "lmdb.batch", "lmdb.cursor", "lmdb.get", "lmdb.event.batch",
+     "hop.lmdb"),
+    ("SQLite (WAL), Python", "sqlite.put", "sqlite.batch", "sqlite.select"),
+    ("queuelib, Python", "queuelib.push", None, "queuelib.pop"),
+    ("persist-queue, Python", "persistqueue.put", None, "persistqueue.get"),
+    ("a plain file, Python", "file.write", None, "file.read"),
 ]
 
 
 def comparison_table(found: dict[str, Any]) -> str:
     """What each store takes for a message."""
-    medians = found["medians"]
-    rows = ["| | write one | write in batches | read in order | seek and read |",
-            "| --- | ---: | ---: | ---: | ---: |"]
+    known = times(found)
+    rows = [f"| | {' | '.join(ACTIONS)} |", "| --- |" + " ---: |" * len(ACTIONS)]
     for name, *keys in STORES:
-        if keys[0] in medians:
+        if keys[0] in known:
+            keys += [None] * (len(ACTIONS) - len(keys))
             rows.append(f"| {name} | " + " | ".join(
-                shown(medians[key]) if key in medians else "" for key in keys) + " |")
+                shown(known[key]) if key in known else "" for key in keys) + " |")
     return "\n".join([*rows, "", conditions(found).replace("](bench/", "](../bench/")])
 
 
