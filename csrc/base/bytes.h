@@ -63,6 +63,26 @@ static TAPE__INLINE void tape__copy(uint8_t *to, const void *data, size_t size)
     memcpy(to + size - 16, tail, 16);
 }
 
+/* How many zeros lead. Files of queues are mostly zeros, so these go by 64 bytes at a time. */
+static inline size_t tape__zeros(const uint8_t *p, size_t size)
+{
+    size_t n = 0;
+    for (; size - n >= 64; n += 64) {
+        uint64_t any = 0;
+        for (size_t i = 0; i < 64; i += 8) any |= tape__get_u64(p + n + i);
+        if (any) break;
+    }
+    while (n < size && p[n] == 0) n++;
+    return n;
+}
+/* How much is left without the zeros at the end. */
+static inline size_t tape__without_zeros(const uint8_t *p, size_t size)
+{
+    while (size >= 64 && tape__zeros(p + size - 64, 64) == 64) size -= 64;
+    while (size > 0 && p[size - 1] == 0) size--;
+    return size;
+}
+
 /* The smallest multiple of `n` (a power of two) that is not below `v`. */
 static inline uint64_t tape__align_up(uint64_t v, uint64_t n) { return (v + n - 1) & ~(n - 1); }
 static inline uint64_t tape__align_down(uint64_t v, uint64_t n) { return v & ~(n - 1); }

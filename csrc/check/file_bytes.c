@@ -81,9 +81,9 @@ uint64_t tape__file_bytes_nonzero(tape__file_bytes_t *b, uint64_t from, uint64_t
         while (begin < end) {
             size_t n = (size_t)tape__min_u64(end - begin, 64 * 1024);
             const uint8_t *p = tape__file_bytes_at(b, begin, n);
-            for (size_t i = 0; i < n; i++)
-                if (p[i]) return begin + i;
-            begin += n;
+            const size_t zeros = tape__zeros(p, n);
+            begin += zeros;
+            if (zeros < n) return begin;
         }
         from = end;
     }
@@ -97,11 +97,8 @@ uint64_t tape__file_bytes_last(tape__file_bytes_t *b)
         while (begin < end) {
             size_t n = (size_t)tape__min_u64(end - begin, 64 * 1024);
             const uint8_t *p = tape__file_bytes_at(b, begin, n);
-            for (size_t i = n; i > 0; i--)
-                if (p[i - 1]) {
-                    last = begin + i - 1;
-                    break;
-                }
+            const size_t used = tape__without_zeros(p, n);
+            if (used > 0) last = begin + used - 1;
             begin += n;
         }
         from = end;

@@ -17,9 +17,9 @@ enum { PIECE = 256 * 1024 };
 static int copy_piece(int to, uint64_t at, const uint8_t *bytes, size_t size)
 {
     for (size_t n = 0; n < size;) {
-        size_t part = tape__min_u64(TAPE__BLOCK - (at + n) % TAPE__BLOCK, size - n), used = 0;
-        while (used < part && bytes[n + used] == 0) used++;
-        int rc = used < part ? tape__file_write(to, at + n, bytes + n, part) : 0;
+        size_t part = tape__min_u64(TAPE__BLOCK - (at + n) % TAPE__BLOCK, size - n);
+        const bool any = tape__zeros(bytes + n, part) < part;
+        int rc = any ? tape__file_write(to, at + n, bytes + n, part) : 0;
         if (rc < 0) return rc;
         n += part;
     }

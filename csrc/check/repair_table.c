@@ -58,13 +58,15 @@ static void salvage(tape__table_look_t *t)
     const uint64_t end = tape__min_u64(t->size, TAPE__TABLE_SIZE);
     uint64_t next;
     int count = 0;
-    const uint64_t header = end_of_header(t);
+    const uint64_t header = end_of_header(t), word = 4;
     for (uint64_t at = header ? header : 4; at + 16 <= end;) {
         if (find_entry(t, at, &t->entries[count], &next)) {
             count++;
             at = next;
         } else {
-            at += 4;
+            at += word; /* whose name, a word behind, does not begin with a zero */
+            if (at + word < end)
+                at += tape__align_down(tape__zeros(t->bytes + at + word, end - at - word), word);
         }
     }
     t->count = count;

@@ -88,7 +88,7 @@ static void check_end(tape__table_look_t *t, tape__findings_t *f)
 {
     const uint64_t end = readable(t);
     uint64_t at = t->end + TAPE__WORD_SIZE;
-    while (at < end && t->bytes[at] == 0) at++;
+    if (at < end) at += tape__zeros(t->bytes + at, (size_t)(end - at));
     if (at >= end) return;
     tape__table_entry_t e;
     uint64_t next;
