@@ -1,15 +1,18 @@
 /* libFuzzer's entry for the Fressian reader and writer in C, instrumented, inside a Python.
  *
  * Built by fressian_fuzz.sh. The Python half, fressian_target.py, compares each input's result
- * with the codec in Python; a difference is an abort, as is what the sanitizers find. */
-#include <Python.h>
+ * with the codec in Python; a difference is an abort, as is what the sanitizers find. With $PLANT
+ * there is a bug in the reader. */
+static int planted_bug;
+#define PLANTED_BUG planted_bug
+#include "../../tape/codecs/fressian/c/unity.c"
 
-PyMODINIT_FUNC PyInit__speed(void);
 static PyObject *target;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
+    planted_bug = getenv("PLANT") != NULL;
     Py_InitializeEx(0);
     PyRun_SimpleString("import sys; import tape.codecs.fressian");
     PyObject *speed = PyInit__speed();

@@ -1,6 +1,7 @@
 /* queue_files.c - Description: the sound queue, the directory in which damaged ones are made of it,
- * and a machine on which nobody waits: sleeping moves a clock instead. Each mapping of libtape has
- * a guard page on either side. */
+ * and a machine on which nobody waits: sleeping moves a clock instead, and no time goes by but with
+ * steps of the library. So what an input does is the same on a busy machine, too. Each mapping of
+ * libtape has a guard page on either side. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -26,6 +28,8 @@ int __real_munmap(void *at, size_t size);
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset);
 int __wrap_munmap(void *at, size_t size);
 int64_t __wrap_tape__monotonic_ns(void);
+int64_t __wrap_tape__now_ms(void);
+int64_t __wrap_tape__now_coarse_ms(void);
 void __wrap_tape__sleep_ns(int64_t ns);
 
 void *__wrap_mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
@@ -50,6 +54,22 @@ int64_t __wrap_tape__monotonic_ns(void) { return monotonic_ns += 1000; }
 
 void __wrap_tape__sleep_ns(int64_t ns) { monotonic_ns += ns; }
 
+/* A day behind what the file system notes, for each input anew: no directory is old enough for what
+ * was seen in it to be believed without looking again. */
+enum { DAY_S = 86400 };
+static int64_t began_s, input_ns;
+
+int64_t __wrap_tape__now_coarse_ms(void)
+{
+    return (began_s - DAY_S) * 1000 + (monotonic_ns - input_ns) / 1000000;
+}
+
+int64_t __wrap_tape__now_ms(void)
+{
+    monotonic_ns += 1000000;
+    return __wrap_tape__now_coarse_ms();
+}
+
 /* ---- directories ---- */
 
 static void empty(const char *path)
@@ -70,6 +90,7 @@ static void remove_folder(void) { empty(folder); }
 
 void fuzz_clear(void)
 {
+    input_ns = monotonic_ns;
     empty(fuzz_copy);
     empty(fuzz_queue);
     if (mkdir(fuzz_queue, 0777) != 0) fuzz_found("%s: %s", fuzz_queue, strerror(errno));
@@ -173,6 +194,7 @@ static void load(fuzz_file_t *file, const char *name)
 
 void fuzz_begin(void)
 {
+    began_s = time(NULL);
     const char *parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     snprintf(folder, sizeof folder, "%s/queue-fuzz-XXXXXX", parent);
     if (!mkdtemp(folder)) fuzz_found("%s: %s", folder, strerror(errno));

@@ -21,14 +21,19 @@ LONGEST = {"wire": 300, "fressian": 300, "table": 900, "index": 300, "directory"
 FLAGS = ["-std=gnu11", "-g", "-O1", "-fsanitize=fuzzer-no-link,address,undefined",
          "-fno-sanitize-recover=undefined", "-Wno-macro-redefined", "-D_GNU_SOURCE",
          f"-I{ROOT / 'csrc'}", f"-I{HERE}"]
-WRAPPED = ("mmap", "munmap", "tape__monotonic_ns", "tape__sleep_ns")
+WRAPPED = ("mmap", "munmap", "tape__monotonic_ns", "tape__now_ms", "tape__now_coarse_ms",
+           "tape__sleep_ns")
 OWN = ("main", "wire", "fressian_reader", "queue_files", "queue_use", "queue_targets")
 
+#: Executions in a second of the processor's time, about: of the runs that are the same each time.
+IN_A_SECOND = {"wire": 6000, "fressian": 12000, "table": 500, "index": 200, "directory": 120,
+               "repair": 500}
 
 #: A check in the library for each target, which a planted bug takes away (it is 0 then).
 PLANTED = {
     "wire": ("format/wire.c", "!has(w, (uint64_t)length)"),
     "fressian": ("fressian/spans.c", "count > end - *p"),
+    "table": ("file/table_header.c", "(!r)"),
     "index": ("file/excerpt_index.c", "rc == TAPE_ECORRUPT"),
     "directory": ("file/cycle_store.c",
                   "tape__window_cover(w, &s->file, c->position, 4 + length, prefer)"),
@@ -103,14 +108,26 @@ class Workshop:
         return folder
 
 
-def run(program: Path, target: str, seconds: float, corpus: Path,
+def run(program: Path, target: str, corpus: Path,
         *flags: str) -> subprocess.CompletedProcess[str]:
     """Runs it, the target's bug switched on if there are any; status 0 when nothing was found."""
     environment = {**os.environ, "FUZZ_TARGET": target,
                    "FUZZ_PLANT": str([None, *PLANTED].index(target) if target in PLANTED else 0),
-                   "ASAN_OPTIONS": "allocator_may_return_null=1"}
+                   "ASAN_OPTIONS": "allocator_may_return_null=1:quarantine_size_mb=16"}
     return subprocess.run(
-        [program, f"-max_total_time={seconds:.0f}", f"-max_len={LONGEST[target]}",
-         "-len_control=0", "-timeout=300", "-rss_limit_mb=2000",
-         f"-artifact_prefix={program.parent}/", *flags, corpus],
+        [program, f"-max_len={LONGEST[target]}", "-len_control=0", "-timeout=300",
+         "-rss_limit_mb=2000", f"-artifact_prefix={program.parent}/", *flags, corpus],
         env=environment, capture_output=True, text=True, errors="replace", check=False)
+
+
+def run_again(program: Path, target: str, seconds: float,
+              corpus: Path) -> subprocess.CompletedProcess[str]:
+    """The same inputs each time, as long as the sources are the same: the kept corpus, in its
+    order, and what one seed makes of it without looking at values such as addresses, of which no
+    two runs have the same. So many that they take about so long."""
+    empty, names = corpus.with_name(f"{corpus.name}-new"), corpus.with_suffix(".names")
+    shutil.rmtree(empty, ignore_errors=True)
+    empty.mkdir()
+    names.write_text(",".join(str(path) for path in sorted(corpus.iterdir())))
+    return run(program, target, empty, f"-seed_inputs=@{names}", "-seed=1", "-use_cmp=0",
+               "-reload=0", f"-runs={seconds * IN_A_SECOND[target]:.0f}")
