@@ -148,7 +148,8 @@ int main(int argc, char **argv)
         fflush(stdout);
     }
     for (int n = 0; n < POINTS && argc == 1; n++)
-        if ((passed[n] > 0) == is_of_others(points[n]) && strncmp(points[n], "table_", 6) != 0)
+        if ((passed[n] > 0) == is_of_others(points[n]) &&
+            (t_full_scale() || strncmp(points[n], "table_", 6) != 0)) /* in a slow scene */
             CHECK_FAILED("%s: passed %d times", points[n], passed[n]);
     return 0;
 }

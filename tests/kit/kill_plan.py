@@ -57,7 +57,7 @@ def kinds_for(blow: Blow) -> tuple[str, ...]:
 def hits(point: str | None, rng: random.Random) -> int:
     """How often a victim comes there before it dies: what comes once in a life, once."""
     once = point in (*OF_A_TAILER, *OF_A_ROLL, *OF_OPENING, *OF_MENDING)
-    return 1 if once else rng.randint(1, 6)
+    return 1 if once else rng.randint(1, 3 if point in OF_A_PAGE else 6)
 
 
 class Plan:

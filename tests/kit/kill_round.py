@@ -114,6 +114,8 @@ class Round:
             o |= {"each": 1} if blow.point in OF_A_SYNC else {}
             o |= {"threads": 2} if blow.point == "guard_waiter_counted" else {"rate": 2000}
             o |= {"size": "65536..131072"} if blow.point in OF_ROOM else {}
+            if self.small_pages:  # a cycle holds 4096, also when one that was stopped makes haste
+                o |= {"rate": 500, "count": 1500}
             return self._in_c("write", id, **o)
         # Small ones hold the lock too seldom to be robbed of it, and are soon done.
         sizes = ["20..200", "2048..32768", "16384..65536"][blow.rob:]
