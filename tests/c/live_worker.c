@@ -213,24 +213,26 @@ static void sleep_until_a_roll(void)
         sleep_ns(INT64_C(1000000000) - now.tv_nsec - AROUND_ROLL_NS);
 }
 
-static _Thread_local int64_t waited_for; /* who had the lock that the append waited for */
+/* How long the append waited for the lock, and who had that. */
+static _Thread_local int64_t waited_ns, waited_for;
 
 static void note_holder(void *unused, const tape_slow_append_t *slow)
 {
     (void)unused;
+    waited_ns = slow->lock_ns;
     waited_for = slow->holder_pid;
 }
 
 static int64_t append(writer_t *w, const uint8_t *data, size_t size)
 {
-    waited_for = 0;
+    waited_ns = waited_for = 0;
     int64_t delayed = w->slow_ns ? run_delay() : 0, begin = t_now_ns();
     int64_t index = tape_appender_write(w->appender, data, size);
     int64_t end = t_now_ns(), took = end - begin;
     if (took > w->slowest_ns) w->slowest_ns = took;
     if (w->slow_ns && took > w->slow_ns)
-        say("slow %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, begin, end,
-            run_delay() - delayed, waited_for);
+        say("slow %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64, begin, end,
+            run_delay() - delayed, waited_for, waited_ns);
     return index;
 }
 

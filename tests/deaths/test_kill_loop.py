@@ -119,7 +119,7 @@ def test_victims_among_the_living_lose_and_spoil_nothing(
         tally.report(report, time.monotonic() - began)
     assert plan.short() == {}, "not as often as asked for, in as many rounds as there may be"
     assert all(tally.left[what] for what in ("lock", "reserved", "index", "rolling")), tally.left
-    assert max((own for _, own in tally.for_the_dead), default=0) < STALL_MS
+    assert max((own for _, own in tally.waits), default=0) < STALL_MS
     if scale == 1:
         kills = tally.at_points()
         assert {p: kills[p] for p in points_of_rounds() if kills[p] < AT_EACH} == {}
@@ -152,8 +152,8 @@ def test_who_lives_stands_still_for_less_than_50_ms(tmp_path: Path, program: Pat
                 moment = time.monotonic_ns()
                 victim.kill()
                 living.wait_acks(len(living.acks()) + 2)
-            stalls += [(end - max(begin, moment), delay)
-                       for begin, end, delay, _ in living.slow() if end > moment]
+            stalls += [(s.end - max(s.begin, moment), s.delay)
+                       for s in living.slow() if s.end > moment]
         living.send("stop")
         broken = living.result()["broken"]
     wall, own = (max(s) / 1e6 for s in zip(*((w, max(w - d, 0)) for w, d in stalls)))

@@ -17,6 +17,7 @@ from tests.kit.live_records import (
     read_all,
     records_in,
 )
+from tests.kit.live_worker import Slow
 
 NEXT_NS = 10_000_000  # after so much each of those that live has begun an append
 
@@ -85,23 +86,24 @@ def _judge_files(r: Round) -> None:
 
 def _note_stalls(r: Round) -> None:
     """How long an append of who lived took after a death, in ms: (all, without the time in which
-    the machine ran others). Of one that waited for a dead one of ours, all that came after its
-    death; of others, if they had not begun long after it."""
+    the machine ran others). Of one that waited for a dead one of ours, from its death until it had
+    the lock, and to the end; of others, if they had not begun long after it."""
     moments = sorted([(t, True) for t, _ in r.deaths] + [(t, False) for t in r.robs])
     for worker in (r.c, r.python):
-        for begin, end, delay, holder in worker.slow():
-            died = max((t for t, pid in r.deaths if pid == holder and t < end), default=None)
+        for s in worker.slow():
+            died = max((t for t, pid in r.deaths if pid == s.holder and t < s.end), default=None)
             if died is not None:
-                r.tally.for_the_dead.append(_stall(begin, end, delay, died))
-            moment = max((m for m, _ in moments if m < end), default=end)
-            if begin <= moment + NEXT_NS:  # else it went on already: others had the lock
-                r.tally.stalls.append(_stall(begin, end, delay, moment))
+                r.tally.waits.append(_stall(s, died, s.begin + s.waited))
+                r.tally.for_the_dead.append(_stall(s, died, s.end))
+            moment = max((m for m, _ in moments if m < s.end), default=s.end)
+            if s.begin <= moment + NEXT_NS:  # else it went on already: others had the lock
+                r.tally.stalls.append(_stall(s, moment, s.end))
     for begin, end in r.java.slow():
         moment, of_ours = max((m for m in moments if m[0] < end), default=(end, True))
         if of_ours and begin <= moment + NEXT_NS:
             r.tally.jvm_stalls.append((end - max(begin, moment)) / 1e6)
 
 
-def _stall(begin: int, end: int, delay: int, moment: int) -> tuple[float, float]:
-    wall = end - max(begin, moment)
-    return wall / 1e6, max(wall - delay, 0) / 1e6
+def _stall(s: Slow, moment: int, until: int) -> tuple[float, float]:
+    wall = max(until - max(s.begin, moment), 0)
+    return wall / 1e6, max(wall - s.delay, 0) / 1e6

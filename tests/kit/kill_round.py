@@ -257,6 +257,7 @@ class Round:
         try:
             with self.start(first) as one:
                 if not one.wait_stopped(5, go=True):
+                    self._kill_quietly(first, one, Left(), there=False)
                     return False
                 left = look(self.path, one.pid)
                 assert left.lock

@@ -34,9 +34,11 @@ class Tally:
     broken: int = 0           # locks that tape's survivors took over
     opened_by_java: int = 0
     #: Appends of tape's survivors soon after a death or robbery, in ms: all of it, and without the
-    #: time in which the machine ran others; and of these, those that waited for a dead one of ours.
+    #: time in which the machine ran others; those that waited for a dead one of ours; and these
+    #: until they had the lock.
     stalls: list[tuple[float, float]] = dataclasses.field(default_factory=list)
     for_the_dead: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    waits: list[tuple[float, float]] = dataclasses.field(default_factory=list)
     jvm_stalls: list[float] = dataclasses.field(default_factory=list)
 
     def note(self, blow: Blow, left: Left) -> None:
@@ -78,9 +80,10 @@ class Tally:
                                               for point, n in sorted(kills.items())))
 
     def _report_stalls(self, say: Callable[[str], None]) -> None:
-        say(f"longest append of tape's survivors that waited for a dead one of ours, from its "
-            f"death: {_longest(self.for_the_dead)}, of {len(self.for_the_dead)} above 5 ms")
-        say(f"longest one soon after a death or robbery, whomever it waited for: "
+        say(f"longest wait of tape's survivors for the lock of a dead one of ours, from its death: "
+            f"{_longest(self.waits)}; of {len(self.waits)} whose appends took more than 5 ms; the "
+            f"longest of these appends from the death to its end: {_longest(self.for_the_dead)}")
+        say(f"longest append soon after a death or robbery, whomever it waited for: "
             f"{_longest(self.stalls)}; of the JVM after a death of ours: "
             f"{max(self.jvm_stalls, default=0):.1f} ms")
 

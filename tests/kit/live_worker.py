@@ -6,12 +6,11 @@ They speak the protocol of the JVM's live modes, and write its messages ``[id n 
     python -m tests.kit.live_worker tail DIR --out FILE
 
 Both print ``ready`` when the queue is open. A writer begins at the line ``go``, prints
-``ack ID N INDEX`` after each message if asked to, and ``slow BEGIN END DELAY HOLDER`` after one
-that took longer than asked (monotonic nanoseconds; DELAY is how long it could have run and did not,
-HOLDER the process that had the lock for which it waited, or 0). At the line ``pause`` it says
-``paused`` between two messages, and waits for ``resume``. It ends at the line ``stop`` at the
-latest, and then prints ``done {...}``. A tailer ends when it has seen the counts of the line
-``until ID:N,...``, and prints ``done {...}``.
+``ack ID N INDEX`` after each message if asked to, and ``slow BEGIN END DELAY HOLDER WAITED`` after
+one that took longer than asked (:class:`Slow`). At the line ``pause`` it says ``paused`` between
+two messages, and waits for ``resume``. It ends at the line ``stop`` at the latest, and then prints
+``done {...}``. A tailer ends when it has seen the counts of the line ``until ID:N,...``, and prints
+``done {...}``.
 
 ``tests/c/live_worker.c`` does the same in C; :mod:`tests.kit.c_worker` starts it.
 """
@@ -31,7 +30,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import tape
 from tape.codecs import raw
@@ -112,6 +111,16 @@ def decode(data: bytes) -> tuple[int, int]:
 
 # ---- the driver's side
 
+class Slow(NamedTuple):
+    """An append that took long, by the monotonic clock, in ns."""
+
+    begin: int
+    end: int
+    delay: int   # it could have run, and did not
+    holder: int  # of the lock, for which it waited: the process, or 0
+    waited: int
+
+
 class Worker:
     """A process of this module, or one in C. Ended at the end of a ``with``."""
 
@@ -186,11 +195,10 @@ class Worker:
             time.sleep(0.0002)
         return False
 
-    def slow(self) -> list[tuple[int, int, int, int]]:
-        """Begin, end and delay of each append that took longer than asked, in ns, and the process
-        whose lock it waited for."""
+    def slow(self) -> list[Slow]:
+        """Each append that took longer than asked."""
         lines = (line.split(" ") for line in self._heard.said())
-        return [(int(w[1]), int(w[2]), int(w[3]), int(w[4])) for w in lines if w[0] == "slow"]
+        return [Slow(*map(int, w[1:])) for w in lines if w[0] == "slow"]
 
     def until(self, counts: Mapping[int, int]) -> None:
         """Let a tailer end once it has seen so many messages of each id."""
@@ -246,11 +254,11 @@ def _run_delay() -> int:
 class _Holder(logging.Handler):
     """Of the lock that an append waited for: from tape's log of slow ones."""
 
-    pid = 0
+    pid = waited_ms = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        if found := re.search(r"held by process (\d+)", record.getMessage()):
-            self.pid = int(found[1])
+        if found := re.search(r"(\d+) ms waiting .*, held by process (\d+)", record.getMessage()):
+            self.waited_ms, self.pid = int(found[1]), int(found[2])
 
 
 class Writing:
@@ -305,12 +313,13 @@ class Writing:
 
 
     def _write_and_tell(self, data: bytes) -> int:
-        self.holder.pid = 0
+        self.holder.pid = self.holder.waited_ms = 0
         delay, begin = _run_delay(), time.monotonic_ns()
         index = self.appender.write(data)
         end = time.monotonic_ns()
         if end - begin > self.o.slow_ms * 1e6:
-            _say(f"slow {begin} {end} {_run_delay() - delay} {self.holder.pid}")
+            _say(f"slow {begin} {end} {_run_delay() - delay} {self.holder.pid} "
+                 f"{self.holder.waited_ms * 1_000_000}")
         return index
 
     def _rest(self) -> None:
