@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
+import tape
 from tape.codecs import fressian
-from tests.kit.sources import ROOT
 
 #: tape.errors is a stand-in here: what it imports itself is not this test's question.
 ALONE = f"""
 import sys, types
-tape = types.ModuleType("tape"); tape.__path__ = [{str(ROOT / "tape")!r}]
+tape = types.ModuleType("tape"); tape.__path__ = {list(tape.__path__)!r}
 errors = types.ModuleType("tape.errors")
 for name in ("DecodeError", "EncodeError", "StateError"):
     setattr(errors, name, type(name, (Exception,), {{}}))

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import tape
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def test_a_codec_not_yet_imported_says_how_to_get_it() -> None:
     """Without having been imported the attribute says how to get them."""
