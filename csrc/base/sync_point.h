@@ -14,6 +14,7 @@ typedef enum {
     TAPE__BUG_PUBLISHES_EARLY,     /* the header word is complete before the body is copied */
     TAPE__BUG_LETS_GO_EARLY,       /* the lock is free before the write position is set */
     TAPE__BUG_CLEARS_RESERVATIONS, /* what another writer reserved is used again */
+    TAPE__BUG_LINKS_LATE,          /* a file that was linked without the lock is taken as it is */
     TAPE__BUGS
 } tape__bug_t;
 extern tape__bug_t tape__sync_point_bug;

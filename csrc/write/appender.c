@@ -52,18 +52,36 @@ static void note_append(tape__writer_t *w)
     (void)tape__held_up_since(&w->held_up, &w->held_up.cycle_ns, begun);
 }
 
+/* The message may be in a file already that was linked when our lock had been broken. If it stays
+ * there, nothing more of this job goes behind it: that may not be the cycle to be written now. */
+static int judge_made(tape__writer_t *w, const tape__message_t *m, int64_t *index,
+                      tape__step_t *step)
+{
+    bool stays;
+    int rc = tape__roll_judge_made(w, m->made, &stays);
+    if (rc != TAPE_OK || !stays) return rc;
+    *index = tape__index(w->site->settings.roll_cycle, m->made->cycle, 0);
+    *step = TAPE__STEP_WRITTEN;
+    tape__writer_leave_cycle(w);
+    return TAPE_OK;
+}
+
 /* TAPE_OK and the index, or *step is another than READY and WRITTEN; or a code. Without a message
  * only the place for one of `length` bytes is made ready: *index is what it would get. */
 static int write_locked(tape_appender_t *a, const tape__message_t *m, uint64_t length,
                         int64_t *index, tape__step_t *step, bool *wants_page)
 {
     tape__writer_t *w = a->writer;
+    int rc = TAPE_OK;
     *step = TAPE__STEP_READY;
+    if (m && m->made->doubtful) {
+        rc = judge_made(w, m, index, step);
+        if (rc != TAPE_OK || *step == TAPE__STEP_WRITTEN) return rc;
+    }
     if (PEEK64(append_lock, w->append_lock) != TAPE__LOCK_FREE)
         return tape__fail(TAPE_EAPPENDLOCK, w->site->path, -1,
                           "%s: chronicle.append.lock is held by process %" PRId64, w->site->path,
                           tape__table_keys_holder(PEEK64(append_lock, w->append_lock)));
-    int rc = TAPE_OK;
     const bool looks = !tape__roll_is_current(w);
     if (looks) {
         rc = look(w, m, step);
@@ -233,6 +251,7 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
     tape__writer_t *w = a->writer;
     tape__step_t step;
     const uint64_t length = job->in_place ? job->length : job->m.frame_size + job->m.size;
+    job->m.made = &job->made;
     int rc = write_locked(a, job->in_place ? NULL : &job->m, length, &job->index, &step,
                           &job->wants_page);
     const bool waits = rc == TAPE_OK && step == TAPE__STEP_WAIT;
@@ -265,13 +284,23 @@ static int work_locked(tape_appender_t *a, tape__job_t *job, bool *again)
     return rc;
 }
 
+/* A failure of a job whose message may be in the queue all the same is told with its index. */
+static int fail_job(const tape__writer_t *w, const tape__job_t *job, int rc)
+{
+    if (rc >= 0 || !job->made.doubtful) return rc;
+    const int64_t index = tape__index(w->site->settings.roll_cycle, job->made.cycle, 0);
+    tape__error_index(index);
+    return tape__while(rc, "the lock was broken while a file was made: the message with index "
+                           "0x%" PRIx64 " may be in the queue", index);
+}
+
 int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
 {
     tape__writer_t *w = a->writer;
     for (;;) {
         bool again;
         int rc = locked ? TAPE__LOCK_TAKEN : tape__write_lock_acquire(&w->lock);
-        if (rc < 0) return rc;
+        if (rc < 0) return fail_job(w, job, rc);
         if (!locked) SYNC_POINT(lock_taken);
         if (w->held_up.any) w->held_up = (tape__held_up_t){0};
         if (!locked && w->lock.waited_ns > 0)
@@ -280,7 +309,7 @@ int tape__appender_work(tape_appender_t *a, tape__job_t *job, bool locked)
         if (rc == TAPE__LOCK_TAKEN_OVER) tape__roll_doubt_all(w);
         locked = false;
         rc = work_locked(a, job, &again);
-        if (!again) return rc;
+        if (!again) return fail_job(w, job, rc);
     }
 }
 

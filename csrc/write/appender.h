@@ -61,6 +61,7 @@ typedef struct {
     int64_t index;            /* of the first */
     int64_t started_ns;       /* waiting for the clock */
     int robbed;
+    tape__made_t made;        /* a file that the message may be in already */
     int unsynced;             /* TAPE_OK, or why nobody will sync what was written */
     tape__held_up_t held_up;
 } tape__job_t;

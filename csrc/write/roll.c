@@ -11,8 +11,6 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
-#include "format/file_names.h"
-#include "write/cycle_build.h"
 #include "write/cycle_end.h"
 #include "write/index_write.h"
 #include "write/times_write.h"
@@ -45,7 +43,7 @@ static void trust_coarse_clock(tape__writer_t *w)
 
 /* ---- entering a cycle ---- */
 
-static int no_file_name(const tape__writer_t *w, int64_t cycle)
+int tape__roll_no_file_name(const tape__writer_t *w, int64_t cycle)
 {
     return tape__fail(TAPE_ECLOCK, w->site->path, -1, "cycle %" PRId64 " has no file name", cycle);
 }
@@ -57,7 +55,7 @@ static int open_cycle(tape__writer_t *w, int64_t cycle, unsigned *actions)
     *actions = TAPE__DO_NOTHING;
     tape__writer_leave_cycle(w);
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
-        return no_file_name(w, cycle);
+        return tape__roll_no_file_name(w, cycle);
     int rc = tape__cycle_store_open(&w->store, path, cycle, true);
     if (rc == TAPE__NOT_READY || rc == TAPE_ENOTFOUND) {
         tape__facts_t facts = {.age = TAPE__AGE_CURRENT, .file = TAPE__FILE_MISSING};
@@ -99,71 +97,6 @@ static void enter_cycle(tape__writer_t *w)
     w->lock.pulse = w->store.pair;
     w->index_base = tape__index(w->site->settings.roll_cycle, w->store.cycle, 0);
     w->max_messages = w->site->settings.roll_cycle->max_messages;
-}
-
-/* Files that writers left under their temporary names; no one else can be building one now. */
-static int remove_temporary(void *user, const char *name)
-{
-    const tape__writer_t *w = user;
-    char path[TAPE__PATH_SIZE];
-    const size_t prefix = sizeof TAPE__TEMPORARY_CYCLE_PREFIX - 1, length = strlen(name);
-    const size_t suffix = sizeof TAPE__TEMPORARY_SUFFIX - 1;
-    if (strncmp(name, TAPE__TEMPORARY_CYCLE_PREFIX, prefix) != 0 || length < prefix + suffix ||
-        strcmp(name + length - suffix, TAPE__TEMPORARY_SUFFIX) != 0)
-        return 0;
-    snprintf(path, sizeof path, "%s/%s", w->site->path, name);
-    tape__unlink(path);
-    SYNC_POINT(temporary_removed);
-    return 0;
-}
-
-/* Gives the file built at `temporary` its name. A lock that was broken meanwhile means that others
- * may have gone on, in a newer cycle even: then this file would come too late; or one of them took
- * it for a dead writer's and removed it. *made is false when the name is taken. */
-static int link_cycle(tape__writer_t *w, const char *temporary, const char *path, bool *made)
-{
-    int rc = -EEXIST;
-    bool ours = tape__write_lock_is_ours(&w->lock);
-    if (ours) rc = tape__link(temporary, path);
-    tape__unlink(temporary);
-    if (!ours || rc == -ENOENT)
-        return tape__fail(TAPE_ETAKEN, path, -1, "%s: the lock was broken", path);
-    *made = rc == 0;
-    if (rc == 0 || rc == -EEXIST) return TAPE_OK;
-    return tape__fail_errno(-rc, path, "linking a new cycle file into place");
-}
-
-/* Makes the file of `cycle` with the message as its first; *made is false when somebody else did,
- * who broke our lock. */
-static int make_cycle(tape__writer_t *w, int64_t cycle, const tape__message_t *m, bool *made)
-{
-    char path[TAPE__PATH_SIZE], temporary[TAPE__PATH_SIZE];
-    if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
-        return no_file_name(w, cycle);
-    snprintf(temporary, sizeof temporary,
-             "%s/" TAPE__TEMPORARY_CYCLE_PREFIX "%" PRId64 "-%" PRIx64 TAPE__TEMPORARY_SUFFIX,
-             w->site->path, tape__pid(), (uint64_t)tape__monotonic_ns());
-    uint64_t body = m->frame_size + m->size;
-    tape__new_file_t n = {
-        .roll_cycle = w->site->settings.roll_cycle,
-        .file_size = tape__writer_file_size(
-            w, 4096 + 2 * (uint64_t)w->site->settings.roll_cycle->index_count * 8 + body),
-        .frame = m->frame,
-        .frame_size = m->frame_size,
-        .data = m->data,
-        .size = m->size,
-        .path = temporary,
-    };
-    int rc = tape__cycle_build(&n);
-    if (rc != TAPE_OK) return rc;
-    SYNC_POINT(cycle_file_built);
-    tape__times_write_forget(path);
-    rc = link_cycle(w, temporary, path, made);
-    if (rc != TAPE_OK || !*made) return rc;
-    SYNC_POINT(cycle_file_linked);
-    tape__listing_add(&w->site->listing, cycle);
-    COUNT64(counters, &w->rolls, 1);
-    return TAPE_OK;
 }
 
 /* The highest of the cycles met that have a file. */
@@ -209,6 +142,7 @@ void tape__roll_doubt_all(tape__writer_t *w)
     int64_t first = TAPE__NO_CYCLE, last = TAPE__NO_CYCLE;
     w->doubtful = true;
     w->sealed_below = TAPE__NO_CYCLE;
+    tape__roll_remove_temporaries(w); /* the robbed one may live, and must not link its file late */
     if (tape__listing_scan(l, &first, &last) == TAPE_OK && first != TAPE__NO_CYCLE &&
         lowest > first)
         tape__listing_add(l, first);
@@ -243,7 +177,7 @@ static int name_is_taken(const tape__writer_t *w, int64_t cycle)
 {
     char path[TAPE__PATH_SIZE];
     if (!tape__listing_path(&w->site->listing, cycle, path, sizeof path))
-        return no_file_name(w, cycle);
+        return tape__roll_no_file_name(w, cycle);
     tape__stat_t st;
     if (tape__stat_path(path, &st) == 0 && !st.is_regular)
         return tape__fail(TAPE_ECORRUPT, path, -1, "%s: not a regular file: move it away", path);
@@ -265,12 +199,11 @@ static int enter_new(tape__writer_t *w, int64_t cycle, const tape__message_t *m,
 {
     tape__step_t ignored;
     unsigned actions;
-    bool made = false;
+    bool made;
     int rc = tape__roll_check_expected(w, m, cycle, 0);
     if (rc != TAPE_OK) return rc;
-    if (!w->tidied) tape__list_directory(w->site->path, remove_temporary, w);
-    w->tidied = true;
-    rc = make_cycle(w, cycle, m, &made);
+    if (!w->tidied) tape__roll_remove_temporaries(w);
+    rc = tape__roll_make(w, cycle, m, &made);
     if (rc != TAPE_OK) return rc;
     if (!made) return name_is_taken(w, cycle);
     *step = TAPE__STEP_WRITTEN;

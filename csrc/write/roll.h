@@ -3,6 +3,7 @@
  *     roll.c          the clock, and entering the cycle that is to be written
  *     roll_newer.c    whether that is the clock's, or one that others began
  *     roll_older.c    ending the cycles before it
+ *     roll_make.c     making its file
  *     roll_end.c      the end of its chain: found, repaired, caught up with
  *     roll_room.c     room behind that end
  *
@@ -15,6 +16,14 @@
 #include "write/writer.h"
 #include "write/recovery.h"
 
+/* A file that was linked when our lock had been broken (roll_make.c). */
+typedef struct {
+    bool doubtful; /* there is one, and it is to be judged */
+    bool first;    /* right behind link() no newer cycle had messages */
+    int64_t cycle;
+    uint64_t inode;
+} tape__made_t;
+
 /* A message on its way. */
 typedef struct {
     uint8_t frame[8];
@@ -22,6 +31,7 @@ typedef struct {
     const void *data;
     size_t size;
     int64_t expect; /* the index that it must get; -1: any */
+    tape__made_t *made; /* what is to be known of the file that it is the first one of */
 } tape__message_t;
 
 /* What came of a step that did not fail. */
@@ -79,6 +89,9 @@ int tape__roll_make_ready(tape__writer_t *w, uint64_t need);
  * TAPE_ETAKEN or a code. */
 int tape__roll_make_clean(tape__writer_t *w, uint64_t at);
 
+/* Under a new lock: whether the file, with the message, stays. If not, it is to be written anew. */
+int tape__roll_judge_made(tape__writer_t *w, tape__made_t *made, bool *stays);
+
 /* ---- between the files above ---- */
 
 #define TAPE__WRITER_WINDOW (UINT64_C(16) << 20)
@@ -87,6 +100,12 @@ int tape__roll_make_clean(tape__writer_t *w, uint64_t at);
 /* What tape__recovery_decide() says; TAPE_EINTERNAL when the facts cannot be. */
 int tape__roll_decide(const tape__writer_t *w, int64_t cycle, const tape__facts_t *facts,
                       unsigned *actions);
+/* Makes the file of `cycle` with the message as its first; *made is false when somebody else did,
+ * who broke our lock. */
+int tape__roll_make(tape__writer_t *w, int64_t cycle, const tape__message_t *m, bool *made);
+/* Files that writers left under their temporary names: no one else can be building one now. */
+void tape__roll_remove_temporaries(tape__writer_t *w);
+int tape__roll_no_file_name(const tape__writer_t *w, int64_t cycle);
 /* Renames a half-made file out of the way, as Java does (1.1). */
 int tape__roll_move_aside(tape__writer_t *w, const char *path);
 /* END_OF_DATA into every file of a cycle below `cycle` that lacks it. */
@@ -96,6 +115,8 @@ int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step);
 /* The cycle to be written when the clock shows `cycle`, whose file may be ended (`own`): that one,
  * or a newer one that outranks it. */
 int tape__roll_choose(tape__writer_t *w, int64_t cycle, tape__own_state_t own, int64_t *chosen);
+/* The newest cycle with messages, if it is newer than `cycle`; else that one. */
+int tape__roll_newest(tape__writer_t *w, int64_t cycle, int64_t *newest);
 /* Calls `add` for each message from lastIndex on that should have an entry. Only up to the end as
  * it was found (a copy: adding a page moves it): if lastIndex is wrong, the walk may begin
  * anywhere. */

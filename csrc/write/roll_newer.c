@@ -47,10 +47,11 @@ static int outranks(tape__writer_t *w, int64_t cycle, tape__own_state_t own, boo
     return rc;
 }
 
-/* From the newest down: the newest one with messages. */
-static int newest_with_messages(tape__writer_t *w, int64_t cycle, int64_t *chosen)
+/* From the newest down. */
+int tape__roll_newest(tape__writer_t *w, int64_t cycle, int64_t *newest)
 {
     int64_t at;
+    *newest = cycle;
     bool does = false;
     tape__neighbours_t *keep = NULL;
     int rc = tape__listing_ends(&w->site->listing, NULL, &at);
@@ -60,7 +61,7 @@ static int newest_with_messages(tape__writer_t *w, int64_t cycle, int64_t *chose
         rc = tape__listing_below(&w->site->listing, at - 1, &keep, &at);
     }
     tape__free(keep);
-    if (rc == TAPE_OK && does) *chosen = at;
+    if (rc == TAPE_OK && does) *newest = at;
     return rc;
 }
 
@@ -89,7 +90,7 @@ int tape__roll_choose(tape__writer_t *w, int64_t cycle, tape__own_state_t own, i
         *chosen = w->sealed_below;
     if (own == TAPE__OWN_ENDED) {
         int64_t from = *chosen;
-        int rc = newest_with_messages(w, from, chosen);
+        int rc = tape__roll_newest(w, from, chosen);
         return rc == TAPE_OK && *chosen == from ? next_ready(w, from, chosen) : rc;
     }
     /* Once a look: what is known not to count need not be opened for every message. */
@@ -98,7 +99,7 @@ int tape__roll_choose(tape__writer_t *w, int64_t cycle, tape__own_state_t own, i
         if (highest <= *chosen || w->newer_seen == tape__listing_pulse(&w->site->listing))
             return TAPE_OK;
     }
-    int rc = newest_with_messages(w, *chosen, chosen);
+    int rc = tape__roll_newest(w, *chosen, chosen);
     if (rc == TAPE_OK) w->newer_seen = tape__listing_pulse(&w->site->listing);
     return rc;
 }

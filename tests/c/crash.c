@@ -36,7 +36,7 @@ static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "h
                                      "repair_replaced", "repair_set_aside", "cycle_read",
                                      "newer_looked_into", "file_enlarged",
                                      "key_written", "key_added", "cycle_forgotten",
-                                     "cycle_removed"};
+                                     "cycle_removed", "late_file_removed"};
 
 /* What survives the writer's death. */
 typedef struct {

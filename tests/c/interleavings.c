@@ -117,7 +117,7 @@ static bool counts(const char *point)
         "lock_awaited", "lock_taken", "lock_taken_over", "prepared", "header_reserved",
         "body_written", "published", "pair_set", "page_reserved", "page_published", "page_linked",
         "entry_added", "used_raised", "indexed", "before_release", "released", "end_marked",
-        "sealed", "older_cycles_ended", "ended_noted", "cycle_file_built", "cycle_file_linked",
+        "sealed", "older_cycles_ended", "ended_noted", "cycle_file_built", "cycle_file_due", "cycle_file_linked",
         "lowest_listed", "highest_listed", "listing_counted", "cycle_entered", "given_up",
         "reservation_resized", "word_cleared", "pair_mended", "room_reserved", "room_cleaned",
         "moved_aside", "cycle_read", "end_looked_up", "tailer_at_end", "newer_looked_into"};
@@ -524,5 +524,6 @@ int main(int argc, char **argv)
     find_planted(TAPE__BUG_PUBLISHES_EARLY, "publishing before the copy", "both go on");
     find_planted(TAPE__BUG_LETS_GO_EARLY, "unlocking before the write position", "both go on");
     find_planted(TAPE__BUG_CLEARS_RESERVATIONS, "clearing a reservation", "one is robbed");
+    find_planted(TAPE__BUG_LINKS_LATE, "linking a file late", "two days, one is robbed");
     return 0;
 }
