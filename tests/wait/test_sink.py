@@ -185,14 +185,13 @@ def test_a_put_that_was_told_and_cancelled_at_once_is_unclaimed(queue: tape.Queu
     """The result is there, but the task that awaits it was not run yet."""
     async def work() -> None:
         async with queue.appender().sink() as put:
-            task = asyncio.ensure_future(put("told"))
-            await asyncio.sleep(0)
             told = put._told
 
             def tell_and_cancel(puts: Any) -> None:
                 told(puts)
                 task.cancel()
-            put._told = tell_and_cancel
+            put._told = tell_and_cancel  # the thread may be done as soon as the task has begun
+            task = asyncio.ensure_future(put("told"))
             with pytest.raises(asyncio.CancelledError):
                 await task
             assert put.unclaimed == [queue.last_index]
