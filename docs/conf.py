@@ -42,6 +42,7 @@ html_theme_options = {
                             "font-stack": "system-ui, -apple-system, 'Segoe UI', sans-serif"},
     "dark_css_variables": {"color-brand-primary": "#f0a06a", "color-brand-content": "#f0a06a"},
 }
+highlight_language = "none"  # drawings are no Python
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 
