@@ -28,6 +28,7 @@ from tape.codecs.fressian import (BigInt, BoolArray, Cached, Char, Float32, Fres
 from tape.codecs.fressian import Symbol  # noqa: F401  (its repr is evaluated)
 from tape.errors import DecodeError, EncodeError
 
+from tests.kit import examples
 from tests.kit.fressian_canon import Maker, canon
 from tests.kit.fressian_engines import ENGINES
 
@@ -297,11 +298,11 @@ def test_it_is_a_codec_for_a_queue():
 
 # -- documentation
 
-@pytest.mark.parametrize("name", ["types", "handlers", "_codec", "_streams", None])
+@pytest.mark.parametrize("name", [name for name in examples.MODULES
+                                  if name.startswith("tape.codecs.fressian")])
 def test_the_examples_of_docstrings_run(name):
     """The docstrings run."""
-    module = importlib.import_module(f"tape.codecs.fressian{'.' + name if name else ''}")
-    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_the_examples_of_the_page_run():

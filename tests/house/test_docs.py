@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
 import re
 import subprocess
 import sys
@@ -12,14 +11,12 @@ from pathlib import Path
 
 import pytest
 
-import tape
-
+from tests.kit import examples
 from tests.kit.sources import C_SOURCES, ROOT, TESTS
 
 README = (ROOT / "README.md").read_text()
 
-MODULES = ["tape"] + [m.name for m in pkgutil.walk_packages(tape.__path__, "tape.")
-                      if not m.name.startswith("tape.codecs.fressian") and "_native" not in m.name]
+MODULES = [name for name in examples.MODULES if not name.startswith("tape.codecs.fressian")]
 
 
 def block(language: str) -> str:
