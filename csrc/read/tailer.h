@@ -57,6 +57,13 @@ typedef struct {
     uint64_t *positions; /* TAPE__TRAIL_MAX of them; NULL until the first step backward */
 } tape__trail_t;
 
+/* Where it found nothing although the write position lies further on, and since when. */
+typedef struct {
+    int64_t cycle;
+    uint64_t position;
+    int64_t since_ns; /* 0: nowhere */
+} tape__hole_t;
+
 /* What the last call gave that can be taken back; those that only tell or commit leave it. */
 typedef struct {
     enum { TAPE__GAVE_NOTHING, TAPE__GAVE_MESSAGE, TAPE__GAVE_MANY, TAPE__GAVE_GAP } gave;
@@ -124,6 +131,7 @@ struct tape_tailer {
     tape__last_call_t call_before; /* as last_call was when the call in hand began */
     bool delivered;            /* the caller may still look at what the last call gave */
     int64_t looked_ns;
+    tape__hole_t hole;
     tape__gap_t gap;
     tape__name_t name;
     tape__waiting_t wait;

@@ -4,6 +4,7 @@
  * there, until the cycle's time is over and the write lock was free. A file that was deleted is
  * left at its end all the same: nobody can end it any more.
  */
+#include "base/error.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "file/cycle_chain.h"
@@ -11,6 +12,7 @@
 
 enum { NEWER_MAX = 64 }; /* so many cycles are looked into for a message */
 #define LOOK_EVERY_NS INT64_C(50000000) /* at the directory, where the listing words do not help */
+#define HOLE_AFTER_NS INT64_C(2000000000)
 
 /* The directory is read at most every LOOK_EVERY_NS by one waiting tailer. */
 static bool may_look(tape_tailer_t *t)
@@ -187,13 +189,44 @@ static int leave_unfinished(tape_tailer_t *t)
     return tape__tailer_enter_later(t);
 }
 
+/* Whoever sets the write position sees all messages before it, so a place without one below it, both
+ * looked at in this order, is damage whatever any writer is at, stopped or robbed: what was there is
+ * gone, and what lies behind would be waited for until the cycle is ended. Not told at once: a file
+ * may be on its way here from elsewhere, its header first. */
+static int check_hole(tape_tailer_t *t)
+{
+    tape__hole_t *h = &t->hole;
+    const bool before = h->since_ns && h->cycle == t->store.cycle && h->position == t->at.position;
+    if (!breaks_off(t)) {
+        h->since_ns = 0;
+        return TAPE__NO;
+    }
+    int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
+    if (rc != TAPE_OK) return rc;
+    const tape__word_kind_t kind = tape__word_kind(t->at.word);
+    if (kind != TAPE__WORD_FREE && kind != TAPE__WORD_INCOMPLETE) return TAPE__YES;
+    const int64_t now = tape__monotonic_ns();
+    if (!before) *h = (tape__hole_t){t->store.cycle, t->at.position, now};
+    if (now - h->since_ns < HOLE_AFTER_NS) return TAPE__NO;
+    t->looked_ns = 0; /* who waits for it is told, and the read that follows as well */
+    rc = tape__cycle_store_bad(&t->store, t->at.position,
+                               "no message, and the write position lies further on");
+    tape__error_index(tape__tailer_next_index(t));
+    return tape__while(rc, "while waiting for the next message; those behind it come back when "
+                           "all have closed the queue and this has mended it:\n"
+                           "    tape repair --in-place '%s'", t->site->path);
+}
+
 int tape__tailer_leave_deleted(tape_tailer_t *t)
 {
     int64_t from = tape__tailer_next_index(t), cycle;
     if (!may_look(t)) return TAPE__NO;
     int deleted = tape__tailer_is_deleted(t);
     if (deleted < 0) return deleted;
-    if (deleted == TAPE__NO) return leave_unfinished(t);
+    if (deleted == TAPE__NO) {
+        const int left = leave_unfinished(t);
+        return left == TAPE__NO ? check_hole(t) : left;
+    }
     /* It may have been written, and ended, since the tailer saw its end, and only then deleted. */
     int rc = tape__cycle_store_observe(&t->store, &t->window, &t->at, t->window_size);
     if (rc != TAPE_OK) return rc;

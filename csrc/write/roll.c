@@ -43,11 +43,6 @@ static void trust_coarse_clock(tape__writer_t *w)
 
 /* ---- entering a cycle ---- */
 
-int tape__roll_no_file_name(const tape__writer_t *w, int64_t cycle)
-{
-    return tape__fail(TAPE_ECLOCK, w->site->path, -1, "cycle %" PRId64 " has no file name", cycle);
-}
-
 /* Opens the file of `cycle` when it is ready; *actions is what the table says when it is not. */
 static int open_cycle(tape__writer_t *w, int64_t cycle, unsigned *actions)
 {

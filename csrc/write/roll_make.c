@@ -9,7 +9,7 @@
  *     somebody wrote behind our message       it was seen in time: it stays
  *     no newer cycle has messages             it stays, the end of the queue
  *     one has; none had right behind link()   every reader comes by: it stays, and is ended here
- *     one has, and had                        it came late: it goes, and its message is written anew
+ *     one has, and had                        it came late: it goes, its message is written anew
  *
  * One that was begun under a lock that was taken over by one of ours cannot be linked at all: who
  * takes over removes files under temporary names.
@@ -52,6 +52,11 @@ void tape__roll_remove_temporaries(tape__writer_t *w)
 }
 
 /* ---- making it ---- */
+
+int tape__roll_no_file_name(const tape__writer_t *w, int64_t cycle)
+{
+    return tape__fail(TAPE_ECLOCK, w->site->path, -1, "cycle %" PRId64 " has no file name", cycle);
+}
 
 static int taken(const char *path)
 {

@@ -76,7 +76,8 @@ static void be_the_victim(how_t how)
     shared->facts_index = facts.index;
     for (size_t n = shared->written; n < 3 && how == THREE; n++) /* as a caller does */
         CHECK_OK(tape_appender_write(w.appender, "victim", 6));
-    if (shared->index >= 0 && how != THE_LAST) CHECK_OK(tape_appender_write(w.appender, "later", 5));
+    if (shared->index >= 0 && how != THE_LAST)
+        CHECK_OK(tape_appender_write(w.appender, "later", 5));
     t_close_writer(w);
     _exit(0);
 }
@@ -293,7 +294,7 @@ static void between_the_ending_and_the_link(void)
     put_away();
 }
 
-/* The lock is not to be had any more: the failure tells the index, and that message may be there. */
+/* The lock is not to be had any more: the failure tells the index that the message may have. */
 static void nobody_lets_it_judge(void)
 {
     set_up();

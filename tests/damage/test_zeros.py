@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +118,88 @@ def test_zeros_are_met_as_told(whole: Path, tmp_path: Path, cells: list[str], la
     assert after == (there if hidden else [*there, b"new"])
     aside = list(path.glob("*.discard"))
     assert bool(aside) == ("move it aside" in cells[3 if later else 2])
+
+
+STANDS = 2.0  # seconds, from which on it is told
+
+
+def stand(t: tape.Tailer[bytes]) -> tape.CorruptQueue:
+    """What is told to who stands at a hole, and when."""
+    begun = time.monotonic()
+    with pytest.raises(tape.CorruptQueue) as caught:
+        while time.monotonic() - begun < 10:
+            assert t.read(timeout=0.2) is None
+    assert STANDS - 0.1 <= time.monotonic() - begun < STANDS + 2
+    return caught.value
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_who_stands_at_a_hole_is_told_where_and_what_helps(
+        whole: Path, tmp_path: Path, read_only: bool) -> None:
+    """In a cycle that goes on, where nobody would come to tell a gap; mended, all is read."""
+    path = damaged(whole, tmp_path / "q", ROWS["a message in the middle"][0])
+    with tape.open(path, codec=raw, read_only=read_only, clock=SetClock(NOW)) as q:
+        t = q.tailer()
+        there = list(t)
+        assert there[:-1] == ALL[:len(there)][:-1]
+        assert t.lag().messages > 0  # so much the write position says
+        told = stand(t)
+        assert told.file == str(cycle_file(path))
+        assert told.position is not None
+        assert cycle_file(path).read_bytes()[told.position:told.position + 16] == bytes(16)
+        assert told.index == t.index
+        assert "the write position lies further on" in str(told)
+        assert "tape repair --in-place" in str(told)
+        with pytest.raises(tape.CorruptQueue):  # and again, at the next look
+            t.read(timeout=1)
+        next_index = t.index
+    del told, t
+    gc.collect()  # frames that an error keeps
+    assert tape.repair(path, in_place=True).outcome == "lossy"
+    with tape.open(path, codec=raw, read_only=True) as q:
+        t = q.tailer(start=next_index, on_error="skip")
+        after = list(t)
+        assert after[-100:] == ALL[-100:]
+
+
+def test_who_stands_at_a_hole_is_told_by_all_ways_of_waiting(whole: Path, tmp_path: Path) -> None:
+    """Following, several queues as one, a stream."""
+    path = damaged(whole, tmp_path / "q", ROWS["the last message"][0])
+
+    async def stream(q: tape.Queue) -> None:
+        async for _message in q.tailer().stream():
+            pass
+
+    def follow(q: tape.Queue) -> None:
+        for _message in q.tailer().follow(timeout=10):
+            pass
+
+    def merge(q: tape.Queue) -> None:
+        with tape.open(tmp_path / "other", codec=raw) as other:
+            for _message in tape.merge(q.tailer(), other.tailer(), timeout=10):
+                pass
+
+    for way in (follow, merge, lambda q: asyncio.run(asyncio.wait_for(stream(q), 10))):
+        with tape.open(path, codec=raw, read_only=True) as q, \
+                pytest.raises(tape.CorruptQueue, match="lies further on"):
+            way(q)
+
+
+def test_who_goes_past_a_hole_reads_on(whole: Path, tmp_path: Path) -> None:
+    """By an index that is known; and what was told before is no matter any more."""
+    path = damaged(whole, tmp_path / "q", ROWS["a message in the middle"][0])
+    with tape.open(path, codec=raw, clock=SetClock(NOW)) as q:
+        t = q.tailer()
+        first = q.first_index
+        list(t)
+        stand(t)
+        assert first is not None
+        assert t.seek(first + 2050)
+        assert t.read() == ALL[2050]
+        list(t)
+        assert t.read(timeout=STANDS + 0.5) is None  # at the end it is waited
+        q.appender().write(b"new")
+        assert t.read(timeout=1) == b"new"
 
 
 def test_the_table_has_each_row() -> None:
