@@ -189,10 +189,10 @@ static int leave_unfinished(tape_tailer_t *t)
     return tape__tailer_enter_later(t);
 }
 
-/* Whoever sets the write position sees all messages before it, so a place without one below it, both
- * looked at in this order, is damage whatever any writer is at, stopped or robbed: what was there is
- * gone, and what lies behind would be waited for until the cycle is ended. Not told at once: a file
- * may be on its way here from elsewhere, its header first. */
+/* Whoever sets the write position sees all messages before it, so a place without one below it,
+ * both looked at in this order, is damage whatever any writer is at, stopped or robbed: what was
+ * there is gone, and what lies behind would be waited for until the cycle is ended. Not told at
+ * once: a file may be on its way here from elsewhere, its header first. */
 static int check_hole(tape_tailer_t *t)
 {
     tape__hole_t *h = &t->hole;
