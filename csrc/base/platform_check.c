@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/platform.h"
+
 int tape__file_next_data(int fd, uint64_t from, uint64_t size, uint64_t *begin, uint64_t *end)
 {
     if (from >= size) return 0;
@@ -35,6 +37,21 @@ static bool maps_below(const char *process, const char *prefix, size_t length)
         found = name && strncmp(name, prefix, length) == 0 && name[length] == '/';
     }
     fclose(maps);
+    return found;
+}
+
+int64_t tape__other_writer(uint64_t inode)
+{
+    DIR *processes = opendir("/proc");
+    const int64_t self = tape__pid();
+    int64_t found = 0;
+    const struct dirent *entry;
+    if (!processes) return 0;
+    while (found == 0 && (entry = readdir(processes))) {
+        const int64_t pid = strtoll(entry->d_name, NULL, 10); /* 0: no process */
+        if (pid > 0 && pid != self && tape__process_maps(pid, inode) == TAPE__MAPS_IT) found = pid;
+    }
+    closedir(processes);
     return found;
 }
 

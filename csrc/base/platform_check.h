@@ -13,5 +13,7 @@ int tape__file_next_data(int fd, uint64_t from, uint64_t size, uint64_t *begin, 
 /* A process that has a file of the directory (an absolute path) mapped; 0 none, as far as this user
  * may see. */
 int64_t tape__directory_user(const char *path);
+/* Another process that has that file mapped for writing; 0 none, as far as this user may see. */
+int64_t tape__other_writer(uint64_t inode);
 
 #endif

@@ -271,7 +271,8 @@ int tape_repair(const char *path, const char *into, const tape_check_options_t *
         rc = tape__queue_look_open(&r->q, path, f);
         if (rc == TAPE_OK) {
             rc = repair(r, into);
-            tape__repair_let_others_in(r);
+            const int let = tape__repair_let_others_in(r);
+            if (rc == TAPE_OK) rc = let;
             tape__queue_look_close(&r->q);
         }
     }

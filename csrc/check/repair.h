@@ -39,7 +39,8 @@ int tape__repair_sync_directory(const char *path);
 /* In place: nobody else has the queue open, and nobody opens it for writing until the end. TAPE_OK
  * or TAPE_EBUSY, ... */
 int tape__repair_keep_others_out(tape__repair_t *r);
-void tape__repair_let_others_in(tape__repair_t *r);
+/* And then all may come; TAPE_OK, or the code of what kept a JVM out that came already. */
+int tape__repair_let_others_in(tape__repair_t *r);
 
 /* ---- repair_table.c ---- */
 

@@ -34,6 +34,7 @@ static const char *const others[] = {"guard_waiter_counted", "tailer_at_end", "h
                                      "temporary_removed", "table_begun", "table_filled",
                                      "repair_copied", "repair_mended", "repair_kept",
                                      "repair_replaced", "repair_set_aside", "cycle_read",
+                                     "repair_locked", "repair_table_renewed",
                                      "newer_looked_into", "file_enlarged",
                                      "key_written", "key_added", "cycle_forgotten",
                                      "cycle_removed", "late_file_removed"};

@@ -29,7 +29,8 @@ static const char *const others[] = {
     "guard_waiter_counted", "tailer_at_end", "wait_looked", "wait_armed", "wait_looked_again",
     "wait_slept", "bell_armed", "theft_named", "name_claimed", "cycle_read", "newer_looked_into",
     "notice_seen", "notice_counted", "notice_rung", "lock_awaited", "file_synced", "name_synced",
-    "sync_begun", "sync_ended", "cycle_forgotten", "cycle_removed", "late_file_removed"};
+    "sync_begun", "sync_ended", "cycle_forgotten", "cycle_removed", "late_file_removed",
+    "repair_table_renewed"};
 
 static const char *queue_path, *begin_path, *between_path;
 static const t_scene_t *scene;
