@@ -1,4 +1,4 @@
-"""tape.repair(in_place=True) and a JVM: one that has the queue open, and one that comes meanwhile."""
+"""tape.repair(in_place=True) and a JVM: one that has the queue open, or that comes meanwhile."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_a_queue_that_a_jvm_has_open_is_not_mended(
 @pytest.mark.parametrize("reads", [True, False], ids=["it reads first", "it only writes"])
 def test_a_jvm_that_comes_while_a_queue_is_mended_writes_nothing_that_is_lost(
         own_peer: Peer, queue: Path, reads: bool) -> None:
-    """What it reads before is right. Its write waits for the lock and is refused, since it may have a
-    file in hand that is not the queue's any more; when it has opened the queue again all is well."""
+    """What it reads before is right. Its write waits for the lock and is refused, since it may have
+    a file in hand that is not the queue's any more; opening the queue again puts all right."""
     there, pid = read_all(queue), own_peer.java_pid()
     came: list[JvmQueue] = []
     waits: list[Pending] = []
