@@ -158,9 +158,19 @@ int tape__roll_find_the_end(tape__writer_t *w, tape__step_t *step)
     return rc;
 }
 
+/* So many, before the write position is asked. Where it is no proof it is verified from the last
+ * index entry on, which is no nearer than we are until we have passed as many as it is apart. */
+static int64_t walked_max(const tape__writer_t *w)
+{
+    const int64_t spacing = w->store.index_spacing;
+    if (tape__pair_is_proof(w->store.sequence_shift, w->next.position)) return WALKED_MAX;
+    return spacing > WALKED_MAX ? spacing : WALKED_MAX;
+}
+
 int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step)
 {
     int64_t before = w->next.sequence;
+    const int64_t most = walked_max(w);
     const uint8_t *base = w->window.base;
     for (;;) {
         int rc = tape__cycle_store_observe(&w->store, &w->window, &w->next, TAPE__WRITER_WINDOW);
@@ -170,12 +180,12 @@ int tape__roll_catch_up(tape__writer_t *w, tape__step_t *step)
         if (end != TAPE__END_COMPLETE) return tape__roll_find_the_end(w, step); /* asks the table */
         tape__cycle_store_step(&w->store, &w->next);
         /* Others wrote a great deal: jump by the write position. */
-        if (w->next.sequence - before > WALKED_MAX) {
+        if (w->next.sequence - before > most) {
             tape__chain_end_t found;
             rc = tape__cycle_chain_find_end(&w->store, &w->window, &found);
             if (rc != TAPE_OK) return rc;
             w->next = found.end;
-            before = INT64_MAX - WALKED_MAX;
+            before = INT64_MAX - most;
         }
     }
     /* At other addresses all is to be faulted in again. */

@@ -1,8 +1,10 @@
 /* Description: where the sequence word keeps few bits of the position, a pair that a death left one
- * message behind can look right: readers and writers count from the index. */
+ * message behind can look right: readers and writers count from the index; those who write in turns
+ * do not do so each time. */
 #include <stdlib.h>
 
 #include "base/atomics.h"
+#include "base/sync_point.h"
 #include "file/cycle_store.h"
 #include "helpers.h"
 #include "queue_check.h"
@@ -124,6 +126,37 @@ static void found_stale(const row_t *row, bool by_chance, bool rolled)
     free(body);
 }
 
+/* ---- what the walk costs ---- */
+
+static int lookups;
+static void count_lookups(const char *name) { lookups += strcmp(name, "end_looked_up") == 0; }
+
+/* Others wrote much since: by the write position, where it is proof; else by walking on from where
+ * the writer stands, and not each time from the last index entry, a million messages back. */
+static void turns(const char *roll_cycle, int expected)
+{
+    int64_t ms = 100 * (int64_t)DAY;
+    const char *directory = t_directory();
+    tape_queue_options_t o = t_options(roll_cycle, &ms);
+    char body[100] = {0};
+    t_writer_t one = t_open_writer(directory, &o), other = t_open_writer(directory, &o);
+    for (int n = 0; n < 1000; n++) /* beyond the period */
+        CHECK_OK(tape_appender_write(other.appender, body, sizeof body));
+    CHECK_OK(tape_appender_write(one.appender, body, sizeof body));
+    for (int turn = 0; turn < 3; turn++) {
+        for (int n = 0; n < 200; n++)
+            CHECK_OK(tape_appender_write(other.appender, body, sizeof body));
+        lookups = 0;
+        tape__sync_point_hook = count_lookups;
+        CHECK_OK(tape_appender_write(one.appender, body, sizeof body));
+        tape__sync_point_hook = NULL;
+        CHECK_EQ(lookups, expected);
+    }
+    t_close_writer(one);
+    t_close_writer(other);
+    CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, 1000 + 1 + 3 * 201);
+}
+
 static void the_bits_that_are_kept(void)
 {
     CHECK(tape__pair_is_proof(32, UINT64_C(1) << 40)); /* no record is so long */
@@ -141,5 +174,7 @@ int main(void)
     the_bits_that_are_kept();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int kind = 0; kind < 4; kind++) found_stale(&rows[i], kind & 1, kind & 2);
+    turns("FAST_DAILY", 1);
+    turns("HUGE_DAILY_XSPARSE", 0);
     return 0;
 }
