@@ -83,6 +83,13 @@ void tape__mend_hole_put(tape__mend_t *m, uint64_t at, const void *bytes, size_t
 void tape__mend_hole_put_u64(tape__mend_t *m, uint64_t at, uint64_t value);
 /* Paddings become zeros. */
 void tape__mend_hole_clean(tape__mend_t *m, uint64_t from, uint64_t to);
+/* Room that the smallest document takes. */
+static inline uint64_t tape__mend_hole_least(const tape__mend_t *m)
+{
+    return m->look.store.aligned ? 8 : 5;
+}
+/* Makes metadata of [at, to), which is no smaller: readers pass over it. */
+void tape__mend_hole_blank(tape__mend_t *m, uint64_t at, uint64_t to);
 /* Fills [from, to) with `lost` empty messages and one metadata document. */
 void tape__mend_hole_fill(tape__mend_t *m, uint64_t from, uint64_t to, int64_t lost);
 /* A header word is put right. */

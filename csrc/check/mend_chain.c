@@ -8,8 +8,6 @@ enum { STEPS_FOR_A_HOLE = 20 * 1000 * 1000, BITS = 32 };
 
 static bool is_message(uint32_t word) { return tape__word_kind(word) == TAPE__WORD_DATA; }
 
-static uint64_t least(const tape__mend_t *m) { return m->look.store.aligned ? 8 : 5; }
-
 /* ---- one bit ---- */
 
 /* Whether the document at `at` would, with this word, be followed by what leads to the anchor with
@@ -87,7 +85,7 @@ static uint64_t resume(tape__mend_t *m, uint64_t from, const tape__anchor_t *a, 
 {
     uint64_t best = a->position;
     *had = 0;
-    for (uint64_t at = from + least(m) - (m->look.store.aligned ? 4 : 1);
+    for (uint64_t at = from + tape__mend_hole_least(m) - (m->look.store.aligned ? 4 : 1);
          (at = tape__mend_hole_candidate(m, at, a->position)) < a->position && m->steps > 0;) {
         const tape__steps_t w = tape__mend_step_to(m, at, a->position, most);
         if (w.end != TAPE__STEPS_REACHED || w.count > most || w.count <= *had) continue;
@@ -117,21 +115,21 @@ enum { HOLES_MAX = 32, ENOUGH_FOR_AN_ISLAND = 4 };
 static int find_islands(tape__mend_t *m, uint64_t from, uint64_t to, int64_t lost, hole_t *holes)
 {
     const uint64_t unit = m->look.store.aligned ? 4 : 1;
-    uint64_t at = from + least(m) - unit;
+    uint64_t at = from + tape__mend_hole_least(m) - unit;
     int n = 0;
     holes[0].from = from;
     while (n < HOLES_MAX - 1 && lost >= n + 3 && m->steps > 0) {
         at = tape__mend_hole_candidate(m, at, to);
         if (at >= to) break;
         const tape__steps_t w = tape__mend_step_to(m, at, to, lost);
-        if (w.end != TAPE__STEPS_STUCK || w.at + least(m) > to) continue;
+        if (w.end != TAPE__STEPS_STUCK || w.at + tape__mend_hole_least(m) > to) continue;
         if (w.count == 0 || (!m->framed && w.count < ENOUGH_FOR_AN_ISLAND)) continue;
         if (lost - w.count < n + 2) continue;
         lost -= w.count;
         holes[n].to = at;
         holes[n++].after = w.count;
         holes[n].from = w.at;
-        at = w.at + least(m) - unit;
+        at = w.at + tape__mend_hole_least(m) - unit;
     }
     holes[n].to = to;
     holes[n].after = 0;
@@ -167,7 +165,7 @@ static void fill_to(tape__mend_t *m, const tape__anchor_t *a, const tape__steps_
 {
     const int64_t need = a->sequence - m->number;
     /* No document fits between: it is the one before that leads wrong. */
-    const bool beyond = w->at + least(m) > a->position;
+    const bool beyond = w->at + tape__mend_hole_least(m) > a->position;
     const bool suspect = w->before && (beyond || !m->framed);
     int64_t before = w->count, had, had_more = -1;
     uint64_t from = w->at, to = 0, to_more = 0;
@@ -263,7 +261,7 @@ static bool bit_of_tail(tape__mend_t *m, uint64_t at)
 /* Where the chain goes on behind `from`, of which no anchor tells. 0: nowhere. */
 static uint64_t resume_anywhere(tape__mend_t *m, uint64_t from)
 {
-    uint64_t at = from + least(m) - (m->look.store.aligned ? 4 : 1);
+    uint64_t at = from + tape__mend_hole_least(m) - (m->look.store.aligned ? 4 : 1);
     while ((at = tape__mend_hole_candidate(m, at, m->look.in.size)) < m->look.in.size &&
            m->steps > 0) {
         const uint32_t word = tape__file_bytes_u32(&m->look.in, at);

@@ -47,7 +47,7 @@ static uint64_t put_empty(tape__mend_t *m, uint64_t at, uint64_t unit, uint64_t 
     return at + size;
 }
 
-static void put_blank(tape__mend_t *m, uint64_t at, uint64_t to)
+static void put_document(tape__mend_t *m, uint64_t at, uint64_t to)
 {
     static const uint8_t zeros[4096];
     uint64_t length = to - at - TAPE__WORD_SIZE;
@@ -61,9 +61,19 @@ static void put_blank(tape__mend_t *m, uint64_t at, uint64_t to)
     tape__mend_hole_put(m, at, &word, sizeof word);
 }
 
+void tape__mend_hole_blank(tape__mend_t *m, uint64_t at, uint64_t to)
+{
+    while (at < to && m->failure == 0) { /* a document has less than 2^30 bytes */
+        uint64_t part = tape__min_u64(to - at, UINT64_C(1) << 29);
+        if (to - at > part && to - at - part < tape__mend_hole_least(m)) part -= 64;
+        put_document(m, at, at + part);
+        at += part;
+    }
+}
+
 void tape__mend_hole_fill(tape__mend_t *m, uint64_t from, uint64_t to, int64_t lost)
 {
-    const uint64_t unit = m->look.store.aligned ? 8 : 5, room = to - from;
+    const uint64_t unit = tape__mend_hole_least(m), room = to - from;
     const int64_t most = (int64_t)(room / unit), fill = lost < most ? lost : most;
     const int64_t index = tape__index(m->facts->roll_cycle, m->facts->cycle, m->count);
     uint64_t rest = room - (uint64_t)fill * unit, at = from;
@@ -76,12 +86,7 @@ void tape__mend_hole_fill(tape__mend_t *m, uint64_t from, uint64_t to, int64_t l
     m->f->report.placeholders += fill;
     for (int64_t n = 0; n < fill && m->failure == 0; n++)
         at = put_empty(m, at, unit, n == fill - 1 && rest < unit ? rest : 0);
-    while (at < to && m->failure == 0) { /* a document has less than 2^30 bytes */
-        uint64_t part = tape__min_u64(to - at, UINT64_C(1) << 29);
-        if (to - at > part && to - at - part < unit) part -= 64;
-        put_blank(m, at, at + part);
-        at += part;
-    }
+    tape__mend_hole_blank(m, at, to);
     m->count += fill;
 }
 

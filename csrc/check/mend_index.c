@@ -72,22 +72,23 @@ static void leave_page(index_t *x)
     memset(x->entries, 0, (size_t)count * 8);
 }
 
-/* The length of the document and that of the frame differ by less than a word, and by the chain
- * either may be right. Data that is cut off or gained is seldom 0. */
+/* The length of the document and that of the frame differ, and the chain may go on behind either: a
+ * writer went on behind a last document whose length was damaged. Data that is cut off or gained is
+ * seldom 0. */
 static void mend_frame(tape__mend_t *m, uint64_t at, uint32_t length)
 {
     const uint64_t framed = tape__cycle_look_framed(&m->look, at + 4), frame = at + 4;
-    if (framed == 0 || framed == length || framed + 3 < length || length + UINT64_C(3) < framed)
-        return;
+    if (framed == 0 || framed == length || length + UINT64_C(3) < framed) return;
     const uint64_t end = frame + length;
     if (framed < length && tape__file_bytes_nonzero(&m->look.in, frame + framed, end) < end)
         return; /* something else follows in the document */
-    const bool same_next = tape__cycle_look_next(&m->look, at, (uint32_t)framed) ==
-                           tape__cycle_look_next(&m->look, at, length);
     const uint64_t next = tape__cycle_look_next(&m->look, at, length);
+    const uint64_t nearer = tape__cycle_look_next(&m->look, at, (uint32_t)framed);
     const bool dirty = tape__file_bytes_nonzero(&m->look.in, end, next) < next;
-    if (same_next && (framed < length || dirty)) {
+    const bool has_room = framed < length && next - nearer >= tape__mend_hole_least(m);
+    if (has_room || (next == nearer && (framed < length || dirty))) {
         tape__mend_hole_restore(m, at, (uint32_t)framed);
+        if (has_room) tape__mend_hole_blank(m, nearer, next);
         return;
     }
     uint8_t bytes[TAPE__FRAME_MAX];

@@ -223,6 +223,34 @@ def test_a_message_whose_length_was_damaged_is_had_again(queue: Path) -> None:
     assert messages(Path(report.path)) == old
 
 
+@pytest.mark.parametrize("count", [1, 40])
+@pytest.mark.parametrize("more", [4, 5, 7, 8, 9, 0x100, 0x2A08])
+def test_a_message_behind_whose_damaged_length_others_were_written_is_had_and_they_are_too(
+        more: int, count: int, tmp_path: Path) -> None:
+    """The last message's length led into the zeros behind it, and writers went on there."""
+    path = tmp_path / "q"
+    append_at(path, SECOND, count)
+    file, old = cycle_file(path), messages(path)
+    at = max(m.position for m in old.values())
+    [word] = struct.unpack("<I", file.read_bytes()[at:at + 4])
+    poke(file, at, struct.pack("<I", word + more))
+    append_at(path, SECOND, 3)
+    if more >= 8:
+        assert [f.kind for f in tape.verify(path).findings] == ["frame"]
+    report = tape.repair(path)
+    assert report.outcome == "lossless" and report.recovered == 1
+    found = messages(Path(report.path))
+    assert len(found) == count + 3
+    kept = {index: m.payload for index, m in found.items() if index in old}
+    same = {index: m.payload for index, m in old.items()}
+    if more < 8:    # there is no room for a document, and the bytes are taken for the message's
+        last = max(same)
+        assert kept[last][:len(same[last])] == same[last] and len(kept[last]) <= len(same[last]) + 7
+        same[last] = kept[last]
+    assert kept == same
+    sound(Path(report.path))
+
+
 @pytest.mark.parametrize("messages_after", [2, 3])
 def test_an_array_of_the_index_whose_length_is_wrong_takes_no_message_with_it(
         messages_after: int, tmp_path: Path) -> None:
