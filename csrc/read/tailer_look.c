@@ -74,7 +74,7 @@ int tape__tailer_look_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_
 {
     int rc = nearest(t, s, w, sequence, c);
     if (rc != TAPE_OK) return rc;
-    const bool from_first = c->sequence == 0;
+    const bool from_first = c->position <= s->first_document; /* message 0 has an entry */
     rc = walk_to(t, s, w, sequence, c);
     if (rc == TAPE__SOUGHT_THERE || from_first || (rc < 0 && rc != TAPE_ECORRUPT)) return rc;
     if (rc >= 0) {

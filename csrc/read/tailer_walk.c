@@ -114,7 +114,7 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
     }
     int rc = tape__excerpt_index_find(&t->store, &t->window, sequence, &c);
     if (rc != TAPE_OK) return rc;
-    const bool from_first = c.sequence == 0;
+    const bool from_first = c.position <= t->store.first_document;
     rc = walk_trail_from(t, sequence, &c);
     if (!from_first && (rc == TAPE__NO || rc == TAPE_ECORRUPT)) {
         int right = rc == TAPE__NO ? tape__cycle_chain_counts_right(&t->store, &t->window, &c)

@@ -116,14 +116,15 @@ def pretend_to_be_the_last(file: Path, message: bytes) -> int:
 
 
 @pytest.mark.parametrize("pair", ["whole", "gone"])
-@pytest.mark.parametrize("sought", [9, 10, 11])
+@pytest.mark.parametrize("indexed, sought", [(8, 9), (8, 10), (8, 11), (0, 1), (0, 2), (0, 3)])
 def test_an_entry_that_leads_into_a_message_loses_none_to_a_seek(
-        queue: Path, sought: int, pair: str) -> None:
+        queue: Path, indexed: int, sought: int, pair: str) -> None:
     """There the bytes look like a document that leads to the end: too few would be counted."""
     file = cycle_file(queue)
     indexes = read_indexes(queue)
-    entry = entry_of(file, b"message 8")
-    lead_astray(file, entry, pretend_to_be_the_last(file, b"message 8"))
+    name = b"message %d" % indexed
+    entry = entry_of(file, name)
+    lead_astray(file, entry, pretend_to_be_the_last(file, name))
     if pair == "gone":
         poke(file, pair_of(file), bytes(16))
     assert found(queue, indexes[sought]) == b"message %d" % sought
