@@ -8,7 +8,9 @@
 
 enum {
     T_WHOLE = 0,
-    T_MAY_LAG = 1 /* the newest cycle may lack its last index entry, or its pair may be behind */
+    T_MAY_LAG = 1, /* the newest cycle may lack its last index entry, or its pair may be behind */
+    T_MAY_LACK_ENTRY = 2 /* one message may have no index entry for ever, or one that does not
+                          * count: Java went on behind a death (6.2) */
 };
 
 typedef struct {
