@@ -17,7 +17,7 @@ from tests.kit.kill_leftovers import first_cycle_without_end, leave_for, set_tab
 from tests.kit.kill_plan import JVMS, PAGES, SMALL, USUAL
 from tests.kit.kill_points import OF_A_ROLL, OF_A_SYNC, OF_A_TAILER, OF_MENDING, OF_ROOM
 from tests.kit.kill_tally import Blow, Tally
-from tests.kit.left_behind import UNLOCKED, Left, lock_word, look
+from tests.kit.left_behind import UNLOCKED, Left, has_a_file_locked, lock_word, look
 from tests.kit.live_worker import Worker
 
 #: Ids of who is not killed: a writer each in C, in Python, of a JVM; a JVM that opens the queue
@@ -173,7 +173,8 @@ class Round:
             victim.signal(signal.SIGSTOP)
             if not victim.wait_stopped(5):
                 return False
-            if not blow.rob or lock_word(self.path) == victim.pid:
+            if not blow.rob or (lock_word(self.path) == victim.pid and
+                                not has_a_file_locked(self.path)):
                 return True
             victim.signal(signal.SIGCONT)
         return False

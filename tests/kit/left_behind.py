@@ -5,6 +5,8 @@ over."""
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import struct
 from pathlib import Path
 
 from tests.reference import NotReady, Queue
@@ -63,3 +65,15 @@ def lock_word(path: Path) -> int | None:
     """Who holds the write lock, as the word has it."""
     table = Queue(path).table()
     return None if table is None else table.value("chronicle.write.lock")
+
+
+def has_a_file_locked(path: Path) -> bool:
+    """Whether somebody is making a cycle file longer, or is stopped in it: as long as that lasts,
+    nobody else can, whoever has the write lock."""
+    for name in sorted(path.glob("*.cq4"))[-2:]:
+        with open(name, "r+b") as file:
+            asked = struct.pack("hhqqi0q", fcntl.F_WRLCK, 0, 0, 0, 0)
+            if struct.unpack_from("h", fcntl.fcntl(file, fcntl.F_OFD_GETLK, asked))[0] != (
+                    fcntl.F_UNLCK):
+                return True
+    return False
