@@ -90,16 +90,17 @@ def _note_stalls(r: Round) -> None:
     """How long an append of who lived took after a death, in ms: (all, without the time in which
     the machine ran others). Of one that waited for a dead one of ours, from its death until it had
     the lock, and to the end; of others, if they had not begun long after it."""
-    moments = sorted([(t, True) for t, _ in r.deaths] + [(t, False) for t in r.robs])
+    moments = sorted([(t, True) for t, _, _ in r.deaths] + [(t, False) for t in r.robs])
     for worker in (r.c, r.python):
         for s in worker.slow():
-            died = max((t for t, pid in r.deaths if pid == s.holder and t < s.end), default=None)
-            if died is not None:
-                r.tally.waits.append(_stall(s, died, s.begin + s.waited))
-                r.tally.for_the_dead.append(_stall(s, died, s.end))
+            died, at = max(((t, at) for t, pid, at in r.deaths if pid == s.holder and t < s.end),
+                           default=(0, ""))
+            if died:
+                r.tally.waits.append((*_stall(s, died, s.begin + s.waited), at))
+                r.tally.for_the_dead.append((*_stall(s, died, s.end), at))
             moment = max((m for m, _ in moments if m < s.end), default=s.end)
             if s.begin <= moment + NEXT_NS:  # else it went on already: others had the lock
-                r.tally.stalls.append(_stall(s, moment, s.end))
+                r.tally.stalls.append((*_stall(s, moment, s.end), ""))
     for begin, end in r.java.slow():
         moment, of_ours = max((m for m in moments if m[0] < end), default=(end, True))
         if of_ours and begin <= moment + NEXT_NS:

@@ -44,7 +44,7 @@ class Round:
         self.outs = [folder / name for name in ("jvm", "c", "python")]
         self.acked: dict[int, list[tuple[int, int]]] = {BY_PEER: []}
         self.killed: set[int] = set()
-        self.deaths: list[tuple[int, int]] = []  # when a victim of ours died, and its pid
+        self.deaths: list[tuple[int, int, str]] = []  # when, the pid, and what for
         self.robs: list[int] = []             # when one was robbed
         self.ended_by_java: set[str] = set()  # there index entries may be missing
         self.next_id = VICTIMS
@@ -198,7 +198,7 @@ class Round:
 
     def _kill_and_hear(self, blow: Blow, victim: Worker | LiveWriter) -> None:
         if blow.who != "jvm":
-            self.deaths.append((time.monotonic_ns(), victim.pid))
+            self.deaths.append((time.monotonic_ns(), victim.pid, str(blow.point or blow.who)))
         victim.kill()
         for id, acks in self._heard(victim):
             self.acked[id] = acks

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from tests.kit.left_behind import Left
 
 
+Stall = tuple[float, float, str]
+
+
 @dataclasses.dataclass(frozen=True)
 class Blow:
     """One victim, and what befalls it: at a step that has a name, or anywhere."""
@@ -34,11 +37,11 @@ class Tally:
     broken: int = 0           # locks that tape's survivors took over
     opened_by_java: int = 0
     #: Appends of tape's survivors soon after a death or robbery, in ms: all of it, and without the
-    #: time in which the machine ran others; those that waited for a dead one of ours; and these
-    #: until they had the lock.
-    stalls: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    for_the_dead: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    waits: list[tuple[float, float]] = dataclasses.field(default_factory=list)
+    #: time in which the machine ran others; those that waited for a dead one of ours, with where it
+    #: died; and these until they had the lock.
+    stalls: list[Stall] = dataclasses.field(default_factory=list)
+    for_the_dead: list[Stall] = dataclasses.field(default_factory=list)
+    waits: list[Stall] = dataclasses.field(default_factory=list)
     jvm_stalls: list[float] = dataclasses.field(default_factory=list)
 
     def note(self, blow: Blow, left: Left) -> None:
@@ -93,7 +96,8 @@ def _by_who(counts: Counter[str]) -> str:
             f"({', '.join(f'{n} {who}' for who, n in sorted(counts.items()))})")
 
 
-def _longest(stalls: list[tuple[float, float]]) -> str:
-    own = max((own for _, own in stalls), default=0)
-    wall = max((wall for wall, _ in stalls), default=0)
-    return f"{own:.1f} ms, {wall:.1f} ms with the time in which the machine ran others"
+def _longest(stalls: list[Stall]) -> str:
+    own, at = max(((own, at) for _, own, at in stalls), default=(0, ""))
+    wall = max((wall for wall, _, _ in stalls), default=0)
+    return (f"{own:.1f} ms{at and f' ({at})'}, {wall:.1f} ms with the time in which the machine "
+            "ran others")
