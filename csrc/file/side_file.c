@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/atomics.h"
 #include "base/error.h"
 #include "base/platform.h"
 #include "base/sync_point.h"
 #include "format/file_names.h"
+#include "format/table_keys.h"
 
 enum { SLOTS = 1024, SLOT_SIZE = 64, SLOTS_AT = 64, SLOTS_AT_ONCE = 32 };
 enum { NOTICE_AT = 32, FAILED_AT = 40 };
@@ -126,10 +128,13 @@ static bool lock_slot(int fd, int slot)
 /* What became of taking one: somebody has it, or it must stay; or the file cannot be written. */
 typedef enum { SLOT_IN_USE, SLOT_TAKEN, SLOT_FAILED } taking_t;
 
-static taking_t take_slot(int fd, int slot, int64_t spare_pid)
+static taking_t take_slot(int fd, int slot, const uint64_t *word)
 {
     slot_t old = {0}, self = ourselves(false);
     if (!lock_slot(fd, slot)) return SLOT_IN_USE;
+    /* order[write_lock]: read now that the slot's owner is dead. Whom it does not name by now, it
+     * will not any more; before, he might have taken the lock, and died, since. */
+    const int64_t spare_pid = tape__table_keys_holder(OBSERVE64(write_lock, word));
     taking_t got = SLOT_TAKEN;
     if (tape__file_read(fd, slot_at(slot), &old, sizeof old) < 0) got = SLOT_FAILED;
     else if (old.pid != 0 && old.pid == spare_pid) got = SLOT_IN_USE;
@@ -140,30 +145,32 @@ static taking_t take_slot(int fd, int slot, int64_t spare_pid)
     return got;
 }
 
-static void attach(tape__side_t *side, const char *directory, int64_t spare_pid)
+static void attach(tape__side_t *side, const char *directory, const uint64_t *word)
 {
     if (side->fd >= 0) return;
     int fd = open_side(directory);
     SYNC_POINT(side_file_opened);
     taking_t got = SLOT_IN_USE;
     int slot = -1;
-    while (fd >= 0 && got == SLOT_IN_USE && ++slot < SLOTS) got = take_slot(fd, slot, spare_pid);
+    while (fd >= 0 && got == SLOT_IN_USE && ++slot < SLOTS) got = take_slot(fd, slot, word);
     if (got == SLOT_TAKEN) *side = (tape__side_t){fd, slot, false};
     else tape__close_file(fd);
 }
 
-void tape__side_file_attach(tape__process_entry_t *entry, const char *directory, int64_t spare_pid)
+void tape__side_file_attach(tape__process_entry_t *entry, const char *directory,
+                            const uint64_t *word)
 {
     tape__process_lock();
-    attach(tape__process_side(entry), directory, spare_pid);
+    attach(tape__process_side(entry), directory, word);
     tape__process_unlock();
 }
 
-void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid)
+void tape__side_file_enter(tape__process_entry_t *entry, const char *directory,
+                           const uint64_t *word)
 {
     tape__process_lock();
     tape__side_t *side = tape__process_side(entry);
-    attach(side, directory, spare_pid);
+    attach(side, directory, word);
     if (side->fd >= 0 && !side->writer) {
         slot_t self = ourselves(true);
         side->writer =

@@ -33,12 +33,14 @@ typedef enum {
     TAPE__HOLDER_NOT_SEEN    /* no such process can be seen from here: wait for a standstill */
 } tape__holder_t;
 
-/* Takes a slot for this process unless it has one. `spare_pid` is the pid in the lock word: the
- * slot that proves its death must not be used again. Failing is no error: the pid is then our only
- * mark. */
-void tape__side_file_attach(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
+/* Takes a slot for this process unless it has one. `word` is the write lock's: the slot that proves
+ * the death of who stands there must not be used again. Failing is no error: the pid is then our
+ * only mark. */
+void tape__side_file_attach(tape__process_entry_t *entry, const char *directory,
+                            const uint64_t *word);
 /* Before the write lock is taken for the first time: attaches, and says so in the slot. */
-void tape__side_file_enter(tape__process_entry_t *entry, const char *directory, int64_t spare_pid);
+void tape__side_file_enter(tape__process_entry_t *entry, const char *directory,
+                           const uint64_t *word);
 
 /* Maps the page with the notice word, making the file if need be: where the word is, or NULL. */
 uint32_t *tape__side_file_map_notice(const char *directory, uint8_t **page);

@@ -117,8 +117,7 @@ static bool enter(tape__write_lock_t *lock)
 {
     if (!lock->word) return false;
     if (!lock->entered) {
-        uint64_t word = OBSERVE64(write_lock, lock->word);
-        tape__side_file_enter(lock->entry, lock->directory, tape__table_keys_holder(word));
+        tape__side_file_enter(lock->entry, lock->directory, lock->word);
         tape__notice_open(&lock->notice, lock->directory, true);
         lock->entered = true;
     }

@@ -171,8 +171,7 @@ int tape__writer_bind(tape__writer_t *w, const tape_queue_options_t *o)
     if (rc < 0) return tape__fail_errno(-rc, t->file.path, "asking for the inode");
     site->entry = tape__process_acquire(st.device, st.inode);
     if (!site->entry) return tape__fail(TAPE_ENOMEM, site->path, -1, "out of memory");
-    uint64_t holder = OBSERVE64(write_lock, word);
-    tape__side_file_attach(site->entry, site->path, tape__table_keys_holder(holder));
+    tape__side_file_attach(site->entry, site->path, word);
     rc = tape__side_file_check_lease(site->entry, site->path);
     if (rc != TAPE_OK) return rc;
     w->lock = (tape__write_lock_t){
