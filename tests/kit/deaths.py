@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import pytest
 
-TRACEME, SYSCALL, SET_OPTIONS = 0, 24, 0x4200
+TRACEME, DETACH, SYSCALL, SET_OPTIONS, GET_SYSCALL_INFO = 0, 17, 24, 0x4200, 0x420E
 TRACE_SYSGOOD, EXIT_KILL = 1, 0x100000
 AT_A_CALL = signal.SIGTRAP | 0x80
 
@@ -62,6 +62,46 @@ def killed_at(number: int, prepare: Callable[[], Callable[[], object]]) -> bool:
             while not os.WIFSIGNALED(status):
                 _, status = os.waitpid(child, 0)
             return True
+
+
+class Stopped:
+    """A child that stands before a system call, until it is let go on."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def go_on(self) -> None:
+        """To its end, which must be a good one."""
+        _ptrace(DETACH, self.pid)
+        _, status = os.waitpid(self.pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 0
+
+
+def stopped_before_link(prepare: Callable[[], Callable[[], object]]) -> Stopped:
+    """A child that stands before it gives a file a name: at its first link() or linkat().
+
+    Args:
+        prepare: called in the child; what it returns is what is stopped.
+    """
+    calls = {"x86_64": (86, 265), "aarch64": (37,)}[os.uname().machine]
+    child = os.fork()
+    if child == 0:
+        _work_and_end(prepare)
+    _, status = os.waitpid(child, 0)
+    if not os.WIFSTOPPED(status):
+        pytest.skip("no process may be traced here")
+    _ptrace(SET_OPTIONS, child, TRACE_SYSGOOD | EXIT_KILL)
+    while True:
+        _ptrace(SYSCALL, child)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSTOPPED(status):
+            raise RuntimeError(f"the child linked nothing: {status:#x}")
+        info = ctypes.create_string_buffer(88)
+        if _libc.ptrace(GET_SYSCALL_INFO, child, ctypes.sizeof(info), info) < 0:
+            pytest.skip("the kernel does not say which call it is")
+        kind, number = info.raw[0], int.from_bytes(info.raw[24:32], "little")
+        if kind == 1 and number in calls:  # it begins
+            return Stopped(child)
 
 
 def _work_and_end(prepare: Callable[[], Callable[[], object]]) -> None:
