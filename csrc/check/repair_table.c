@@ -96,12 +96,17 @@ static void tell(build_t *b, const tape__table_entry_t *e, const char *what, uin
                        (const char *)e->key.text, what, value, e->value);
 }
 
-/* A tailer that stood above the end of its cycle, or of all, stands at that end. */
+/* A tailer that stood above the end of its cycle, or of all, stands at that end; where no cycle is
+ * left, one that stood nowhere stands at the start. */
 static uint64_t position(build_t *b, const tape__table_entry_t *e)
 {
     const tape__repair_t *r = b->r;
     const tape_roll_cycle_t *roll = r->q.roll_cycle;
     const int64_t index = (int64_t)e->value, cycle = tape__index_cycle(roll, index);
+    if (r->count == 0 && index < 0) {
+        tell(b, e, "stands at", 0);
+        return 0;
+    }
     if (index == 0 || r->count == 0) return e->value;
     const tape__mended_cycle_t *last = &r->cycles[r->count - 1];
     uint64_t value = e->value;

@@ -251,6 +251,32 @@ def test_a_message_behind_whose_damaged_length_others_were_written_is_had_and_th
     sound(Path(report.path))
 
 
+def test_names_that_strayed_into_the_directory_are_not_taken_for_the_queues_own(
+        queue: Path) -> None:
+    """Without its settings a queue is known by the names of most files that hold anything."""
+    old = messages(queue)
+    (queue / "metadata.cq4t").unlink()
+    for day in range(10, 30):
+        (queue / f"202001{day}T4.cq4").symlink_to("nowhere")
+    (queue / "20200101T4.cq4").write_bytes(bytes(100))
+    report = tape.repair(queue)
+    assert messages(Path(report.path)) == old
+    sound(Path(report.path))
+
+
+def test_a_tailer_that_stood_nowhere_stands_at_the_start_where_nothing_is_left(
+        queue: Path) -> None:
+    """Where a position is negative, and all cycles are gone."""
+    table = queue / "metadata.cq4t"
+    [cell] = [c for c in read_table_store(table).cells if c.key == "index.billing"]
+    poke(table, cell.offset, struct.pack("<q", -5))
+    for file in queue.glob("*.cq4"):
+        file.unlink()
+    report = tape.repair(queue)
+    sound(Path(report.path))
+    assert read_table_store(Path(report.path) / "metadata.cq4t").value("index.billing") == 0
+
+
 @pytest.mark.parametrize("messages_after", [2, 3])
 def test_an_array_of_the_index_whose_length_is_wrong_takes_no_message_with_it(
         messages_after: int, tmp_path: Path) -> None:
