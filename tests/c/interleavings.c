@@ -541,6 +541,7 @@ int main(int argc, char **argv)
     find_planted(TAPE__BUG_PUBLISHES_EARLY, "publishing before the copy", "both go on");
     find_planted(TAPE__BUG_LETS_GO_EARLY, "unlocking before the write position", "both go on");
     find_planted(TAPE__BUG_CLEARS_RESERVATIONS, "clearing a reservation", "one is robbed");
-    find_planted(TAPE__BUG_LINKS_LATE, "linking a file late", "two days, one is robbed");
+    if (FEWER == 0) /* it takes one change more than a sanitizer has time for */
+        find_planted(TAPE__BUG_LINKS_LATE, "linking a file late", "two days, one is robbed");
     return 0;
 }
