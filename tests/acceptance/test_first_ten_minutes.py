@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -47,7 +48,12 @@ def python(code: str, *arguments: str | os.PathLike[str]) -> str:
     terminal = Terminal("-c", textwrap.dedent(code), *arguments, program=[sys.executable])
     status, _ = terminal.end(60)
     assert status == 0, terminal.text()
-    return terminal.text()
+    return without_delays(terminal.text())
+
+
+def without_delays(text: str) -> str:
+    """What a program itself shows: on a busy machine tape logs appends that were held up."""
+    return re.sub(r"(?m)^.*: an append took \d+ ms: .*\n", "", text)
 
 
 def test_s1_nothing_but_cffi_is_needed() -> None:
@@ -252,7 +258,7 @@ def test_s12_several_processes_agree_on_one_order(tmp_path: Path, method: str) -
                   [(w, n) for w in (0, 1) for n in range(200)])
         """))
     terminal = Terminal(program, tmp_path / "q", method, program=[sys.executable])
-    assert terminal.end(100)[0] == 0 and terminal.text() == "True True\n"
+    assert terminal.end(100)[0] == 0 and without_delays(terminal.text()) == "True True\n"
 
 
 def test_s13_a_queue_of_java_reads_as_java_wrote_it(tmp_path: Path) -> None:
