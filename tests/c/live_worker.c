@@ -6,6 +6,7 @@
  *     live_worker tail DIR ROLL OUT [NAME=VALUE ...]
  *
  *     stop_at=POINT hit=N   SIGSTOP at the Nth time that it comes there
+ *     then=POINT            and behind that at this one
  *     writer: size=LOW..HIGH count=N rate=A_SECOND threads=N each=1 (durability) at_roll=1 (each
  *             burst is around the beginning of a second) slow_us=N (tell of slower appends) ack=1
  *     tailer: name=ID steal=1 how=wait|bell
@@ -25,7 +26,7 @@ extern void (*tape__sync_point_hook)(const char *name);
 
 enum { PART = 65536, MAX_IDS = 1 << 16, AROUND_ROLL_NS = 400000 };
 
-static const char *stop_at;
+static const char *stop_at, *then;
 static _Atomic long hits;
 static long wanted_hit = 1;
 static _Atomic int stopped, pauses, resumes;
@@ -65,7 +66,9 @@ static void say(const char *format, ...)
 
 static void stop_here(const char *name)
 {
-    if (strcmp(name, stop_at) == 0 && atomic_fetch_add(&hits, 1) + 1 == wanted_hit) raise(SIGSTOP);
+    if (strcmp(name, stop_at) != 0 || atomic_fetch_add(&hits, 1) + 1 != wanted_hit) return;
+    if (then) stop_at = then, then = NULL, hits = 0, wanted_hit = 1;
+    raise(SIGSTOP);
 }
 
 /* ---- the messages: the vector [id n "padding"] in Fressian ---- */
@@ -382,6 +385,7 @@ int main(int argc, char **argv)
     arguments = argc - 5;
     argument = argv + 5;
     stop_at = text_of("stop_at", NULL);
+    then = text_of("then", NULL);
     wanted_hit = (long)number_of("hit", 1);
     if (stop_at) tape__sync_point_hook = stop_here;
     if (strcmp(argv[1], "write") == 0) return writer(argv[2], argv[3], (uint32_t)atol(argv[4]));

@@ -31,6 +31,7 @@ from tests.kit.kill_points import (
     OF_MENDING,
     OF_OPENING,
     OF_ROOM,
+    OF_THE_LATE,
     points_of_rounds,
 )
 from tests.kit.kill_tally import Blow
@@ -48,7 +49,7 @@ def test_the_large_loop_asks_for_what_is_promised() -> None:
 def test_all_names_of_steps_are_those_of_the_sources() -> None:
     """A step that has another name by now would be struck by nobody."""
     named = {*APART, *IN_A_ROLL, *IN_LOCK, *OF_A_PAGE, *OF_A_ROLL, *OF_A_SYNC, *OF_A_TAILER,
-             *OF_MENDING, *OF_MENDING.values(), *OF_OPENING, *OF_ROOM}
+             *OF_MENDING, *OF_MENDING.values(), *OF_OPENING, *OF_ROOM, *OF_THE_LATE}
     assert named - set(sync_points()) == set()
 
 

@@ -17,6 +17,7 @@ from tests.kit.kill_points import (
     OF_MENDING,
     OF_OPENING,
     OF_SMALL_BLOCKS,
+    OF_THE_LATE,
     points_of_rounds,
 )
 from tests.kit.kill_tally import Blow
@@ -56,7 +57,7 @@ def kinds_for(blow: Blow) -> tuple[str, ...]:
 
 def hits(point: str | None, rng: random.Random) -> int:
     """How often a victim comes there before it dies: what comes once in a life, once."""
-    once = point in (*OF_A_TAILER, *OF_A_ROLL, *OF_OPENING, *OF_MENDING)
+    once = point in (*OF_A_TAILER, *OF_A_ROLL, *OF_OPENING, *OF_MENDING, *OF_THE_LATE)
     return 1 if once else rng.randint(1, 3 if point in OF_A_PAGE else 6)
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from tests.kit.c_worker import sync_points
 
 #: Steps that a writer takes once a second, around which these then write.
-OF_A_ROLL = ("cycle_entered", "cycle_file_begun", "cycle_file_built", "cycle_file_linked",
-             "end_marked", "ended_noted", "highest_listed", "listing_counted", "lowest_listed",
-             "name_synced", "older_cycles_ended", "sealed")
+OF_A_ROLL = ("cycle_entered", "cycle_file_begun", "cycle_file_built", "cycle_file_due",
+             "cycle_file_linked", "cycle_file_named", "end_marked", "ended_noted",
+             "highest_listed", "listing_counted", "lowest_listed", "name_synced",
+             "older_cycles_ended", "sealed")
+#: The step of who was robbed in a roll, stood still until the others were in a later cycle, and
+#: made its file all the same; and where it stood still.
+OF_THE_LATE = {"late_file_removed": "cycle_file_due"}
 #: Steps of opening.
 OF_OPENING = ("directory_made", "end_looked_up", "side_file_opened", "slot_locked", "slot_marked",
               "slot_written")
@@ -47,6 +51,7 @@ APART = {
     "time_noted": (_LONGER, "tests/c/crash.c"),
     "cycle_forgotten": (_REMOVED, "tests/c/removal_deaths.c"),
     "cycle_removed": (_REMOVED, "tests/c/removal_deaths.c"),
+    "repair_locked": (_MENDED, "tests/c/second_deaths.c"),
     "repair_copied": (_MENDED, "tests/c/second_deaths.c"),
     "repair_kept": (_MENDED, "tests/c/second_deaths.c"),
     "repair_mended": (_MENDED, "tests/c/second_deaths.c"),

@@ -15,7 +15,14 @@ from tests.kit.c_worker import CWorker
 from tests.kit.jvm_peer import LiveTailer, LiveWriter, Peer
 from tests.kit.kill_leftovers import first_cycle_without_end, leave_for, set_table_word
 from tests.kit.kill_plan import JVMS, PAGES, SMALL, USUAL
-from tests.kit.kill_points import OF_A_ROLL, OF_A_SYNC, OF_A_TAILER, OF_MENDING, OF_ROOM
+from tests.kit.kill_points import (
+    OF_A_ROLL,
+    OF_A_SYNC,
+    OF_A_TAILER,
+    OF_MENDING,
+    OF_ROOM,
+    OF_THE_LATE,
+)
 from tests.kit.kill_tally import Blow, Tally
 from tests.kit.left_behind import UNLOCKED, Left, has_a_file_locked, lock_word, look
 from tests.kit.live_worker import Worker
@@ -109,7 +116,9 @@ class Round:
                 o |= OF_A_TAILER[blow.point]
                 o |= {"name": f"new {id}"} if o.get("name") == "new" else {}
                 return self._in_c("tail", "/dev/null", **o)
-            if blow.point in OF_A_ROLL:
+            if blow.point in OF_THE_LATE:
+                o = {"stop_at": OF_THE_LATE[blow.point], "then": blow.point}
+            if blow.point in (*OF_A_ROLL, *OF_THE_LATE):
                 o["at_roll"] = 1
             o |= {"each": 1} if blow.point in OF_A_SYNC else {}
             o |= {"threads": 2} if blow.point == "guard_waiter_counted" else {"rate": 2000}
@@ -159,6 +168,8 @@ class Round:
         """Lets it work until it stands still at the point, or is stopped anywhere."""
         if isinstance(victim, LiveWriter):
             return self._stop_java(victim)
+        if blow.point in OF_THE_LATE and not self._make_late(victim):
+            return False
         if blow.point:
             return victim.wait_stopped(5, go=True)
         victim.wait_ready()
@@ -178,6 +189,18 @@ class Round:
                 return True
             victim.signal(signal.SIGCONT)
         return False
+
+    def _make_late(self, victim: Worker) -> bool:
+        """Stopped in a roll, it is robbed when its cycle is over, and goes on when others are in
+        the next."""
+        if not victim.wait_stopped(5, go=True) or lock_word(self.path) != victim.pid:
+            return False
+        time.sleep(1.01 - time.time() % 1)
+        self.robs.append(time.monotonic_ns())
+        set_table_word(self.path, "chronicle.write.lock", UNLOCKED)
+        self._all_go_on()
+        victim.signal(signal.SIGCONT)
+        return True
 
     def _stop_java(self, victim: LiveWriter) -> bool:
         victim.wait_ready()
