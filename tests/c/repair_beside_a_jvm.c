@@ -1,6 +1,7 @@
 /* Description: a foreign writer, which has the table store mapped and no slot, comes while a queue
  * is mended in place. One that came before the lock was ours is seen, and nothing is mended; one
- * that comes later keeps a table store whose lock is held for good, and the queue gets another. */
+ * that comes later keeps a table store whose lock is held for good, and the queue gets another.
+ * Who mends may die when it has that. */
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -116,6 +117,46 @@ static void the_old_lock_is_held_for_good(void)
     t_close_writer(t_open_writer(directory, NULL));
 }
 
+static const char *const points[] = {"repair_table_renewed"};
+static int asks[2], comes[2];
+
+/* The visitor is to be somebody else's child: a child of ours had what keeps others out, too. */
+static void let_come_and_die(const char *name)
+{
+    char byte = 0;
+    if (strcmp(name, come_at) == 0)
+        CHECK(write(asks[1], &byte, 1) == 1 && read(comes[0], &byte, 1) == 1);
+    if (strcmp(name, points[0]) == 0) raise(SIGKILL);
+}
+
+static void who_mends_dies_with_the_table_renewed(void)
+{
+    tape_check_options_t o = {.struct_size = sizeof o, .flags = TAPE_IN_PLACE};
+    char byte;
+    set_up(true);
+    const uint64_t inode = inode_of_table();
+    come_at = "repair_copied";
+    visitor = 0;
+    CHECK(pipe(asks) == 0 && pipe(comes) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        tape__sync_point_hook = let_come_and_die;
+        (void)tape_repair(directory, NULL, &o, NULL);
+        _exit(0);
+    }
+    CHECK(read(asks[0], &byte, 1) == 1);
+    come(come_at);
+    CHECK(write(comes[1], &byte, 1) == 1);
+    CHECK_EQ(t_wait(child), 128 + SIGKILL);
+    CHECK(inode_of_table() != inode);
+    t_writer_t w = t_open_writer(directory, NULL);
+    CHECK_OK(tape_appender_write(w.appender, "3", 1));
+    t_close_writer(w);
+    CHECK_EQ(t_check_queue(directory, T_WHOLE).messages, 4);
+    CHECK_EQ(kill(visitor, SIGKILL), 0);
+    t_wait(visitor);
+}
+
 int main(void)
 {
     visits("repair_locked", true, TAPE_EBUSY, false);
@@ -123,5 +164,6 @@ int main(void)
     visits("repair_copied", true, TAPE_OK, true);
     visits("repair_replaced", true, TAPE_OK, true);
     the_old_lock_is_held_for_good();
+    who_mends_dies_with_the_table_renewed();
     return 0;
 }

@@ -52,6 +52,7 @@ APART = {
     "cycle_forgotten": (_REMOVED, "tests/c/removal_deaths.c"),
     "cycle_removed": (_REMOVED, "tests/c/removal_deaths.c"),
     "repair_locked": (_MENDED, "tests/c/second_deaths.c"),
+    "repair_table_renewed": (_MENDED, "tests/c/repair_beside_a_jvm.c"),
     "repair_copied": (_MENDED, "tests/c/second_deaths.c"),
     "repair_kept": (_MENDED, "tests/c/second_deaths.c"),
     "repair_mended": (_MENDED, "tests/c/second_deaths.c"),
