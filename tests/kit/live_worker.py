@@ -187,8 +187,11 @@ class Worker:
         """
         deadline = time.monotonic() + timeout
         while self._process.poll() is None and time.monotonic() < deadline:
-            if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG):
-                return True
+            try:
+                if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOHANG):
+                    return True
+            except ChildProcessError:  # it has just ended
+                return False
             if go and any(line == "ready" for line in self._heard.said()):
                 self.go()
                 go = False
