@@ -9,9 +9,8 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "file/roll_guess.h"
 #include "format/file_names.h"
-
-enum { ROLL_CYCLES_MAX = 64 }; /* there are fewer */
 
 int tape__queue_look_begin(tape__findings_t *f, const char *path,
                            const tape_check_options_t *given)
@@ -86,47 +85,6 @@ static int look_at_name(void *user, const char *name)
     return 0;
 }
 
-/* Roll cycles that names can be of, with how many files have such names and hold anything. */
-typedef struct {
-    const tape__queue_look_t *q;
-    const tape_roll_cycle_t *cycles[ROLL_CYCLES_MAX];
-    int64_t files[ROLL_CYCLES_MAX];
-    int count;
-} guesses_t;
-
-static int count_name(void *user, const char *name)
-{
-    guesses_t *g = user;
-    char path[TAPE__PATH_SIZE];
-    tape__stat_t st;
-    int n = 0;
-    const tape_roll_cycle_t *r =
-        tape__roll_cycle_suffix(name) ? tape__roll_cycle_by_file_name(name) : NULL;
-    if (!r) return 0;
-    while (n < g->count && g->cycles[n] != r) n++;
-    if (n == ROLL_CYCLES_MAX) return 0;
-    if (n == g->count) g->cycles[g->count++] = r;
-    snprintf(path, sizeof path, "%.900s/%.255s", g->q->path, name);
-    g->files[n] += tape__stat_path(path, &st) == 0 && st.is_regular && st.size > 0;
-    return 0;
-}
-
-/* That of most files: a strayed one has another name. Of as many, the shorter one. */
-static int guess_roll_cycle(tape__queue_look_t *q)
-{
-    guesses_t g = {.q = q};
-    int best = 0;
-    int rc = tape__list_directory(q->path, count_name, &g);
-    if (rc < 0) return tape__fail_errno(-rc, q->path, "listing the directory");
-    for (int n = 1; n < g.count; n++)
-        if (g.files[n] > g.files[best] ||
-            (g.files[n] == g.files[best] && g.cycles[n]->length_ms < g.cycles[best]->length_ms))
-            best = n;
-    q->roll_cycle = g.cycles[best];
-    if (q->roll_cycle) q->epoch_ms = tape__roll_cycle_epoch(q->roll_cycle, 0);
-    return TAPE_OK;
-}
-
 static int by_number(const void *a, const void *b)
 {
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -159,8 +117,9 @@ static int read_names(tape__queue_look_t *q)
         q->roll_cycle = s->roll_cycle;
         q->epoch_ms = tape__roll_cycle_epoch(s->roll_cycle, s->epoch_ms);
     } else {
-        int rc = guess_roll_cycle(q);
+        int rc = tape__roll_guess(q->path, &q->roll_cycle, NULL, 0);
         if (rc != TAPE_OK) return rc;
+        if (q->roll_cycle) q->epoch_ms = tape__roll_cycle_epoch(q->roll_cycle, 0);
     }
     int rc = tape__list_directory(q->path, look_at_name, q);
     if (rc < 0) return tape__fail_errno(-rc, q->path, "listing the directory");

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/platform.h"
 #include "file/cycle_store.h"
+#include "file/roll_guess.h"
 #include "format/file_names.h"
 
 int tape__site_set_path(tape__site_t *site, const char *path)
@@ -31,12 +32,7 @@ static int look_at_name(void *user, const char *name)
     tape__contents_t *c = user;
     if (strcmp(name, TAPE__TABLE_NAME) == 0) c->table = true; /* made since we looked for it */
     if (strcmp(name, TAPE__LISTING_4_NAME) == 0) c->listing_4 = true;
-    if (tape__roll_cycle_suffix(name)) {
-        c->any_cycle_file = true;
-        if (c->of_names) return 0;
-        c->of_names = tape__roll_cycle_by_file_name(name);
-        if (c->of_names) snprintf(c->cycle_file, sizeof c->cycle_file, "%s", name);
-    }
+    if (tape__roll_cycle_suffix(name)) c->any_cycle_file = true;
     return 0;
 }
 
@@ -56,7 +52,9 @@ static int list_names(const tape__site_t *site, tape__contents_t *c)
 {
     memset(c, 0, sizeof *c);
     int rc = tape__list_directory(site->path, look_at_name, c);
-    return rc < 0 ? tape__fail_errno(-rc, site->path, "listing the directory") : TAPE_OK;
+    if (rc < 0) return tape__fail_errno(-rc, site->path, "listing the directory");
+    if (!c->any_cycle_file) return TAPE_OK;
+    return tape__roll_guess(site->path, &c->of_names, c->cycle_file, sizeof c->cycle_file);
 }
 
 /* Whether the names are those of a queue that can be used without its table store. */

@@ -40,6 +40,25 @@ def test_a_lost_table_store_is_made_again(tmp_path: Path, clock: SetClock) -> No
         assert list(q.tailer()) == [b"kept", b"more"]
 
 
+def test_names_that_strayed_in_do_not_tell_the_settings_of_a_queue_without_table_store(
+        tmp_path: Path, clock: SetClock) -> None:
+    """Those of most files that hold anything do, whichever name comes first in the directory."""
+    path = tmp_path / "q"
+    with tape.open(path, roll_cycle="TEST4_SECONDLY", clock=clock) as q:
+        q.appender().write(1)
+    (path / "metadata.cq4t").unlink()
+    for day in range(10, 30):
+        (path / f"202001{day}T4.cq4").symlink_to("nowhere")
+        (path / f"2020-02-{day}-00.cq4").touch()
+    (path / "20200101F.cq4").mkdir()
+    with tape.open(path, read_only=True) as q:
+        assert q.roll_cycle.name == "TEST4_SECONDLY" and list(q.tailer()) == [1]
+    with tape.open(path, clock=clock) as q:
+        assert q.roll_cycle.name == "TEST4_SECONDLY"
+        q.appender().write(2)
+        assert list(q.tailer()) == [1, 2]
+
+
 def test_the_current_directory_may_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relative path leads from where it was opened: rolling, reading on and looking follow it."""
     (tmp_path / "elsewhere").mkdir()
