@@ -64,7 +64,8 @@ def test_what_java_does_alone_harms_no_reader_of_tape(tmp_path: Path, peer: Peer
     path, clock = tmp_path / "q", SetClock(1_700_000_000_000)
     indexes = left_behind(path, clock)
     with peer.open(path, clock=clock.ms) as java:
-        assert java.last_index() == indexes[-2]
+        # 5.24 walks to find it, and numbers its message by the pair all the same.
+        assert java.last_index() == indexes[-1 if peer.release < (5, 25) else -2]
         assert java.appender().append(b"java") == indexes[-1]
     with tape.open(path, codec=document, clock=clock) as q:
         assert q.last_index == indexes[-1] + 1
