@@ -122,7 +122,10 @@ def timed(tmp_path: Path) -> Iterator[Callable[..., Timed]]:
 
 # ---- random queues against a full scan ----
 
-SEEDS = [random.randrange(1 << 32) for _ in range(5)]
+#: The same each time; with TAPE_TEST_SCALE others as well.
+SEEDS = [3634751481, 1, 2, 3, 4]
+if os.environ.get("TAPE_TEST_SCALE") == "1":
+    SEEDS += [random.randrange(1 << 32) for _ in range(200)]
 
 
 def wander(t: Timed, steps: int, others: bool = False, back: bool = False) -> None:
@@ -175,7 +178,7 @@ def test_notes_that_are_lost_cut_or_spoiled_never_make_it_late(
         t.write()
         for path in t.notes():
             data = bytearray(path.read_bytes())
-            kind = t.random.randrange(6)
+            kind = t.random.randrange(6) if data else 0
             if kind == 0:
                 path.unlink()
                 continue
