@@ -156,11 +156,10 @@ def test_who_lives_stands_still_for_less_than_50_ms(tmp_path: Path, program: Pat
                     victim.go()
                     victim.wait_acks(1)
                     time.sleep(rng.uniform(0, 0.004))  # the moment is to be any
-                moment = time.monotonic_ns()
-                victim.kill()
+                dead = victim.kill()
                 living.wait_acks(len(living.acks()) + 2)
-            stalls += [(s.end - max(s.begin, moment), s.delay)
-                       for s in living.slow() if s.end > moment]
+            stalls += [(s.end - max(s.begin, dead), s.delay)
+                       for s in living.slow() if s.end > dead]
         living.send("stop")
         broken = living.result()["broken"]
     wall, own = (max(s) / 1e6 for s in zip(*((w, max(w - d, 0)) for w, d in stalls)))
