@@ -67,7 +67,12 @@ static void say(const char *format, ...)
 static void stop_here(const char *name)
 {
     if (strcmp(name, stop_at) != 0 || atomic_fetch_add(&hits, 1) + 1 != wanted_hit) return;
-    if (then) stop_at = then, then = NULL, hits = 0, wanted_hit = 1;
+    if (then) {
+        stop_at = then;
+        then = NULL;
+        atomic_store(&hits, 0);
+        wanted_hit = 1;
+    }
     raise(SIGSTOP);
 }
 
