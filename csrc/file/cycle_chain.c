@@ -111,12 +111,15 @@ static int ends_together(tape__cycle_store_t *s, tape__window_t *w, tape__cursor
     return tape__answer(c.position == end->position && c.sequence == end->sequence);
 }
 
-int tape__cycle_chain_counts_right(tape__cycle_store_t *s, tape__window_t *w,
-                                   const tape__cursor_t *c)
+int tape__cycle_chain_led_astray(tape__cycle_store_t *s, tape__window_t *w,
+                                 const tape__cursor_t *from, int found, const tape__cursor_t *c)
 {
     tape__chain_end_t end;
+    if (from->position <= s->first_document) return TAPE__NO; /* message 0 may have an entry */
+    if (found < 0) return tape__answer(found == TAPE_ECORRUPT);
     int rc = tape__cycle_chain_find_end(s, w, &end);
-    if (rc == TAPE_OK && !end.pair_matches) return TAPE__NO;
+    if (rc == TAPE_OK && !end.pair_matches) return TAPE__YES;
     if (rc == TAPE_OK) rc = ends_together(s, w, *c, &end.end);
-    return rc == TAPE_ECORRUPT ? TAPE__NO : rc;
+    if (rc == TAPE_ECORRUPT) return TAPE__YES;
+    return rc < 0 ? rc : tape__answer(rc == TAPE__NO);
 }

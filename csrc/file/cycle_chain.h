@@ -11,11 +11,11 @@
  * code. */
 int tape__cycle_chain_find_end(tape__cycle_store_t *s, tape__window_t *w, tape__chain_end_t *out);
 
-/* Whether a walk that began at an entry of the index, and now stands at `c`, counted right: it
- * leads to where the pair says that the end is. A damaged entry may lead into a message whose bytes
- * look like others, or to a message of another number. TAPE__NO also where the pair tells nothing:
- * an answer. */
-int tape__cycle_chain_counts_right(tape__cycle_store_t *s, tape__window_t *w,
-                                   const tape__cursor_t *c);
+/* Whether a walk that began at `from`, found no message or met damage (`found`: its code or what it
+ * came to), and now stands at `c`, was led astray by the index, so that all are to be counted: an
+ * answer. A damaged entry may lead into a message whose bytes look like others, or to a message of
+ * another number. It was not when it leads to where the pair says that the end is. */
+int tape__cycle_chain_led_astray(tape__cycle_store_t *s, tape__window_t *w,
+                                 const tape__cursor_t *from, int found, const tape__cursor_t *c);
 
 #endif

@@ -74,13 +74,11 @@ int tape__tailer_look_in(tape_tailer_t *t, tape__cycle_store_t *s, tape__window_
 {
     int rc = nearest(t, s, w, sequence, c);
     if (rc != TAPE_OK) return rc;
-    const bool from_first = c->position <= s->first_document; /* message 0 has an entry */
+    const tape__cursor_t from = *c;
     rc = walk_to(t, s, w, sequence, c);
-    if (rc == TAPE__SOUGHT_THERE || from_first || (rc < 0 && rc != TAPE_ECORRUPT)) return rc;
-    if (rc >= 0) {
-        int right = tape__cycle_chain_counts_right(s, w, c);
-        if (right != TAPE__NO) return right < 0 ? right : rc;
-    }
+    if (rc == TAPE__SOUGHT_THERE) return rc;
+    const int astray = tape__cycle_chain_led_astray(s, w, &from, rc, c);
+    if (astray != TAPE__YES) return astray < 0 ? astray : rc;
     if (s == &t->store) tape__places_forget(&t->places);
     *c = (tape__cursor_t){s->first_document, 0, 0};
     return walk_to(t, s, w, sequence, c);

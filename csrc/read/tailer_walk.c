@@ -114,16 +114,14 @@ static int walk_trail(tape_tailer_t *t, int64_t sequence, int64_t *end)
     }
     int rc = tape__excerpt_index_find(&t->store, &t->window, sequence, &c);
     if (rc != TAPE_OK) return rc;
-    const bool from_first = c.position <= t->store.first_document;
+    const tape__cursor_t from = c;
     rc = walk_trail_from(t, sequence, &c);
-    if (!from_first && (rc == TAPE__NO || rc == TAPE_ECORRUPT)) {
-        int right = rc == TAPE__NO ? tape__cycle_chain_counts_right(&t->store, &t->window, &c)
-                                   : TAPE__NO;
-        if (right < 0) return right;
-        if (right == TAPE__NO) {
-            c = (tape__cursor_t){t->store.first_document, 0, 0};
-            rc = walk_trail_from(t, sequence, &c);
-        }
+    const int astray = rc == TAPE__YES ? TAPE__NO
+        : tape__cycle_chain_led_astray(&t->store, &t->window, &from, rc, &c);
+    if (astray < 0) return astray;
+    if (astray == TAPE__YES) {
+        c = (tape__cursor_t){t->store.first_document, 0, 0};
+        rc = walk_trail_from(t, sequence, &c);
     }
     *end = c.sequence;
     return rc;

@@ -199,21 +199,8 @@ static void a_stranger(void)
 static void a_jvm(void)
 {
     int64_t ns;
-    int ready[2];
-    char byte;
     pid_t dead = leave_a_dead_holder();
-    CHECK(pipe(ready) == 0);
-    pid_t heir = fork();
-    if (heir == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        tape__table_store_t mine;
-        if (tape__table_store_open(&mine, directory, true) != TAPE_OK) _exit(1);
-        if (write(ready[1], "x", 1) != 1) _exit(2);
-        for (;;) pause();
-    }
-    CHECK(read(ready[0], &byte, 1) == 1);
-    close(ready[0]);
-    close(ready[1]);
+    pid_t heir = t_mapping_process(directory);
     give_its_pid_to(dead, heir);
     CHECK_EQ(append_once(0, &ns), TAPE_ELOCKED);
     CHECK(ns > 2900 * MS);

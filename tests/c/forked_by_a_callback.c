@@ -68,14 +68,7 @@ static int64_t write_two(tape_appender_t *a)
     return rc;
 }
 
-static int64_t make_in_place(tape_appender_t *a)
-{
-    void *room;
-    int64_t rc = tape_appender_reserve(a, 4, &room);
-    if (rc < 0) return rc;
-    memcpy(room, "once", 4);
-    return tape_appender_publish(a, 4);
-}
+static int64_t make_in_place(tape_appender_t *a) { return t_write_in_place(a, "once", 4); }
 
 static int64_t roll(tape_appender_t *a)
 {

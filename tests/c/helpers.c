@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -162,17 +163,27 @@ tape_tailer_t *t_open_tailer(tape_queue_t *q, int64_t poll_ns)
     return t;
 }
 
-pid_t t_lock_holder(const char *directory)
+int64_t t_write_in_place(tape_appender_t *a, const void *data, size_t size)
+{
+    void *room;
+    int64_t rc = tape_appender_reserve(a, size, &room);
+    if (rc < 0) return rc;
+    memcpy(room, data, size);
+    return tape_appender_publish(a, size);
+}
+
+static pid_t mapping_process(const char *directory, bool locks)
 {
     int ready[2];
     char byte;
     CHECK(pipe(ready) == 0);
     pid_t child = fork();
     if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         tape__table_store_t table;
         if (tape__table_store_open(&table, directory, true) != TAPE_OK) _exit(1);
         uint64_t *word = tape__table_store_cell(&table, TAPE__KEY_WRITE_LOCK);
-        if (!CLAIM64(write_lock, word, TAPE__LOCK_FREE, (uint64_t)getpid())) _exit(2);
+        if (locks && !CLAIM64(write_lock, word, TAPE__LOCK_FREE, (uint64_t)getpid())) _exit(2);
         if (write(ready[1], "x", 1) != 1) _exit(3);
         for (;;) pause();
     }
@@ -181,3 +192,6 @@ pid_t t_lock_holder(const char *directory)
     close(ready[1]);
     return child;
 }
+
+pid_t t_mapping_process(const char *directory) { return mapping_process(directory, false); }
+pid_t t_lock_holder(const char *directory) { return mapping_process(directory, true); }

@@ -49,7 +49,11 @@ t_writer_t t_open_writer(const char *directory, const tape_queue_options_t *opti
 void t_close_writer(t_writer_t w);
 /* A tailer that looks by itself so often. */
 tape_tailer_t *t_open_tailer(tape_queue_t *q, int64_t poll_ns);
-/* A process that has the table store mapped and the write lock, until it is killed. */
+/* A message made in place, of these bytes: its index, or a code. */
+int64_t t_write_in_place(tape_appender_t *a, const void *data, size_t size);
+/* A process that has the table store mapped for writing, until it is killed or this one ends. */
+pid_t t_mapping_process(const char *directory);
+/* The same, and the write lock. */
 pid_t t_lock_holder(const char *directory);
 
 #endif

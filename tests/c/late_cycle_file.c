@@ -47,15 +47,6 @@ static void stop(const char *name)
 
 typedef enum { ONE, THREE, DURABLE, IN_PLACE, THE_LAST } how_t;
 
-static int64_t write_in_place(tape_appender_t *a)
-{
-    void *room;
-    int64_t rc = tape_appender_reserve(a, 6, &room);
-    if (rc < 0) return rc;
-    memcpy(room, "victim", 6);
-    return tape_appender_publish(a, 6);
-}
-
 static void be_the_victim(how_t how)
 {
     const tape_span_t spans[] = {{"victim", 6}, {"victim", 6}, {"victim", 6}};
@@ -68,7 +59,7 @@ static void be_the_victim(how_t how)
     shared->written = 1;
     if (how == THREE)
         shared->index = tape_appender_write_many(w.appender, spans, 3, &shared->written);
-    else if (how == IN_PLACE) shared->index = write_in_place(w.appender);
+    else if (how == IN_PLACE) shared->index = t_write_in_place(w.appender, "victim", 6);
     else shared->index = tape_appender_write(w.appender, "victim", 6);
     tape__sync_point_hook = NULL;
     tape_error_facts_t facts;

@@ -17,20 +17,8 @@ static pid_t visitor;
 
 static void come(const char *name)
 {
-    int ready[2];
-    char byte;
     if (visitor || strcmp(name, come_at) != 0) return;
-    CHECK(pipe(ready) == 0);
-    visitor = fork();
-    if (visitor == 0) {
-        tape__table_store_t table;
-        if (tape__table_store_open(&table, directory, true) != TAPE_OK) _exit(1);
-        if (write(ready[1], "x", 1) != 1) _exit(2);
-        for (;;) pause();
-    }
-    CHECK(read(ready[0], &byte, 1) == 1);
-    close(ready[0]);
-    close(ready[1]);
+    visitor = t_mapping_process(directory);
 }
 
 /* A queue of three messages; `wrong`: its write position. */

@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
-from tests.kit.damage import SECOND, append_at, cycle_file, pair_of, poke, read_all
+from tests.kit.damage import (SECOND, append_at, cycle_file, pair_of, poke, read_all,
+                               while_it_is_mended)
 
 
 @pytest.fixture
@@ -27,18 +27,10 @@ def queue(tmp_path: Path) -> Path:
     return path
 
 
-def while_it_is_mended(queue: Path, do: Callable[[], None]) -> tape.Report:
-    """In place, a damaged one; `do` runs once, in the middle."""
+def hurt(queue: Path) -> Path:
+    """Its oldest file has a wrong write position, so there is something to be mended."""
     poke(cycle_file(queue), pair_of(cycle_file(queue)), bytes(8))
-    calls: list[int] = []
-
-    def progress(file: str, done: int, total: int) -> None:
-        calls.append(done)
-        if len(calls) == 1:
-            do()
-    report = tape.repair(queue, in_place=True, progress=progress)
-    assert calls
-    return report
+    return queue
 
 
 def test_nobody_opens_a_queue_for_writing_while_it_is_mended(queue: Path) -> None:
@@ -57,7 +49,7 @@ def test_nobody_opens_a_queue_for_writing_while_it_is_mended(queue: Path) -> Non
         with pytest.raises(tape.QueueBusy, match="mended by somebody else"):
             tape.repair(queue, in_place=True)
         assert read_all(queue) == there
-    assert while_it_is_mended(queue, others).outcome == "lossless"
+    assert while_it_is_mended(hurt(queue), others).outcome == "lossless"
     assert tape.verify(queue).ok
     with tape.open(queue, codec=raw, clock=SetClock(SECOND + 1000)) as q:
         q.appender().write(b"after")
@@ -89,7 +81,7 @@ def test_the_write_lock_is_held_while_a_queue_is_mended(queue: Path) -> None:
 
     def lock() -> None:
         seen.append(write_lock(queue))
-    while_it_is_mended(queue, lock)
+    while_it_is_mended(hurt(queue), lock)
     assert seen == [os.getpid()]
     assert write_lock(queue) == -1 << 63
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,16 @@ def refuses_the_number(path: Path, file: Path, at: int | None = None) -> None:
     assert caught.value.position is not None and at in (None, caught.value.position)
     index = append_at(path, SECOND + 1000, 1)[0]
     assert found(path, index) == b"message 0"
+
+
+def while_it_is_mended(path: Path, do: Callable[[], None]) -> tape.Report:
+    """In place; `do` runs once, when all is looked at and nothing mended."""
+    calls: list[int] = []
+
+    def progress(_file: str, done: int, _total: int) -> None:
+        calls.append(done)
+        if len(calls) == 1:
+            do()
+    report = tape.repair(path, in_place=True, progress=progress)
+    assert calls
+    return report

@@ -11,7 +11,7 @@ import tape
 from tape.codecs import raw
 
 from tests.kit.clocks import SetClock
-from tests.kit.damage import SECOND, append_at, pair_of, poke, read_all
+from tests.kit.damage import SECOND, append_at, pair_of, poke, read_all, while_it_is_mended
 from tests.kit.directories import digest
 from tests.kit.jvm_peer import JvmError, JvmQueue, Peer, Pending
 
@@ -34,19 +34,6 @@ def queue(tmp_path: Path) -> Path:
 def opened(peer: Peer, path: Path, **options: object) -> JvmQueue:
     """It waits no longer than 3 s for the lock."""
     return peer.open(path, roll_cycle="TEST4_SECONDLY", clock=NOW, timeout_ms=2000, **options)
-
-
-def while_it_is_mended(queue: Path, do: Callable[[], None]) -> tape.Report:
-    """In place; `do` runs once, when all is looked at and nothing mended."""
-    calls: list[int] = []
-
-    def progress(_file: str, done: int, _total: int) -> None:
-        calls.append(done)
-        if len(calls) == 1:
-            do()
-    report = tape.repair(queue, in_place=True, progress=progress)
-    assert calls
-    return report
 
 
 @pytest.mark.parametrize("use", [
