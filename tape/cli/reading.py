@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .. import Queue, Tailer
-from ..errors import DecodeError, Gap
+from ..errors import CorruptQueue, DecodeError, Gap
 from ..info import Entry
 from .form import FORMS, template
 from .options import INDEX, WHEN
@@ -68,7 +68,7 @@ def watch(t: Tailer, run: Any, idle: Callable[[], object] | None = None) -> Iter
 
     With ``idle`` it goes on for ever, and calls that once before it waits and each second.
     """
-    timeout = 0.0
+    timeout, behind = 0.0, None  # how many are counted, once there was nothing
     while True:
         try:
             entry = t.read_entry(timeout=timeout)
@@ -84,12 +84,28 @@ def watch(t: Tailer, run: Any, idle: Callable[[], object] | None = None) -> Iter
             continue
         timeout = 0.0
         if entry is not None:
+            behind = behind and 0  # it has just come
             yield entry
-        elif idle is None:
-            return
-        else:
+        elif idle is not None:
             idle()
             timeout = 1.0
+        elif behind is None:
+            behind = _counted_behind(t, run)
+        else:
+            if behind:
+                run.warn(f"{t.index:#x}: no message, although {behind} are counted from there on; "
+                         "hint: tape verify shows what is wrong, tape repair makes a sound copy")
+            return
+
+
+def _counted_behind(t: Tailer, run: Any) -> int:
+    """How many messages there should be where none was found. Zeros that a power cut left must not
+    look like the end."""
+    try:
+        return t.lag().messages if t.direction == "forward" else 0
+    except CorruptQueue as error:
+        run.warn(f"{error.message}; hint: {error.hint}")
+        return 0
 
 
 def entries(q: Queue, codec: Any, choice: Choice, run: Any,

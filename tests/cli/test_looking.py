@@ -16,6 +16,7 @@ from tape.codecs import fressian, raw
 
 from tests.kit.clocks import SetClock
 from tests.kit.commands import ENVIRONMENT, T0, TAPE, Terminal, filled, outcome, run
+from tests.kit.damage import SECOND, append_at, cycle_file, poke, position
 from tests.kit.directories import digest
 from tests.kit.golden_queues import extract
 
@@ -113,6 +114,23 @@ def test_cat_prints_ranges_forward_and_backward(queue: Path) -> None:
     assert numbers("--from", str(indexes[19] + 1)) == []
     assert numbers("--from", str(indexes[9] + 5)) == list(range(10, 20))  # none with this index
     assert numbers("--match", "1[0-3]", "--exclude", "12") == [10, 11, 13]
+
+
+@pytest.mark.parametrize("command", [["cat"], ["cat", "--named", "x"]],
+                         ids=" ".join)
+@pytest.mark.parametrize("wrong", ["zeros", "zeros and a write position that is none"])
+def test_a_hole_before_other_messages_does_not_look_like_the_end(
+        tmp_path: Path, command: list[str], wrong: str) -> None:
+    """What is there is printed; that more is counted is told, with the remedy: exit code 3."""
+    path = tmp_path / "q"
+    append_at(path, SECOND, 10)
+    file = cycle_file(path)
+    poke(file, position(file, b"message 4"), bytes(40))
+    if wrong != "zeros":
+        poke(file, position(file, b"message 9"), bytes(20))
+    code, out, errors = outcome(command[0], str(path), "--codec", "raw", "--raw", *command[1:])
+    assert out.split("\n")[:4] == [f"message {n}" for n in range(4)] and code == 3
+    assert "tape repair" in errors and len(errors.splitlines()) == 1
 
 
 def test_cat_begins_and_ends_at_times(queue: Path) -> None:
